@@ -1,0 +1,169 @@
+"""Events per type, kept with the session, exact while many writers add at once.
+
+Raw pymongo: one `$inc` counts an event and proves that its session exists, in a single round trip; the ORM has no
+word for a counter inside a document. The rule that keeps counts exact: **count first, then store the event**. Only
+then may a session without counts (adopted from the earlier service) be counted by whoever comes first: nobody has
+stored an event of the new kind before the counts were there. A crash between the two steps leaves a count too high,
+never too low; `recount` mends it when the session ends.
+"""
+
+import time
+from collections.abc import Container, Iterable, Mapping
+from typing import Any
+
+from django.db import connection
+from pymongo import UpdateOne
+from pymongo.collection import Collection
+
+from sessions_app.errors import SessionNotFound
+
+#: Distinct types that one session counts by name. Types that the policy weighs are always counted by name, so that
+#: a client cannot hide a phone behind a hundred invented types.
+DISTINCT_TYPES_MAX = 100
+#: Where further types are counted together. No type has this key: a `%` in a type is written `%25`.
+OTHER_KEY = "%other"
+OTHER_TYPES = "(other types)"
+EMPTY_KEY = "%empty"
+
+#: A writer between its two steps is given this long before a difference counts as a crash.
+SETTLE_S = 0.1
+SETTLE_TRIES = 10
+
+Counts = Mapping[str, int]
+
+
+def key_of(event_type: str) -> str:
+    """The field name for a type: `%`, `.`, `$` and NUL, which mean something in a path, are percent-encoded."""
+    escaped = event_type.replace("%", "%25").replace(".", "%2E").replace("$", "%24").replace("\0", "%00")
+    return escaped or EMPTY_KEY
+
+
+def type_of(key: str) -> str:
+    if key == OTHER_KEY:
+        return OTHER_TYPES
+    if key == EMPTY_KEY:
+        return ""
+    return key.replace("%00", "\0").replace("%24", "$").replace("%2E", ".").replace("%25", "%")
+
+
+def by_type(event_counts: Counts | None) -> dict[str, int]:
+    """What is stored with a session, as type → count."""
+    return {type_of(key): int(n) for key, n in (event_counts or {}).items()}
+
+
+def count_event(session_id: str, event_type: str, *, weighed: Container[str]) -> None:
+    """Count one event that is about to be stored. Raises SessionNotFound, and has then changed nothing.
+
+    `weighed` are the types that the policy names; they are exempt from DISTINCT_TYPES_MAX.
+    """
+    key = key_of(event_type)
+    is_weighed = event_type in weighed
+    already_named = {f"event_counts.{key}": {"$exists": True}}
+    while True:
+        if _increment(session_id, key, _IS_COUNTED if is_weighed else already_named):
+            return
+        if not is_weighed and _increment(session_id, key, _HAS_ROOM):
+            return
+        _, counts = _look(session_id)
+        if counts is None:
+            count_adopted([session_id], weighed=weighed)
+        elif not is_weighed and _increment(session_id, OTHER_KEY, _IS_COUNTED):
+            return
+
+
+def count_adopted(session_ids: Iterable[str], *, weighed: Container[str]) -> None:
+    """Give sessions that have no counts yet the counts of their stored events; others stay as they are."""
+    ids = list(session_ids)
+    if not ids:
+        return
+    stored = _stored_types(ids)
+    _sessions().bulk_write(
+        [
+            UpdateOne(
+                {"_id": session_id, "event_counts": {"$not": {"$type": "object"}}},
+                {"$set": {"event_counts": _under_safe_keys(stored[session_id], weighed=weighed)}},
+            )
+            for session_id in ids
+        ],
+        ordered=False,
+        session=connection.session,
+    )
+
+
+def recount(session_id: str, *, weighed: Container[str]) -> bool:
+    """Set a session's counts to what is stored. True when they differed and were mended.
+
+    A difference may be a writer between its two steps. So it must stand still for SETTLE_S × SETTLE_TRIES before it
+    is taken for the trace of a crash, and while others still write, nothing is touched: their counts are exact.
+    """
+    first_seen: int | None = None
+    for look in range(SETTLE_TRIES):
+        revision, kept = _look(session_id)
+        if kept is None:
+            count_adopted([session_id], weighed=weighed)
+            return True
+        stored = _under_safe_keys(_stored_types([session_id])[session_id], weighed=weighed, keep=kept)
+        if stored == kept or (look and revision != first_seen):
+            return False
+        first_seen = revision
+        time.sleep(SETTLE_S)
+    mended = {"$set": {"event_counts": stored}, "$inc": {"revision": 1}}
+    unchanged = {"_id": session_id, "revision": first_seen}
+    return _sessions().update_one(unchanged, mended, session=connection.session).modified_count == 1
+
+
+_IS_COUNTED: Mapping[str, Any] = {"event_counts": {"$type": "object"}}
+#: Matches while the session counts fewer than DISTINCT_TYPES_MAX types by name.
+_HAS_ROOM: Mapping[str, Any] = {
+    "event_counts": {"$type": "object"},
+    "$expr": {"$lt": [{"$size": {"$objectToArray": "$event_counts"}}, DISTINCT_TYPES_MAX]},
+}
+
+
+def _sessions() -> Collection:
+    return connection.get_collection("sessions")
+
+
+def _increment(session_id: str, key: str, condition: Mapping[str, Any]) -> bool:
+    found = {"_id": session_id, **condition}
+    one_more = {"$inc": {f"event_counts.{key}": 1, "revision": 1}}
+    return _sessions().update_one(found, one_more, session=connection.session).matched_count == 1
+
+
+def _look(session_id: str) -> tuple[int | None, Counts | None]:
+    """Revision and counts as stored; None for the counts of an adopted session. Raises SessionNotFound."""
+    fields = {"event_counts": 1, "revision": 1}
+    session = _sessions().find_one({"_id": session_id}, fields, session=connection.session)
+    if session is None:
+        raise SessionNotFound
+    counts = session.get("event_counts")
+    return session.get("revision"), counts if isinstance(counts, dict) else None
+
+
+def _stored_types(session_ids: list[str]) -> dict[str, dict[str, int]]:
+    """What is stored: session id → type → count. Adopted types that are no text are named by their text."""
+    types: dict[str, dict[str, int]] = {session_id: {} for session_id in session_ids}
+    groups = connection.get_collection("events").aggregate(
+        [
+            {"$match": {"session_id": {"$in": session_ids}}},
+            {"$group": {"_id": {"session": "$session_id", "type": "$event_type"}, "n": {"$sum": 1}}},
+        ],
+        session=connection.session,
+    )
+    for group in groups:
+        raw = group["_id"].get("type")
+        name = "" if raw is None else str(raw)
+        of_session = types[group["_id"]["session"]]
+        of_session[name] = of_session.get(name, 0) + group["n"]
+    return types
+
+
+def _under_safe_keys(types: Counts, *, weighed: Container[str], keep: Container[str] = ()) -> dict[str, int]:
+    """Counts by safe key. Weighed types and the keys in `keep` stay named; of the rest the most frequent do."""
+    counts: dict[str, int] = {}
+    must_stay = {name for name in types if name in weighed or key_of(name) in keep}
+    for name, n in sorted(types.items(), key=lambda item: (item[0] not in must_stay, -item[1], item[0])):
+        fits = name in must_stay or len(counts) < DISTINCT_TYPES_MAX
+        key = key_of(name) if fits else OTHER_KEY
+        counts[key] = counts.get(key, 0) + n
+    return counts

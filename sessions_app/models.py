@@ -1,0 +1,105 @@
+"""Sessions and their events, as documents with exactly the ids and field names of the earlier service's database."""
+
+from datetime import datetime
+from uuid import uuid4
+
+from django.db import models
+from django.utils import timezone
+
+from sessions_app import counters
+from sessions_app.querysets import EventQuerySet, SessionQuerySet
+
+EVENT_TYPE_MAX_LENGTH = 64
+CANDIDATE_NAME_MAX_LENGTH = 200
+MESSAGE_MAX_LENGTH = 4000
+
+
+def new_id() -> str:
+    """UUID text. Not a UUIDField: that one stores 32 hex digits and could not read the adopted documents."""
+    return str(uuid4())
+
+
+def to_milliseconds(at: datetime) -> datetime:
+    """BSON keeps milliseconds; cutting first makes the answer to a write equal to every later read."""
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def now() -> datetime:
+    return to_milliseconds(timezone.now())
+
+
+class State(models.TextChoices):
+    """Where a sitting stands; follows from `end_time`, so that adopted documents have one too."""
+
+    RUNNING = "running"  # the candidate's browser may still report
+    ENDED = "ended"
+
+
+class Session(models.Model):
+    """One sitting of one candidate. Adopted documents may lack any field below `candidate_name`: they read as None."""
+
+    id = models.CharField(primary_key=True, db_column="_id", max_length=36, default=new_id, editable=False)
+    candidate_name = models.CharField(max_length=CANDIDATE_NAME_MAX_LENGTH)
+    start_time = models.DateTimeField(default=now, null=True)
+    end_time = models.DateTimeField(null=True, blank=True)
+    #: Where the video is served (`videos/{name}`); adopted values are paths such as data/videos/x.webm.
+    video_path = models.CharField(max_length=255, null=True, blank=True)
+    #: Events per type under safe keys (counters.py); None until the first count of an adopted session.
+    event_counts = models.JSONField(null=True, default=dict, editable=False)
+    #: Goes up with every change of the session or its events; stored reports compare it.
+    revision = models.IntegerField(null=True, default=0, editable=False)
+
+    objects = SessionQuerySet.as_manager()
+
+    class Meta:
+        db_table = "sessions"
+        indexes = [
+            models.Index(fields=["-start_time", "-id"], name="sessions_newest"),
+            models.Index(fields=["end_time", "-start_time", "-id"], name="sessions_state"),
+            models.Index(fields=["candidate_name", "-start_time", "-id"], name="sessions_name"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.candidate_name} ({self.pk})"
+
+    @property
+    def state(self) -> State:
+        return State.RUNNING if self.end_time is None else State.ENDED
+
+    @property
+    def duration_s(self) -> int:
+        """Whole seconds from start to end; 0 while running, and where an adopted document says nothing usable."""
+        if self.start_time is None or self.end_time is None:
+            return 0
+        return max(0, int((self.end_time - self.start_time).total_seconds()))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Events per type as it was sent. Empty for an adopted session that was not counted yet."""
+        return counters.by_type(self.event_counts)
+
+    @property
+    def video_name(self) -> str | None:
+        """The stored file's name: the last part of `video_path`, whichever separator the earlier service wrote."""
+        return (self.video_path or "").replace("\\", "/").rpartition("/")[2] or None
+
+
+class Event(models.Model):
+    """What the candidate's browser saw at one moment. Append-only."""
+
+    id = models.CharField(primary_key=True, db_column="_id", max_length=36, default=new_id, editable=False)
+    session = models.ForeignKey(
+        Session, on_delete=models.CASCADE, related_name="events", db_column="session_id", db_index=False
+    )
+    event_type = models.CharField(max_length=EVENT_TYPE_MAX_LENGTH)
+    message = models.TextField(null=True, blank=True)
+    timestamp = models.DateTimeField(default=now, null=True)
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        db_table = "events"
+        indexes = [models.Index(fields=["session", "timestamp", "id"], name="events_timeline")]
+
+    def __str__(self) -> str:
+        return f"{self.event_type} at {self.timestamp}"

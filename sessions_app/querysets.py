@@ -1,0 +1,75 @@
+"""Which rows are…? Chainable adjectives; every ordering here is exactly one of the models' indexes."""
+
+from datetime import datetime
+from typing import Self
+
+from django.db.models import IntegerField, QuerySet, Value
+from django.db.models.fields.json import KeyTransform
+from django.db.models.functions import Cast, Coalesce
+
+from sessions_app import counters
+from sessions_app.scoring import FULL_SCORE, Policy, band_range
+
+
+class SessionQuerySet(QuerySet):
+    def newest_first(self) -> Self:
+        return self.order_by("-start_time", "-id")
+
+    def running(self) -> Self:
+        return self.filter(end_time__isnull=True)
+
+    def ended(self) -> Self:
+        return self.filter(end_time__isnull=False)
+
+    def named(self, prefix: str) -> Self:
+        return self.filter(candidate_name__startswith=prefix)
+
+    def started_from(self, at: datetime) -> Self:
+        return self.filter(start_time__gte=at)
+
+    def started_before(self, at: datetime) -> Self:
+        return self.filter(start_time__lt=at)
+
+    def matching(
+        self,
+        *,
+        candidate_name: str | None = None,
+        state: str | None = None,
+        started_from: datetime | None = None,
+        started_before: datetime | None = None,
+    ) -> Self:
+        """The filters of the list together; None filters nothing."""
+        rows = self
+        if candidate_name:
+            rows = rows.named(candidate_name)
+        if state:
+            rows = rows.running() if state == "running" else rows.ended()
+        if started_from:
+            rows = rows.started_from(started_from)
+        if started_before:
+            rows = rows.started_before(started_before)
+        return rows
+
+    def with_video(self) -> Self:
+        return self.filter(video_path__isnull=False)
+
+    def without_video(self) -> Self:
+        return self.filter(video_path__isnull=True)
+
+    def in_band(self, band: str, *, policy: Policy) -> Self:
+        """Sessions whose counts give a score of this band. Computed per row, so combine it with an index's order."""
+        points = Value(0)
+        for event_type, weight in policy.weights.items():
+            count = Cast(KeyTransform(counters.key_of(event_type), "event_counts"), IntegerField())
+            points = points + Coalesce(count, 0) * Value(weight)
+        lowest, highest = band_range(band)
+        rows = self.alias(points_off=points)
+        if lowest > 0:
+            rows = rows.filter(points_off__lte=FULL_SCORE - lowest)
+        return rows.filter(points_off__gte=FULL_SCORE - highest)
+
+
+class EventQuerySet(QuerySet):
+    def in_order(self) -> Self:
+        """The timeline's order within one session; the id breaks ties so that the order is total."""
+        return self.order_by("timestamp", "id")
