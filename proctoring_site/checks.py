@@ -1,0 +1,38 @@
+"""Bad combinations of settings, found before the first request, each with what to set instead."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+from django.core.exceptions import ImproperlyConfigured
+
+from media_app.storage import BACKENDS, NOT_YET_SHIPPED, REQUIRED_SETTINGS, backend_class_path
+
+
+@register()
+def storage_backend(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    name = settings.STORAGE_BACKEND
+    try:
+        backend_class_path(name)
+    except ImproperlyConfigured as error:
+        return [Error(str(error), hint=f"Set STORAGE_BACKEND to one of {', '.join(BACKENDS)}.", id="proctoring.E001")]
+    errors: list[CheckMessage] = [
+        Error(f"STORAGE_BACKEND={name} needs {key}.", hint=f"Set {key} in the environment.", id="proctoring.E002")
+        for key in REQUIRED_SETTINGS[name]
+        if not getattr(settings, key, "")
+    ]
+    if name in NOT_YET_SHIPPED:
+        sentence = f"STORAGE_BACKEND={name} is known, and this release does not ship it yet."
+        errors.append(Error(sentence, hint="Set STORAGE_BACKEND=local.", id="proctoring.E003"))
+    return errors
+
+
+@register()
+def deta_key(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """A Deta data key is {project id}_{secret}; without the underscore no address can be made of it."""
+    if settings.STORAGE_BACKEND == "deta" and settings.DETA_PROJECT_KEY and "_" not in settings.DETA_PROJECT_KEY:
+        hint = "Copy the whole data key, with its underscore."
+        return [Error("DETA_PROJECT_KEY is not a Deta data key.", hint=hint, id="proctoring.E004")]
+    return []

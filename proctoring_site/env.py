@@ -1,0 +1,66 @@
+"""Typed readers of the environment. Each fails loudly, naming the variable and what it expects."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
+
+
+def text(name: str, default: str = "") -> str:
+    return os.environ.get(name, "").strip() or default
+
+
+def flag(name: str, *, default: bool = False) -> bool:
+    raw = os.environ.get(name)
+    if raw is None:
+        return default
+    if raw.strip().lower() in TRUE:
+        return True
+    if raw.strip().lower() in FALSE:
+        return False
+    raise ImproperlyConfigured(f"{name} must be 1 or 0, not {raw!r}.")
+
+
+def positive_int(name: str, default: int) -> int:
+    raw = text(name)
+    if not raw:
+        return default
+    if not raw.isascii() or not raw.isdigit() or int(raw) < 1:
+        raise ImproperlyConfigured(f"{name} must be a whole number above 0, not {raw!r}.")
+    return int(raw)
+
+
+def text_list(name: str, default: tuple[str, ...] = ()) -> list[str]:
+    """A comma-separated list; blanks are dropped."""
+    return [item.strip() for item in text(name).split(",") if item.strip()] or list(default)
+
+
+def path(name: str, default: Path) -> Path:
+    """An absolute path; a relative one counts from the folder the process was started in."""
+    raw = text(name)
+    return Path(raw).expanduser().absolute() if raw else default
+
+
+def first_line(file: Path, *, unless: bool) -> str:
+    """A secret kept in a file; empty when there is none, and when it must not count."""
+    try:
+        return "" if unless else file.read_text().strip()
+    except OSError:
+        return ""
+
+
+def weights(name: str) -> Mapping[str, int]:
+    """A JSON object of event type → whole points, 0 or more. Empty when unset."""
+    raw = text(name, "{}")
+    try:
+        value = json.loads(raw)
+    except ValueError as error:
+        raise ImproperlyConfigured(f'{name} must be JSON such as {{"focus_lost": 3}}: {error}.') from error
+    whole = isinstance(value, dict) and all(type(points) is int and points >= 0 for points in value.values())
+    if not whole:
+        raise ImproperlyConfigured(f"{name} must be a JSON object of event types and whole points, 0 or more.")
+    return value

@@ -1,0 +1,88 @@
+"""Which HTTP status: domain, request and framework errors become one JSON shape, {"detail", "code"} (+ "fields")."""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
+from rest_framework.exceptions import APIException, NotFound, ValidationError
+from rest_framework.exceptions import PermissionDenied as APIPermissionDenied
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from media_app.errors import ImportFileNotFound, NotAVideo, StoredFileNotFound, UnsafeFileName, VideoTooLarge
+from proctoring_site.json_only import BodyTooLarge
+from proctoring_site.outage import is_outage, outage_response
+from sessions_app.errors import ProctoringError, SessionNotFound
+
+STATUS: Mapping[type[ProctoringError], int] = {
+    SessionNotFound: 404,
+    ImportFileNotFound: 404,
+    StoredFileNotFound: 404,
+    UnsafeFileName: 400,
+    VideoTooLarge: 413,
+    NotAVideo: 415,
+}
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's hook. None leaves the error to Django: a 503 for an outage, else a 500 with its trace in the log."""
+    if isinstance(error, ProctoringError):
+        return Response({"detail": str(error), "code": error.code}, status=STATUS[type(error)])
+    api_error = _as_api_error(error)
+    if api_error is None:
+        return None
+    set_rollback()
+    headers = {}
+    if wait := getattr(api_error, "wait", None):
+        headers["Retry-After"] = str(int(wait))
+    if auth_header := getattr(api_error, "auth_header", None):
+        headers["WWW-Authenticate"] = auth_header
+    return Response(_body(api_error), status=api_error.status_code, headers=headers)
+
+
+def _as_api_error(error: Exception) -> APIException | None:
+    match error:
+        case APIException():
+            return error
+        case Http404():
+            return NotFound()
+        case PermissionDenied():
+            return APIPermissionDenied()
+        case RequestDataTooBig():
+            return BodyTooLarge()
+        case SuspiciousOperation():
+            return ValidationError("The request was refused.", code="bad_request")
+    return None
+
+
+def _body(error: APIException) -> dict[str, Any]:
+    if isinstance(error, ValidationError):
+        if isinstance(error.detail, dict):
+            return {"detail": "Some fields are not valid.", "code": "invalid", "fields": error.detail}
+        return {"detail": " ".join(map(str, error.detail)), "code": error.detail[0].code}
+    return {"detail": str(error.detail), "code": error.detail.code}
+
+
+# Django's own hooks (urls.py), for what never reaches a DRF view. The admin keeps Django's pages.
+
+
+def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if request.path.startswith("/admin/"):
+        return defaults.page_not_found(request, exception)
+    return JsonResponse({"detail": "Not found.", "code": "not_found"}, status=404)
+
+
+def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return JsonResponse({"detail": "The request was refused.", "code": "bad_request"}, status=400)
+
+
+def handler500(request: HttpRequest) -> HttpResponse:
+    """Django calls this while the error is being handled, so that an outage inside a middleware can be told apart."""
+    if is_outage(sys.exc_info()[1]):
+        return outage_response(request)
+    if request.path.startswith("/admin/"):
+        return defaults.server_error(request)
+    return JsonResponse({"detail": "The server failed; the fault was logged.", "code": "server_error"}, status=500)

@@ -1,0 +1,50 @@
+"""How the API reads and writes bodies: JSON, of a bounded size and depth, whatever a browser says it would accept."""
+
+import codecs
+import json
+from typing import Any, NoReturn
+
+from django.conf import settings
+from rest_framework.exceptions import APIException, ParseError
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import JSONParser
+
+
+class BodyTooLarge(APIException):
+    status_code = 413
+    default_detail = "The request body is too large."
+    default_code = "body_too_large"
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+class BoundedJSONParser(JSONParser):
+    """DRF's parser reads a body of any size into memory and fails with a 500 on deep nesting; this one does neither."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: dict | None = None) -> Any:
+        limit = settings.JSON_BODY_MAX_BYTES
+        body = stream.read(limit + 1)
+        if len(body) > limit:
+            raise BodyTooLarge(f"The request body is larger than {limit:,} bytes.")
+        try:
+            encoding = codecs.lookup((parser_context or {}).get("encoding") or "utf-8").name
+            return json.loads(body.decode(encoding), parse_constant=_refuse_constant)
+        except (ValueError, LookupError, RecursionError) as error:
+            reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+            raise ParseError(f"The body is not valid JSON: {reason}") from error
+
+
+class AlwaysJSON(BaseContentNegotiation):
+    """One fixed renderer: no 406 for a browser's Accept header, and no negotiation cost on the hot path."""
+
+    def select_parser(self, request: Any, parsers: list) -> Any:
+        return next((p for p in parsers if _same_type(p.media_type, request.content_type)), None)
+
+    def select_renderer(self, request: Any, renderers: list, format_suffix: str | None = None) -> tuple[Any, str]:
+        return renderers[0], renderers[0].media_type
+
+
+def _same_type(media_type: str, content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() == media_type

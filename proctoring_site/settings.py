@@ -1,0 +1,154 @@
+"""Every setting, in a fixed order; the environment is read through the typed readers of env.py only."""
+
+from pathlib import Path
+
+from proctoring_site import env, mongodb_url
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- What this process is -----------------------------------------------------------------------------------------
+DEBUG = env.flag("DEBUG")
+PRODUCTION = env.flag("PRODUCTION")  # no first account, no demo sessions
+DATA_DIR = env.path("DATA_DIR", BASE_DIR / "data")
+# `make run` keeps a random key beside the data; production must set its own, and the start stops without one.
+SECRET_KEY = env.text("SECRET_KEY") or env.first_line(DATA_DIR / "secret_key", unless=PRODUCTION)
+ALLOWED_HOSTS = env.text_list("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
+CSRF_TRUSTED_ORIGINS = env.text_list("CSRF_TRUSTED_ORIGINS")
+CORS_ALLOWED_ORIGINS = env.text_list("CORS_ALLOWED_ORIGINS")
+CORS_EXPOSE_HEADERS = ["Link"]
+
+# --- Apps and the way of a request --------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "proctoring_site.apps.SiteConfig",
+    "reports_app",
+    "media_app",
+    "sessions_app",
+    "proctoring_site.apps.MongoAdminConfig",
+    "proctoring_site.apps.MongoAuthConfig",
+    "proctoring_site.apps.MongoContentTypesConfig",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_mongodb_backend",
+    "corsheaders",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+MIDDLEWARE = [
+    "proctoring_site.outage.DatabaseOutageMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "proctoring_site.urls"
+WSGI_APPLICATION = "proctoring_site.wsgi.application"
+APPEND_SLASH = True  # for the admin; the API has no trailing slashes
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- Database -----------------------------------------------------------------------------------------------------
+EMBEDDED_MONGODB_DIR = DATA_DIR / "mongodb"
+MONGODB_URL = mongodb_url.with_options(
+    env.text("MONGODB_URL") or mongodb_url.running_embedded_url(EMBEDDED_MONGODB_DIR / "url") or mongodb_url.LOCALHOST
+)
+DATABASES = {
+    "default": {
+        "ENGINE": "proctoring_site.mongo_engine",
+        "HOST": MONGODB_URL,
+        "NAME": env.text("MONGODB_DATABASE", "proctoring"),
+    }
+}
+DATABASE_ROUTERS = ["django_mongodb_backend.routers.MongoRouter"]
+DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
+MIGRATION_MODULES = {
+    "admin": "proctoring_site.mongo_migrations.admin",
+    "auth": "proctoring_site.mongo_migrations.auth",
+    "contenttypes": "proctoring_site.mongo_migrations.contenttypes",
+}
+
+# --- Storage of videos and reports --------------------------------------------------------------------------------
+STORAGE_BACKEND = env.text("STORAGE_BACKEND", "deta" if env.flag("DETA_SPACE_APP") else "local")
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": DATA_DIR}},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+    "videos": {"BACKEND": "media_app.storage.SwitchingStorage", "OPTIONS": {"drive": "videos"}},
+    "reports": {"BACKEND": "media_app.storage.SwitchingStorage", "OPTIONS": {"drive": "reports"}},
+}
+DETA_PROJECT_KEY = env.text("DETA_PROJECT_KEY")
+AWS_STORAGE_BUCKET_NAME = env.text("AWS_STORAGE_BUCKET_NAME")  # read by django-storages
+STATIC_URL = "/static/"
+STATIC_ROOT = env.text("STATIC_ROOT") or None
+WHITENOISE_USE_FINDERS = True  # serves the apps' static files without a collectstatic step
+
+# --- Uploads and request bodies -----------------------------------------------------------------------------------
+VIDEO_MAX_BYTES = env.positive_int("VIDEO_MAX_BYTES", 2 * 1024**3)
+VIDEO_IMPORT_DIR = env.path("VIDEO_IMPORT_DIR", BASE_DIR / "frontend" / "data")
+JSON_BODY_MAX_BYTES = env.positive_int("JSON_BODY_MAX_BYTES", 1024**2)
+FILE_UPLOAD_HANDLERS = ["media_app.uploads.VideoUploadHandler"]
+FILE_UPLOAD_PERMISSIONS = 0o640
+
+# --- Score --------------------------------------------------------------------------------------------------------
+SCORE_WEIGHTS = env.weights("SCORE_WEIGHTS")  # on top of sessions_app.scoring.DEFAULT_WEIGHTS
+
+# --- The API ------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "UNAUTHENTICATED_USER": None,
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
+    "DEFAULT_PARSER_CLASSES": ["proctoring_site.json_only.BoundedJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "proctoring_site.json_only.AlwaysJSON",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "proctoring_site.errors.exception_handler",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Proctoring backend",
+    "DESCRIPTION": "Sessions, events, video and reports. Flags are not findings; a person decides.",
+    "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+# --- Language and time --------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en-gb"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# --- Accounts -----------------------------------------------------------------------------------------------------
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+
+# --- Log ----------------------------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
+    "loggers": {"django": {"handlers": ["console"], "level": "INFO", "propagate": False}},
+}

@@ -1,0 +1,30 @@
+"""Every route. The API has no trailing slashes and no prefix, as the earlier service had none."""
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.routers import SimpleRouter
+
+from media_app.views import SessionVideoViewSet, StoredVideoView
+from proctoring_site.views import start_page
+from reports_app.views import SessionReportViewSet, StoredReportView
+from sessions_app.views import SessionViewSet
+
+router = SimpleRouter(trailing_slash=False)
+router.register("sessions", SessionViewSet, basename="session")
+router.register("sessions", SessionVideoViewSet, basename="session-video")
+router.register("sessions", SessionReportViewSet, basename="session-report")
+
+urlpatterns = [
+    path("", start_page, name="start"),
+    path("", include(router.urls)),
+    path("videos/<name>", StoredVideoView.as_view(), name="stored-video"),
+    path("reports/<name>", StoredReportView.as_view(), name="stored-report"),
+    path("schema", SpectacularAPIView.as_view(), name="schema"),
+    path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("admin/", admin.site.urls),
+]
+
+handler400 = "proctoring_site.errors.handler400"
+handler404 = "proctoring_site.errors.handler404"
+handler500 = "proctoring_site.errors.handler500"

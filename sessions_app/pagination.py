@@ -1,0 +1,78 @@
+"""Pages of a bare array: keyset cursors in an RFC 8288 Link header, so that the millionth page costs as the first."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Q, QuerySet
+from rest_framework.exceptions import ValidationError
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
+from rest_framework.views import APIView
+
+from sessions_app.models import Session
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+
+
+class NewestFirst(BasePagination):
+    """Sessions after the cursor's, in the order of `newest_first()`; adopted ones without a start come last."""
+
+    default_limit = 100
+    max_limit = 1000
+
+    def paginate_queryset(self, queryset: QuerySet, request: Request, view: APIView | None = None) -> list[Session]:
+        limit = self._limit(request.query_params.get("limit"))
+        if cursor := request.query_params.get("cursor"):
+            queryset = queryset.filter(after(cursor))
+        page = list(queryset[: limit + 1])
+        self.links = []
+        if len(page) > limit:
+            page.pop()
+            url = replace_query_param(request.build_absolute_uri(), "cursor", cursor_of(page[-1]))
+            self.links.append(f'<{url}>; rel="next"')
+        return page
+
+    def get_paginated_response(self, data: list) -> Response:
+        return Response(data, headers={"Link": ", ".join(self.links)} if self.links else None)
+
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict]:
+        limit = {"type": "integer", "minimum": 1, "maximum": self.max_limit, "default": self.default_limit}
+        return [
+            {"name": "limit", "in": "query", "required": False, "schema": limit},
+            {
+                "name": "cursor",
+                "in": "query",
+                "required": False,
+                "description": "From the Link header's rel=next.",
+                "schema": {"type": "string"},
+            },
+        ]
+
+    def _limit(self, raw: str | None) -> int:
+        if raw is None:
+            return self.default_limit
+        if not (raw.isascii() and raw.isdigit() and len(raw) <= 4 and 1 <= int(raw) <= self.max_limit):
+            raise ValidationError({"limit": [f"A whole number from 1 to {self.max_limit}."]})
+        return int(raw)
+
+
+def cursor_of(session: Session) -> str:
+    start = "" if session.start_time is None else (session.start_time - EPOCH) // MILLISECOND
+    return urlsafe_b64encode(f"{start}/{session.pk}".encode()).decode().rstrip("=")
+
+
+def after(cursor: str) -> Q:
+    """The rows that come after the cursor's row. Raises ValidationError for a cursor that we did not make."""
+    try:
+        raw = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        start, _, pk = raw.partition("/")
+        start_time = EPOCH + int(start) * MILLISECOND if start else None
+    except (ValueError, OverflowError) as error:
+        raise ValidationError({"cursor": ["Not a cursor of this list."]}) from error
+    if start_time is None:
+        return Q(start_time__isnull=True, id__lt=pk)
+    earlier = Q(start_time__lt=start_time) | Q(start_time=start_time, id__lt=pk)
+    return earlier | Q(start_time__isnull=True)

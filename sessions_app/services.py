@@ -1,0 +1,75 @@
+"""What happens to a session, in what order. Every function answers with the session or event as it now is."""
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import F
+from django.db.models.functions import Coalesce
+
+from sessions_app import counters
+from sessions_app.models import Event, Session, now, to_milliseconds
+from sessions_app.scoring import Policy, Score, integrity_score
+
+logger = logging.getLogger(__name__)
+
+#: For `update`: one revision more; adopted documents have none yet.
+NEXT_REVISION = Coalesce(F("revision"), 0) + 1
+
+
+def active_policy() -> Policy:
+    """The shipped weights with the setting SCORE_WEIGHTS on top."""
+    return Policy.with_overrides(settings.SCORE_WEIGHTS)
+
+
+def start_session(*, candidate_name: str, at: datetime | None = None) -> Session:
+    session = Session.objects.create(candidate_name=candidate_name, start_time=to_milliseconds(at or now()))
+    logger.info("session %s started", session.pk)
+    return session
+
+
+def log_event(
+    session_id: str, *, event_type: str, message: str | None = None, timestamp: datetime | None = None
+) -> Event:
+    """Count and store one event. `timestamp` is the client's, now when absent. Raises SessionNotFound."""
+    counters.count_event(session_id, event_type, weighed=active_policy().weights)
+    return Event.objects.create(
+        session_id=session_id,
+        event_type=event_type,
+        message=message,
+        timestamp=to_milliseconds(timestamp or now()),
+    )
+
+
+def end_session(session: Session, *, at: datetime | None = None) -> Session:
+    """End a session once; a second call changes nothing and keeps the first `end_time`."""
+    ended = Session.objects.running().filter(pk=session.pk)
+    if ended.update(end_time=to_milliseconds(at or now()), revision=NEXT_REVISION):
+        logger.info("session %s ended", session.pk)
+        recount(session)
+    session.refresh_from_db()
+    return session
+
+
+def recount(session: Session) -> Session:
+    """Bring the counts in line with the stored events, after a crash between counting and storing."""
+    if counters.recount(session.pk, weighed=active_policy().weights):
+        logger.warning("session %s: counts differed from its stored events and were mended", session.pk)
+        session.refresh_from_db()
+    return session
+
+
+def count_where_missing(sessions: Iterable[Session]) -> None:
+    """Give the adopted ones among these sessions their counts, stored and on the instances: two queries at most."""
+    uncounted = {session.pk: session for session in sessions if session.event_counts is None}
+    if not uncounted:
+        return
+    counters.count_adopted(uncounted, weighed=active_policy().weights)
+    for fresh in Session.objects.filter(pk__in=list(uncounted)).only("event_counts"):
+        uncounted[fresh.pk].event_counts = fresh.event_counts
+
+
+def score(session: Session) -> Score:
+    """The session's score by its counts; count first where missing."""
+    return integrity_score(session.counts, policy=active_policy())
