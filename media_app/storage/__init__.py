@@ -1,0 +1,73 @@
+"""Where videos and reports lie: one storage class that STORAGE_BACKEND switches between local disk, Deta Drive and S3.
+
+Adding a backend: one file in this folder, one line in `BACKENDS`, its keys in `REQUIRED_SETTINGS`.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files import File
+from django.core.files.storage import Storage
+from django.utils.functional import cached_property
+from django.utils.module_loading import import_string
+
+BACKENDS: Mapping[str, str] = MappingProxyType(
+    {
+        "local": "media_app.storage.local.LocalStorage",
+        "deta": "media_app.storage.deta.DetaDriveStorage",
+        "s3": "storages.backends.s3.S3Storage",
+    }
+)
+#: Backends that the switch knows and this release does not ship: the start stops and says so.
+NOT_YET_SHIPPED = frozenset({"deta", "s3"})
+REQUIRED_SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"local": (), "deta": ("DETA_PROJECT_KEY",), "s3": ("AWS_STORAGE_BUCKET_NAME",)}
+)
+
+
+def backend_class_path(name: str) -> str:
+    """The class behind a STORAGE_BACKEND value. Raises ImproperlyConfigured for a value that is not one."""
+    try:
+        return BACKENDS[name]
+    except KeyError:
+        raise ImproperlyConfigured(f"STORAGE_BACKEND must be one of {', '.join(BACKENDS)}, not {name!r}.") from None
+
+
+class SwitchingStorage(Storage):
+    """The files of one drive (`videos` or `reports`) on the backend that STORAGE_BACKEND names."""
+
+    def __init__(self, *, drive: str) -> None:
+        self.drive = drive
+
+    @cached_property
+    def backend(self) -> Storage:
+        name = settings.STORAGE_BACKEND
+        path = backend_class_path(name)
+        if name in NOT_YET_SHIPPED:
+            raise ImproperlyConfigured(f"STORAGE_BACKEND={name} is not shipped in this release; use local.")
+        return import_string(path)(location=settings.DATA_DIR / self.drive)
+
+    # Storage.save would ask for a free name first; the backend decides that.
+    def save(self, name: str, content: File, max_length: int | None = None) -> str:
+        return self.backend.save(name, content, max_length=max_length)
+
+    def open(self, name: str, mode: str = "rb") -> File:
+        return self.backend.open(name, mode)
+
+    def delete(self, name: str) -> None:
+        self.backend.delete(name)
+
+    def exists(self, name: str) -> bool:
+        return self.backend.exists(name)
+
+    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+        return self.backend.listdir(path)
+
+    def size(self, name: str) -> int:
+        return self.backend.size(name)
+
+    def get_modified_time(self, name: str) -> datetime:
+        return self.backend.get_modified_time(name)

@@ -1,0 +1,90 @@
+"""Files on the local disk: whole or not there, never half, and never outside the folder."""
+
+import os
+import time
+from pathlib import Path
+from uuid import uuid4
+
+from django.conf import settings
+from django.core.files import File
+from django.core.files.storage import FileSystemStorage
+
+#: Unfinished files wait here, in the file system of the finished ones, so that the last step is a rename.
+INCOMING = ".incoming"
+COPY_CHUNK_BYTES = 1024**2
+#: What a killed server left unfinished is removed when it is older than any upload can last.
+ABANDONED_AFTER_S = 24 * 3600
+
+
+class LocalStorage(FileSystemStorage):
+    """Atomic writes: temporary name, fsync, rename. A name that exists is replaced in one step, for readers too."""
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """The name itself. Ours are made from ids; a second file of that name is meant to replace the first."""
+        return name
+
+    def _save(self, name: str, content: File) -> str:
+        target = Path(self.path(name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = self._take_over(content) or self._copy(content)
+        try:
+            part.chmod(settings.FILE_UPLOAD_PERMISSIONS)
+            part.replace(target)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+        _sync_folder(target.parent)
+        return name
+
+    def incoming(self) -> Path:
+        """The folder for unfinished files; made when first asked for."""
+        folder = Path(self.location) / INCOMING
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def remove_abandoned(self) -> int:
+        """Delete unfinished files that nobody finishes any more; answers how many."""
+        limit = time.time() - ABANDONED_AFTER_S
+        abandoned = [part for part in self.incoming().iterdir() if part.stat().st_mtime < limit]
+        for part in abandoned:
+            part.unlink(missing_ok=True)
+        return len(abandoned)
+
+    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+        folders, files = super().listdir(path)
+        return [name for name in folders if name != INCOMING], files
+
+    def _take_over(self, content: File) -> Path | None:
+        """An upload that Django already wrote into `incoming()` is synced where it lies; its bytes move no more."""
+        if not hasattr(content, "temporary_file_path"):
+            return None
+        uploaded = Path(content.temporary_file_path())
+        if uploaded.parent != self.incoming():
+            return None
+        content.flush()
+        os.fsync(content.fileno())
+        part = self.incoming() / f"{uuid4().hex}.part"
+        os.link(uploaded, part)  # the upload's own name is Django's to remove
+        return part
+
+    def _copy(self, content: File) -> Path:
+        part = self.incoming() / f"{uuid4().hex}.part"
+        try:
+            with part.open("xb") as out:
+                for chunk in content.chunks(COPY_CHUNK_BYTES):
+                    out.write(chunk if isinstance(chunk, bytes) else chunk.encode())
+                out.flush()
+                os.fsync(out.fileno())
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        return part
+
+
+def _sync_folder(folder: Path) -> None:
+    """Without this a rename may be forgotten when the power fails."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,51 @@
+"""The way of an uploaded file to disk: straight, in constant memory, and no further than the limit."""
+
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+from django.conf import settings
+from django.core.files.storage import storages
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
+from django.core.files.uploadhandler import FileUploadHandler, TemporaryFileUploadHandler
+
+from media_app.errors import VideoTooLarge
+from media_app.storage.local import LocalStorage
+
+#: What a multipart body may hold beside the video's bytes: boundaries, headers, small fields.
+MULTIPART_OVERHEAD_BYTES = 64 * 1024
+
+
+class IncomingFile(TemporaryUploadedFile):
+    """Lies beside its later place when that is a local disk, so that storing it is a rename.
+
+    Its temporary name takes nothing from the client's: Django's would take the suffix, of any length.
+    """
+
+    def __init__(self, name: str, content_type: str, size: int, charset: str, content_type_extra: dict) -> None:
+        backend = storages["videos"].backend
+        folder = backend.incoming() if isinstance(backend, LocalStorage) else None
+        file = NamedTemporaryFile(suffix=".upload", dir=folder)  # noqa: SIM115 - Django closes it with the request
+        UploadedFile.__init__(self, file, name, content_type, size, charset, content_type_extra)
+
+
+class VideoUploadHandler(TemporaryFileUploadHandler):
+    """Every file goes to disk, whatever its size, and one byte over VIDEO_MAX_BYTES ends the upload."""
+
+    def handle_raw_input(
+        self, input_data: Any, META: dict, content_length: int, boundary: bytes, encoding: str | None = None
+    ) -> None:
+        if content_length > settings.VIDEO_MAX_BYTES + MULTIPART_OVERHEAD_BYTES:
+            raise VideoTooLarge(_sentence())  # before a byte is read
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        FileUploadHandler.new_file(self, *args, **kwargs)
+        self.file = IncomingFile(self.file_name, self.content_type, 0, self.charset, self.content_type_extra)
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        if start + len(raw_data) > settings.VIDEO_MAX_BYTES:
+            raise VideoTooLarge(_sentence())
+        super().receive_data_chunk(raw_data, start)
+
+
+def _sentence() -> str:
+    return f"The video is larger than the {settings.VIDEO_MAX_BYTES:,} bytes that this server accepts."

@@ -1,0 +1,95 @@
+"""Is this really a video, and of which kind? Told by its bytes, never by its name.
+
+Magic bytes alone pass a header followed by noise; a demuxer that may choose the format itself also reads playlists
+that name local files. So: magic bytes choose the container, and PyAV must open exactly that one and find pictures.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import BinaryIO
+
+import av
+from av.error import FFmpegError
+
+from media_app.errors import NotAVideo
+
+HEAD_BYTES = 4096
+#: 8K in either orientation; more is no camera and no screen.
+SIDE_MAX_PX = 8192
+#: A recording whose first pictures do not come within so many packets is not one.
+PACKETS_LOOKED_AT = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class VideoKind:
+    """`suffix` with its dot, the Content-Type to serve, and the demuxer that must be able to read it."""
+
+    suffix: str
+    content_type: str
+    demuxer: str
+
+
+WEBM = VideoKind(".webm", "video/webm", "matroska")
+MATROSKA = VideoKind(".mkv", "video/x-matroska", "matroska")
+MP4 = VideoKind(".mp4", "video/mp4", "mp4")
+MOV = VideoKind(".mov", "video/quicktime", "mov")
+
+CONTENT_TYPES: Mapping[str, str] = MappingProxyType(
+    {kind.suffix: kind.content_type for kind in (WEBM, MATROSKA, MP4, MOV)}
+)
+
+EBML_MAGIC = b"\x1a\x45\xdf\xa3"
+EBML_DOC_TYPE = b"\x42\x82"
+QUICKTIME_BRAND = b"qt  "
+#: Atoms that open an old QuickTime file, which has no `ftyp`.
+QUICKTIME_ATOMS = (b"moov", b"mdat", b"wide", b"free", b"skip")
+
+
+def identify(file: BinaryIO) -> VideoKind:
+    """The kind of a seekable file, which is left at its start. Raises NotAVideo."""
+    file.seek(0)
+    kind = _by_magic(file.read(HEAD_BYTES))
+    file.seek(0)
+    if kind is None or not _has_pictures(file, kind):
+        raise NotAVideo
+    file.seek(0)
+    return kind
+
+
+def _by_magic(head: bytes) -> VideoKind | None:
+    if head.startswith(EBML_MAGIC):
+        return _by_doc_type(head)
+    if head[4:8] == b"ftyp":
+        return MOV if head[8:12] == QUICKTIME_BRAND else MP4
+    return MOV if head[4:8] in QUICKTIME_ATOMS else None
+
+
+def _by_doc_type(head: bytes) -> VideoKind | None:
+    at = head.find(EBML_DOC_TYPE)
+    if at < 0 or at + 3 > len(head):
+        return None
+    length = head[at + 2] & 0x7F
+    doc_type = head[at + 3 : at + 3 + length].rstrip(b"\0")
+    return {b"webm": WEBM, b"matroska": MATROSKA}.get(doc_type)
+
+
+def _has_pictures(file: BinaryIO, kind: VideoKind) -> bool:
+    """Whether the demuxer finds a picture of a sane size that decodes."""
+    try:
+        with av.open(file, format=kind.demuxer, metadata_errors="ignore") as container:
+            stream = next(iter(container.streams.video), None)
+            return stream is not None and any(_is_sane(frame) for frame in _pictures(container, stream))
+    except (FFmpegError, ValueError, EOFError):  # what PyAV raises for noise, cut files and unknown codecs
+        return False
+
+
+def _pictures(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    for seen, packet in enumerate(container.demux(stream)):
+        if seen >= PACKETS_LOOKED_AT:
+            return
+        yield from packet.decode()
+
+
+def _is_sane(frame: av.VideoFrame) -> bool:
+    return 0 < frame.width <= SIDE_MAX_PX and 0 < frame.height <= SIDE_MAX_PX
