@@ -1,0 +1,49 @@
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from proctoring_site.mongo_engine.instants import parse_instant
+from reports_app import services
+from sessions_app.models import Session
+
+
+def instant(text: str) -> datetime:
+    at = parse_instant(text)
+    if at is None:
+        raise ArgumentTypeError(f"{text!r} is not a date or instant such as 2026-11-23 or 2026-11-23T10:00:00Z")
+    return at
+
+
+class Command(BaseCommand):
+    help = "Recount sessions from their stored events and render their reports anew: all, by ids, or by date."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("ids", nargs="*", help="session ids; all sessions when none is given")
+        parser.add_argument("--from", dest="started_from", type=instant, help="started at or after (UTC)")
+        parser.add_argument("--before", dest="started_before", type=instant, help="started before (UTC)")
+        parser.add_argument("--only-stale", action="store_true", help="leave alone what still shows the newest state")
+        parser.add_argument("--dry-run", action="store_true", help="say how many, and write nothing")
+
+    def handle(self, *, ids: list[str], only_stale: bool, dry_run: bool, **options: Any) -> None:
+        sessions = Session.objects.newest_first().matching(
+            started_from=options["started_from"], started_before=options["started_before"]
+        )
+        if ids:
+            sessions = sessions.filter(pk__in=ids)
+        found = list(sessions.values_list("pk", flat=True))
+        unknown = sorted(set(ids) - set(found)) if not (options["started_from"] or options["started_before"]) else []
+        if unknown:
+            raise CommandError(f"There is no session {', '.join(unknown)}. Nothing was written.")
+        rendered = 0
+        for pk in tqdm(found, desc="rendering", unit=" sessions", disable=None):
+            session = Session.objects.filter(pk=pk).first()
+            if session is None or (only_stale and services.all_current(session)):
+                continue
+            rendered += 1
+            if not dry_run:
+                services.regenerate(session)
+        done = "would be rendered" if dry_run else "rendered"
+        self.stdout.write(f"{len(found)} sessions: {rendered} {done}, {len(found) - rendered} left as they were.")

@@ -1,0 +1,20 @@
+"""Which stored report shows which revision of its session."""
+
+from django.db import models
+
+
+class StoredReport(models.Model):
+    """One rendered file. It is current while its revision and fingerprint are the session's and the renderer's."""
+
+    id = models.CharField(primary_key=True, db_column="_id", max_length=80)  # the file's name
+    session_id = models.CharField(max_length=36)
+    revision = models.IntegerField()
+    fingerprint = models.CharField(max_length=64)
+    rendered_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "reports"
+        indexes = [models.Index(fields=["session_id"], name="reports_session")]
+
+    def __str__(self) -> str:
+        return f"{self.pk} at revision {self.revision}"

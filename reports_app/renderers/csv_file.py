@@ -1,0 +1,55 @@
+"""The report as CSV: a block of field,value, a blank line, then one line per event. UTF-8 without a byte order mark."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from reports_app.builder import EventFact, Report
+
+#: A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection); an apostrophe keeps it text.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def render(report: Report, events: Sequence[EventFact]) -> bytes:
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(["field", "value"])
+    writer.writerows((name, safe(value)) for name, value in summary(report))
+    writer.writerow([])
+    writer.writerow(["timestamp", "event_type", "message"])
+    writer.writerows((instant(e.timestamp), safe(e.event_type), safe(e.message or "")) for e in events)
+    return out.getvalue().encode("utf-8", errors="replace")
+
+
+def summary(report: Report) -> Iterator[tuple[str, str]]:
+    yield "candidate_name", report.candidate_name
+    yield "session_id", report.session_id
+    yield "state", report.state
+    yield "start_time", instant(report.start_time)
+    yield "end_time", instant(report.end_time)
+    for name in (
+        "interview_duration_seconds",
+        "focus_lost_count",
+        "looking_away_count",
+        "no_face_segments",
+        "multiple_faces_count",
+        "phone_detected_count",
+        "notes_detected_count",
+        "device_detected_count",
+        "suspicious_events_count",
+        "integrity_score",
+        "risk_band",
+    ):
+        yield name, str(getattr(report, name))
+    for deduction in report.deductions:
+        yield f"deduction {deduction.event_type}", f"{deduction.points} ({deduction.count} × {deduction.weight})"
+    yield "notice", report.notice
+
+
+def safe(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
+
+
+def instant(at: datetime | None) -> str:
+    return "" if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,93 @@
+"""When did what happen: the events of a session as lanes of marks, one lane per type, ready for an inline SVG."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from reports_app.builder import EventFact, Report
+
+WIDTH = 1000
+LABEL_WIDTH = 180
+LANE_HEIGHT = 26
+MARK_HEIGHT = 16
+AXIS_HEIGHT = 26
+TICKS = 5
+#: Rarer types share the last lane, so that a client with a hundred types does not make the page unreadable.
+LANES_MAX = 12
+FURTHER_TYPES = "further types"
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One type: its label, where the lane lies, and all its marks as one SVG path."""
+
+    event_type: str
+    count: int
+    is_weighed: bool
+    y: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    x: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    lanes: tuple[Lane, ...]
+    ticks: tuple[Tick, ...]
+    height: int
+    width: int = WIDTH
+    label_width: int = LABEL_WIDTH
+
+
+def draw(report: Report, events: Sequence[EventFact], *, weighed: Collection[str]) -> Timeline | None:
+    """None when there is nothing to draw. The axis runs from the start (or first event) to the end (or last)."""
+    at: dict[str, list[datetime]] = defaultdict(list)
+    for event in events:
+        if event.timestamp is not None:
+            at[event.event_type].append(event.timestamp)
+    if not at:
+        return None
+    first, last = _span(report, [moment for moments in at.values() for moment in moments])
+    length_s = (last - first).total_seconds()
+
+    def x(moment: datetime) -> float:
+        return round(LABEL_WIDTH + (moment - first).total_seconds() / length_s * (WIDTH - LABEL_WIDTH - 10), 1)
+
+    lanes = tuple(
+        Lane(
+            event_type=name,
+            count=len(moments),
+            is_weighed=name in weighed,
+            y=row * LANE_HEIGHT,
+            path="".join(f"M{x(m)} {row * LANE_HEIGHT + 5}v{MARK_HEIGHT}" for m in sorted(set(moments))),
+        )
+        for row, (name, moments) in enumerate(_few_lanes(at))
+    )
+    ticks = tuple(_tick(first, length_s * n / TICKS, x) for n in range(TICKS + 1))
+    return Timeline(lanes=lanes, ticks=ticks, height=len(lanes) * LANE_HEIGHT + AXIS_HEIGHT)
+
+
+def _span(report: Report, moments: list[datetime]) -> tuple[datetime, datetime]:
+    first = min(moments if report.start_time is None else [*moments, report.start_time])
+    last = max(moments if report.end_time is None else [*moments, report.end_time])
+    return first, max(last, first + timedelta(seconds=1))
+
+
+def _few_lanes(at: dict[str, list[datetime]]) -> list[tuple[str, list[datetime]]]:
+    by_count = sorted(at.items(), key=lambda item: (-len(item[1]), item[0]))
+    if len(by_count) <= LANES_MAX:
+        return by_count
+    shown, rest = by_count[: LANES_MAX - 1], by_count[LANES_MAX - 1 :]
+    return [*shown, (FURTHER_TYPES, [moment for _, moments in rest for moment in moments])]
+
+
+def _tick(first: datetime, seconds: float, x: Callable[[datetime], float]) -> Tick:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    label = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return Tick(x=str(x(first + timedelta(seconds=seconds))), label=label)

@@ -1,0 +1,120 @@
+"""Reports are built from the session's counts, stored as files, and rendered anew only when something changed."""
+
+import hashlib
+import json
+import logging
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+from django.db import connection
+from pymongo import ReturnDocument
+
+from reports_app.builder import EventFact, Report, SessionFacts, build_report, in_order
+from reports_app.models import StoredReport
+from reports_app.renderers import FORMATS, Format
+from sessions_app import services as sessions
+from sessions_app.models import Event, Session, now
+
+logger = logging.getLogger(__name__)
+
+
+def report_of(session: Session) -> Report:
+    """The report by the session's counts, without reading its events."""
+    sessions.count_where_missing([session])
+    facts = SessionFacts(
+        session_id=session.pk,
+        candidate_name=session.candidate_name or "",
+        state=session.state.value,
+        start_time=session.start_time,
+        end_time=session.end_time,
+        duration_s=session.duration_s,
+        video_name=session.video_name,
+        counts=session.counts,
+    )
+    return build_report(facts, policy=sessions.active_policy())
+
+
+def file_name(session_id: str, format_name: str) -> str:
+    return f"report_{session_id}{FORMATS[format_name].suffix}"
+
+
+def ensure_stored(session: Session, format_name: str) -> str:
+    """The name of a stored file that shows the session as it is now; rendered only if there is none yet."""
+    name = file_name(session.pk, format_name)
+    if not is_current(session, format_name):
+        store(session, format_name)
+    return name
+
+
+def is_current(session: Session, format_name: str) -> bool:
+    name = file_name(session.pk, format_name)
+    stored = StoredReport.objects.filter(
+        pk=name, revision=session.revision or 0, fingerprint=_fingerprint(FORMATS[format_name])
+    )
+    return stored.exists() and storages["reports"].exists(name)
+
+
+def all_current(session: Session) -> bool:
+    return all(is_current(session, format_name) for format_name in FORMATS)
+
+
+def store(session: Session, format_name: str) -> None:
+    """Render and store, and leave the newest state behind whoever else is storing at the same time.
+
+    Each writes a whole file and then says which revision it wrote. Who finds that a newer one was written meanwhile
+    may just have put an older file over it, and writes again.
+    """
+    form = FORMATS[format_name]
+    name = file_name(session.pk, format_name)
+    while True:
+        report, events = report_of(session), events_of(session)
+        storages["reports"].save(name, ContentFile(form.render(report, events)))
+        # A writer counts an event before it stores it: a file without that event must not pass for current.
+        if len(events) != sum(report.event_counts.values()):
+            return
+        written = session.revision or 0
+        if _record(name, session, form, written) <= written:
+            return
+        session = Session.objects.get(pk=session.pk)
+
+
+def events_of(session: Session) -> list[EventFact]:
+    rows = Event.objects.filter(session_id=session.pk).in_order()
+    return in_order(
+        [
+            EventFact(event_type=_text(event_type), message=message, timestamp=timestamp)
+            for event_type, message, timestamp in rows.values_list("event_type", "message", "timestamp")
+        ]
+    )
+
+
+def regenerate(session: Session) -> None:
+    """Recount the session from its stored events and render every format anew."""
+    sessions.recount(session)
+    for format_name in FORMATS:
+        store(session, format_name)
+
+
+def _record(name: str, session: Session, form: Format, revision: int) -> int:
+    """Say that the file shows this revision; answers with the newest that anybody wrote."""
+    stored = connection.get_collection(StoredReport._meta.db_table).find_one_and_update(
+        {"_id": name},
+        {
+            "$max": {"revision": revision},
+            "$set": {"session_id": session.pk, "fingerprint": _fingerprint(form), "rendered_at": now()},
+        },
+        upsert=True,
+        return_document=ReturnDocument.AFTER,
+        session=connection.session,
+    )
+    return stored["revision"]
+
+
+def _fingerprint(form: Format) -> str:
+    """What else the output depends on: the weights and the renderer's version."""
+    weights = dict(sorted(sessions.active_policy().weights.items()))
+    return hashlib.sha256(json.dumps([form.suffix, form.version, weights]).encode()).hexdigest()
+
+
+def _text(event_type: object) -> str:
+    return "" if event_type is None else str(event_type)
