@@ -4,7 +4,7 @@ from pathlib import PurePath
 
 from django.http import FileResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
@@ -17,6 +17,7 @@ from media_app.serializers import VideoImport, VideoUpload
 from sessions_app.models import Session
 from sessions_app.serializers import SessionSerializer
 
+NAME = OpenApiParameter("name", str, OpenApiParameter.PATH, description="The plain name of a stored file.")
 UNKNOWN_TYPE = "application/octet-stream"
 
 
@@ -48,7 +49,7 @@ class SessionVideoViewSet(GenericViewSet):
 class StoredVideoView(APIView):
     """A stored video, with the type that its bytes had when it came."""
 
-    @extend_schema(responses={(200, "video/*"): OpenApiTypes.BINARY})
+    @extend_schema(parameters=[NAME], responses={(200, "video/*"): OpenApiTypes.BINARY})
     def get(self, request: Request, name: str) -> FileResponse:
         content_type = video.CONTENT_TYPES.get(PurePath(name).suffix.lower(), UNKNOWN_TYPE)
         file = services.open_stored("videos", name)

@@ -1,7 +1,9 @@
 """Every route. The API has no trailing slashes and no prefix, as the earlier service had none."""
 
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.routers import SimpleRouter
 
@@ -22,8 +24,13 @@ urlpatterns = [
     path("reports/<name>", StoredReportView.as_view(), name="stored-report"),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
     path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("favicon.ico", RedirectView.as_view(url=static("proctoring_site/icon.svg")), name="favicon"),
     path("admin/", admin.site.urls),
 ]
+
+admin.site.site_header = admin.site.site_title = "Proctoring"
+admin.site.index_title = "Review"
+admin.site.enable_nav_sidebar = False  # the list of sessions needs the width
 
 handler400 = "proctoring_site.errors.handler400"
 handler404 = "proctoring_site.errors.handler404"

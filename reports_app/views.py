@@ -4,7 +4,7 @@ from pathlib import PurePath
 
 from django.http import FileResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,6 +17,7 @@ from reports_app.renderers import FORMATS
 from reports_app.serializers import ReportSerializer
 from sessions_app.models import Session
 
+NAME = OpenApiParameter("name", str, OpenApiParameter.PATH, description="The plain name of a stored file.")
 #: The page needs its own styles and nothing else; should markup ever slip in, it can load and run nothing.
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'self'"
 
@@ -48,7 +49,9 @@ class SessionReportViewSet(GenericViewSet):
 class StoredReportView(APIView):
     """A stored report by its name."""
 
-    @extend_schema(responses={(200, "text/html"): OpenApiTypes.STR, (200, "text/csv"): OpenApiTypes.STR})
+    @extend_schema(
+        parameters=[NAME], responses={(200, "text/html"): OpenApiTypes.STR, (200, "text/csv"): OpenApiTypes.STR}
+    )
     def get(self, request: Request, name: str) -> FileResponse:
         return _stored_file(name)
 

@@ -1,6 +1,7 @@
 """Review in the admin: which sessions, how they stand, what is behind the number. Evidence cannot be edited."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -72,6 +73,10 @@ class VideoFilter(admin.SimpleListFilter):
         return queryset
 
 
+def _shown(at: datetime | None) -> str:
+    return at.strftime("%Y-%m-%d %H:%M:%S") if at else NOTHING
+
+
 class SessionChangeList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -81,13 +86,13 @@ class SessionChangeList(ChangeList):
 
 @admin.register(Session)
 class SessionAdmin(admin.ModelAdmin):
-    list_display = ["name", "start_time", "shown_state", "integrity_score", "risk_band", "events", "video", "report"]
+    list_display = ["name", "started", "shown_state", "integrity_score", "risk_band", "events", "video", "report"]
     list_display_links = ["name"]
     list_filter = [StateFilter, BandFilter, VideoFilter, "start_time"]
     search_fields = ["candidate_name", "id__startswith"]
     search_help_text = "Part of a candidate's name, or the beginning of a session id"
     ordering = ["-start_time", "-id"]
-    sortable_by = ["start_time"]
+    sortable_by = ["started"]
     list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # each facet would count the collection again
@@ -96,8 +101,8 @@ class SessionAdmin(admin.ModelAdmin):
         "id",
         "candidate_name",
         "shown_state",
-        "start_time",
-        "end_time",
+        "started",
+        "ended",
         "duration",
         "video",
         "report",
@@ -134,15 +139,23 @@ class SessionAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
         return False
 
-    @admin.display(description="candidate", ordering=None)
+    @admin.display(description="candidate")
     def name(self, session: Session) -> str:
         return session.candidate_name or "(no name)"
+
+    @admin.display(description="started (UTC)", ordering="start_time")
+    def started(self, session: Session) -> str:
+        return _shown(session.start_time)
+
+    @admin.display(description="ended (UTC)")
+    def ended(self, session: Session) -> str:
+        return _shown(session.end_time)
 
     @admin.display(description="state")
     def shown_state(self, session: Session) -> str:
         return session.state.label
 
-    @admin.display(description="integrity score (100 is best)")
+    @admin.display(description="integrity score")
     def integrity_score(self, session: Session) -> int:
         return services.score(session).integrity_score
 
@@ -169,7 +182,7 @@ class SessionAdmin(admin.ModelAdmin):
     @admin.display(description="report")
     def report(self, session: Session) -> SafeString:
         return format_html(
-            '<a href="{}">page</a> · <a href="{}">CSV</a> · <a href="{}">JSON</a>',
+            '<span class="review-links"><a href="{}">page</a> · <a href="{}">CSV</a> · <a href="{}">JSON</a></span>',
             reverse("session-report-report-html", args=[session.pk]),
             reverse("session-report-report-csv", args=[session.pk]),
             reverse("session-report-report", args=[session.pk]),

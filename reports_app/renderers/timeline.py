@@ -9,6 +9,7 @@ from reports_app.builder import EventFact, Report
 
 WIDTH = 1000
 LABEL_WIDTH = 180
+RIGHT_MARGIN = 30  # half of the last tick's label
 LANE_HEIGHT = 26
 MARK_HEIGHT = 16
 AXIS_HEIGHT = 26
@@ -56,7 +57,8 @@ def draw(report: Report, events: Sequence[EventFact], *, weighed: Collection[str
     length_s = (last - first).total_seconds()
 
     def x(moment: datetime) -> float:
-        return round(LABEL_WIDTH + (moment - first).total_seconds() / length_s * (WIDTH - LABEL_WIDTH - 10), 1)
+        share = (moment - first).total_seconds() / length_s
+        return round(LABEL_WIDTH + share * (WIDTH - LABEL_WIDTH - RIGHT_MARGIN), 1)
 
     lanes = tuple(
         Lane(
