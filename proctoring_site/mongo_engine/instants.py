@@ -1,0 +1,19 @@
+"""Instants written as text, as the earlier service's documents may hold them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+
+def parse_instant(text: Any) -> datetime | None:
+    """ISO 8601 text as an aware instant in UTC, cut to BSON's milliseconds; None for whatever is not one.
+
+    Text without an offset means UTC, a date alone its midnight. Never raises.
+    """
+    if not isinstance(text, str):
+        return None
+    try:
+        at = datetime.fromisoformat(text.strip().upper())
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):  # not ISO 8601, or beyond the years 1 to 9999 once in UTC
+        return None
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)

@@ -1,0 +1,68 @@
+"""Schema changes: unique indexes that queries can use (D3), literal defaults (D7), time for large collections."""
+
+from types import TracebackType
+from typing import Any, Self
+
+import pymongo
+from django.db.models import Field, Index, Model
+from django_mongodb_backend.query import wrap_database_errors
+from django_mongodb_backend.schema import DatabaseSchemaEditor as StockDatabaseSchemaEditor
+from pymongo.operations import IndexModel
+
+#: One migration's time. The client's own timeoutMS is meant for requests and would cut off a large index build.
+SCHEMA_TIMEOUT_S = 60 * 60
+
+
+class DatabaseSchemaEditor(StockDatabaseSchemaEditor):
+    def __enter__(self) -> Self:
+        self._time_limit = pymongo.timeout(SCHEMA_TIMEOUT_S)
+        self._time_limit.__enter__()
+        return super().__enter__()
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc_value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            super().__exit__(exc_type, exc_value, traceback)
+        finally:
+            self._time_limit.__exit__(exc_type, exc_value, traceback)
+
+    @wrap_database_errors
+    def adopt_model(self, model: type[Model]) -> None:
+        """Build the indexes of a model whose collection is already there; its documents stay as they are."""
+        self._create_model_indexes(model)
+
+    def add_index(self, model: type[Model], index: Index, *, unique: bool = False, **options: Any) -> None:
+        super().add_index(model, UsableUniqueIndex(index) if unique else index, unique=unique, **options)
+
+    def effective_default(self, field: Field) -> dict:
+        """D7: AddField and NULL to NOT NULL put the bare default into a `$set`, which reads `{}` or "$x" as code."""
+        return {"$literal": super().effective_default(field)}
+
+
+class UsableUniqueIndex:
+    """D3: every official unique index is partial, `{$type: …}`, and no query for `field = x` can use it.
+
+    The filter is there to allow several NULLs; where the model allows none, it goes.
+    """
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._index, name)
+
+    def get_pymongo_index_model(
+        self, model: type[Model], schema_editor: DatabaseSchemaEditor, *, field: Field | None, **options: Any
+    ) -> IndexModel | None:
+        built = self._index.get_pymongo_index_model(model, schema_editor=schema_editor, field=field, **options)
+        if built is None or options["column_prefix"]:  # an embedded document may be NULL as a whole
+            return built
+        where = built.document.pop("partialFilterExpression", {})
+        for indexed in [field] if field else [model._meta.get_field(name) for name, _ in self._index.fields_orders]:
+            if not indexed.null:
+                where[indexed.column].pop("$type")
+        where = {name: rule for name, rule in where.items() if rule}
+        if where:
+            built.document["partialFilterExpression"] = where
+        return built
