@@ -1,0 +1,45 @@
+# Two commands matter: `make run` and `make test`. Every target starts from a bare clone and is quick the second time.
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
+
+help:  ## say what there is
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST))
+
+run: $(VENV)/.run  ## start the service, with a MongoDB of its own unless MONGODB_URL names one
+	@exec $(BIN)/python -m proctoring_site.launch
+
+test: $(VENV)/.dev  ## run every test, against real processes and a real MongoDB
+	@.ci/system-packages
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev  ## check style and format
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+bench: $(VENV)/.dev  ## measure
+	@exec $(BIN)/python -m bench $(ARGS)
+
+clean:  ## remove what these targets made, never data/
+	rm -rf $(VENV) staticfiles test-results .pytest_cache .ruff_cache
+	find . -name data -prune -o -name frontend -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+# A stamp is newer than the list that it installed. The one for development has all of the other, and stands for both.
+
+$(VENV)/.run: requirements.txt | $(VENV)/.made
+	@echo "Installing the packages of requirements.txt into $(VENV) ..."
+	@$(PIP) install -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt requirements.txt | $(VENV)/.made
+	@echo "Installing the packages of requirements-dev.txt into $(VENV) ..."
+	@$(PIP) install -r requirements-dev.txt
+	@touch $(VENV)/.run $@
+
+$(VENV)/.made:
+	@.ci/make-venv "$(PYTHON)" $(VENV)
+	@touch $@

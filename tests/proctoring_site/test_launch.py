@@ -1,0 +1,336 @@
+"""`make run` as a person meets it: real processes, stopped and killed in every way, one line for each trouble."""
+
+import os
+import re
+import signal
+import socket
+import socketserver
+import stat
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import bson
+import httpx
+import pytest
+from pymongo import MongoClient
+
+from proctoring_site.child_process import LaunchError, RestartBudget, processes_with
+from proctoring_site.embedded_mongod import EmbeddedMongod
+from proctoring_site.launch import is_loopback, kept_secret_key
+from proctoring_site.named_mongodb import is_new_enough, without_time_limit
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+READY = "Stop with Ctrl-C."
+OURS = {"MONGODB_URL", "MONGODB_DATABASE", "SECRET_KEY", "DATA_DIR", "HOST", "PORT", "PRODUCTION", "DEBUG"}
+#: To hello, ping and buildInfo alike.
+OLD_ANSWER = {
+    "ok": 1.0,
+    "version": "5.0.31",
+    "minWireVersion": 0,
+    "maxWireVersion": 13,
+    "helloOk": True,
+    "isWritablePrimary": True,
+    "ismaster": True,
+}
+
+
+class Launch:
+    """One `python -m proctoring_site.launch` on a folder and a port of its own."""
+
+    def __init__(self, data_dir: Path, output: Path, **environment: str) -> None:
+        self.data_dir, self.output = data_dir, output
+        kept = {name: value for name, value in os.environ.items() if name not in OURS}
+        self.port = int(environment.get("PORT") or free_port())
+        self.url = f"http://127.0.0.1:{self.port}"
+        with output.open("wb") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "proctoring_site.launch"],
+                cwd=REPOSITORY,
+                env={**kept, "DATA_DIR": str(data_dir), "PORT": str(self.port), **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def until_ready(self) -> "Launch":
+        wait_for(lambda: READY in self.said or self.process.poll() is not None, 60)
+        assert READY in self.said, self.said
+        return self
+
+    def stop(self, *signals: signal.Signals) -> int:
+        for number in signals:
+            self.process.send_signal(number)
+        return self.process.wait(30)
+
+    def web_processes(self) -> list[int]:
+        return sorted(processes_with(str(self.data_dir / f"web-{self.port}.pid")))
+
+    def mongod_processes(self) -> list[int]:
+        return processes_with(str(self.data_dir / "mongodb" / "db"))
+
+    def children(self) -> list[int]:
+        return [*self.web_processes(), *self.mongod_processes()]
+
+    def answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/sessions", timeout=5).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def create_session(self, name: str) -> None:
+        answer = httpx.post(f"{self.url}/sessions", json={"candidate_name": name}, timeout=10)
+        assert answer.status_code == 201, answer.text
+
+    def names(self) -> set[str]:
+        return {session["candidate_name"] for session in httpx.get(f"{self.url}/sessions", timeout=10).json()}
+
+
+Launcher = Callable[..., Launch]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+def wait_for(condition: Callable[[], object], timeout_s: float = 20) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Iterator[Launcher]:
+    started: list[Launch] = []
+
+    def start(**environment: str) -> Launch:
+        output = tmp_path / f"output-{len(started)}"
+        started.append(Launch(Path(environment.pop("DATA_DIR", tmp_path / "data")), output, **environment))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.process.kill()
+        one.process.wait()
+    wait_for(lambda: not any(one.children() for one in started))
+    assert not [one.said for one in started if "Traceback" in one.said]
+
+
+def refusal(start: Launcher, **environment: str) -> str:
+    """The one line of a launch that must fail."""
+    failed = start(**environment)
+    assert failed.process.wait(30) == 1
+    assert failed.web_processes() == []
+    lines = failed.said.splitlines()
+    assert len(lines) == 1, failed.said
+    return lines[0]
+
+
+# --- A life -------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_start_has_an_account_and_the_second_still_has_the_data(launch: Launcher) -> None:
+    first = launch().until_ready()
+    assert re.search(r"sign in as admin with the password \S{16} \(shown only now\)", first.said)
+    for page in ("/", "/admin/login/", "/docs", "/sessions"):
+        assert httpx.get(first.url + page, timeout=20).status_code == 200
+    for address in ("/", "/admin/", "/docs"):
+        assert f"{first.url}{address} " in first.said
+    first.create_session("Written before the stop")
+    assert first.stop(signal.SIGTERM) == 0
+    assert first.children() == []
+
+    second = launch().until_ready()
+    assert "password" not in second.said
+    assert "migrations" not in second.said
+    assert "Written before the stop" in second.names()
+    assert second.stop(signal.SIGINT, signal.SIGINT) == 0
+    assert second.children() == []
+
+
+def test_it_brings_back_what_is_killed_and_leaves_nothing_when_killed_itself(launch: Launcher) -> None:
+    first = launch().until_ready()
+    first.create_session("Before the kills")
+    (mongod,) = first.mongod_processes()
+    address = (first.data_dir / "mongodb" / "url").read_text()
+    os.kill(mongod, signal.SIGKILL)
+    wait_for(lambda: first.mongod_processes() not in ([], [mongod]) and first.answers())
+    assert (first.data_dir / "mongodb" / "url").read_text() == address
+
+    before = first.web_processes()
+    os.kill(int((first.data_dir / f"web-{first.port}.pid").read_text()), signal.SIGKILL)
+    wait_for(lambda: not set(before) & set(first.web_processes()) and first.answers())
+    assert first.names() >= {"Before the kills"}
+
+    assert "in use by process" in refusal(launch, PORT=str(free_port()))
+    assert first.answers()
+
+    first.process.kill()
+    first.process.wait()
+    wait_for(lambda: not first.children())
+
+
+def test_it_waits_for_workers_that_outlived_launcher_and_granian(launch: Launcher) -> None:
+    first = launch().until_ready()
+    main = int((first.data_dir / f"web-{first.port}.pid").read_text())
+    first.create_session("Before the kill")
+    first.process.kill()
+    os.kill(main, signal.SIGKILL)
+    first.process.wait()
+    second = launch(PORT=str(first.port)).until_ready()  # at once, with nobody clearing up
+    assert "Before the kill" in second.names()
+
+
+def test_a_named_server_is_used_and_left_running(launch: Launcher, tmp_path: Path) -> None:
+    with EmbeddedMongod(tmp_path / "somebody-elses") as named:
+        started = launch(MONGODB_URL=named.url, MONGODB_DATABASE="somewhere").until_ready()
+        started.create_session("In the named server")
+        assert started.mongod_processes() == []
+        assert started.stop(signal.SIGTERM) == 0
+        with MongoClient(named.url) as client:
+            assert client.somewhere.sessions.find_one({"candidate_name": "In the named server"})
+
+
+@pytest.mark.parametrize("after_s", [0.5, 1.2, 2.5])
+def test_a_stop_while_it_starts_leaves_nothing(launch: Launcher, after_s: float) -> None:
+    started = launch()
+    time.sleep(after_s)
+    assert started.stop(signal.SIGINT) == 0
+    assert started.children() == []
+
+
+# --- One clear line -----------------------------------------------------------------------------------------------
+
+
+def test_a_taken_port(launch: Launcher) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = refusal(launch, PORT=str(port))
+    assert said == f"Port {port} on 127.0.0.1 is taken: stop what uses it, or set PORT."
+
+
+@pytest.mark.parametrize("port", ["http", "65536"])
+def test_a_port_that_is_none(launch: Launcher, port: str, tmp_path: Path) -> None:
+    output = tmp_path / "bad-port"
+    environment = {**os.environ, "PORT": port, "DATA_DIR": str(tmp_path / "data")}
+    command = [sys.executable, "-m", "proctoring_site.launch"]
+    with output.open("wb") as file:
+        ended = subprocess.run(command, cwd=REPOSITORY, env=environment, stdout=file, stderr=file, check=False)
+    assert ended.returncode == 1
+    assert re.fullmatch(r"PORT must be a whole number [^\n]+\n", output.read_text())
+
+
+def test_a_host_that_is_not_of_this_machine(launch: Launcher) -> None:
+    assert refusal(launch, HOST="203.0.113.7").startswith("Cannot serve on 203.0.113.7:")
+
+
+def test_an_unreachable_server_is_named_without_its_password(launch: Launcher) -> None:
+    began = time.monotonic()
+    said = refusal(launch, MONGODB_URL=f"mongodb://someone:hush@127.0.0.1:{free_port()}/?authSource=admin")
+    assert re.match(r"MongoDB at 127\.0\.0\.1:\d+ cannot be reached", said)
+    assert "hush" not in said
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(
+    "url", ["localhost:27017", "mongodb://someone:hu/sh@host/", "mongodb://host:99999", "mongodb://[x"]
+)
+def test_a_broken_url_is_not_repeated(launch: Launcher, url: str) -> None:
+    said = refusal(launch, MONGODB_URL=url)
+    assert said.startswith("MONGODB_URL is not a MongoDB connection string")
+    assert "hu" not in said.replace("such as mongodb://user:password@host:27017/", "")
+
+
+def test_a_server_that_is_too_old(launch: Launcher) -> None:
+    with OldServer() as old:
+        said = refusal(launch, MONGODB_URL=f"mongodb://127.0.0.1:{old.port}/?directConnection=true")
+    assert said == f"MongoDB at 127.0.0.1:{old.port} is version 5.0.31; 6.0 or newer is needed."
+
+
+def test_production_without_a_secret_key(launch: Launcher) -> None:
+    assert refusal(launch, PRODUCTION="1").startswith("PRODUCTION needs a SECRET_KEY")
+
+
+def test_a_data_folder_that_cannot_be(launch: Launcher, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    said = refusal(launch, DATA_DIR=str(tmp_path / "file" / "data"))
+    assert said.startswith(f"The data folder {tmp_path / 'file' / 'data'} cannot be written (Not a directory)")
+
+
+# --- Parts --------------------------------------------------------------------------------------------------------
+
+
+def test_two_at_once_agree_on_the_secret_key(tmp_path: Path) -> None:
+    path = tmp_path / "secret_key"
+    with ThreadPoolExecutor(8) as pool:
+        keys = set(pool.map(kept_secret_key, [path] * 8))
+    assert keys == {path.read_text()}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_what_ends_too_often_is_given_up() -> None:
+    budget = RestartBudget("MongoDB", limit=2)
+    budget.spend(why="status 1")
+    budget.spend(why="status 1")
+    with pytest.raises(LaunchError, match=r"^MongoDB ended 3 times within 60 s \(status 1\); giving up\.$"):
+        budget.spend(why="status 1")
+
+
+@pytest.mark.parametrize(
+    ("version", "enough"), [("5.0.31", False), ("6.0.0", True), ("6.0.5-rc1", True), ("10.1", True)]
+)
+def test_which_servers_are_new_enough(version: str, enough: bool) -> None:
+    assert is_new_enough(version) is enough
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"), [("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("0.0.0.0", False), ("me", False)]
+)
+def test_which_hosts_are_loopback(host: str, loopback: bool) -> None:
+    assert is_loopback(host) is loopback
+
+
+def test_migrations_have_no_time_limit() -> None:
+    assert without_time_limit("mongodb://h/?w=1&timeoutMS=9") == "mongodb://h/?w=1&timeoutMS=0"
+    assert without_time_limit("mongodb://u:p%40@h") == "mongodb://u:p%40@h/?timeoutMS=0"
+
+
+class OldServer:
+    """Says what a MongoDB 5.0 says to hello and buildInfo; a real one of that age cannot be installed here."""
+
+    def __enter__(self) -> "OldServer":
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _OldServerConnection)
+        self._server.daemon_threads = True
+        self.port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _OldServerConnection(socketserver.StreamRequestHandler):
+    OP_REPLY, OP_QUERY, OP_MSG = 1, 2004, 2013
+
+    def handle(self) -> None:
+        while header := self.rfile.read(16):
+            length, request_id, _, code = struct.unpack("<iiii", header)
+            self.rfile.read(length - 16)
+            reply = bson.encode(OLD_ANSWER)
+            if code == self.OP_QUERY:
+                kind, payload = self.OP_REPLY, struct.pack("<iqii", 8, 0, 0, 1) + reply
+            else:
+                kind, payload = self.OP_MSG, struct.pack("<iB", 0, 0) + reply
+            self.wfile.write(struct.pack("<iiii", 16 + len(payload), 1, request_id, kind) + payload)
