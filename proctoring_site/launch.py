@@ -24,7 +24,7 @@ from django.core.exceptions import ImproperlyConfigured
 from proctoring_site import env
 from proctoring_site.child_process import LaunchError, RestartBudget, end, start_tied, unwritable
 from proctoring_site.embedded_mongod import EmbeddedMongod
-from proctoring_site.named_mongodb import hosts_of, named_server, server_version, without_time_limit
+from proctoring_site.named_mongodb import hosts_of, named_server, server_version
 from proctoring_site.web_server import WebServer
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -148,7 +148,7 @@ def kept_secret_key(path: Path) -> str:
 def prepare_database(url: str, signals: StopSignals) -> None:
     """Checks, migrations, first run: in a process of its own, which a stop may end at any moment without harm."""
     command = [sys.executable, "-m", "proctoring_site.prepare_database"]
-    quiet = {"LOG_LEVEL": "WARNING", **os.environ, "MONGODB_URL": without_time_limit(url)}
+    quiet = {"LOG_LEVEL": "WARNING", **os.environ, "MONGODB_URL": url}
     child = start_tied(command, stdout=subprocess.PIPE, env=quiet)
     try:
         while child.poll() is None:

@@ -1,6 +1,6 @@
 """A MongoDB server that somebody named by MONGODB_URL: is the name sound, does it answer, is it new enough?"""
 
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from pymongo import MongoClient
 from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
@@ -31,7 +31,7 @@ def named_server() -> str | None:
 def server_version(url: str) -> str:
     """Ask the server; raise LaunchError when it is away, refuses us or is too old."""
     try:
-        with MongoClient(without_time_limit(url)) as client:  # timeoutMS would stretch the wait for an absent server
+        with MongoClient(url) as client:
             client.admin.command("ping")
             version = client.admin.command("buildInfo")["version"]
     except OperationFailure as error:
@@ -53,10 +53,3 @@ def is_new_enough(version: str) -> bool:
 
 def hosts_of(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2]
-
-
-def without_time_limit(url: str) -> str:
-    """For migrations: building an index on an adopted database may take longer than any request should."""
-    parts = urlsplit(url)
-    options = [option for option in parts.query.split("&") if option and not option.lower().startswith("timeoutms=")]
-    return urlunsplit(parts._replace(path=parts.path or "/", query="&".join([*options, "timeoutMS=0"])))

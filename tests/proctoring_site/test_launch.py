@@ -23,7 +23,7 @@ from pymongo import MongoClient
 from proctoring_site.child_process import LaunchError, RestartBudget, processes_with
 from proctoring_site.embedded_mongod import EmbeddedMongod
 from proctoring_site.launch import is_loopback, kept_secret_key
-from proctoring_site.named_mongodb import is_new_enough, without_time_limit
+from proctoring_site.named_mongodb import is_new_enough
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 READY = "Stop with Ctrl-C."
@@ -299,11 +299,6 @@ def test_which_servers_are_new_enough(version: str, enough: bool) -> None:
 )
 def test_which_hosts_are_loopback(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
-
-
-def test_migrations_have_no_time_limit() -> None:
-    assert without_time_limit("mongodb://h/?w=1&timeoutMS=9") == "mongodb://h/?w=1&timeoutMS=0"
-    assert without_time_limit("mongodb://u:p%40@h") == "mongodb://u:p%40@h/?timeoutMS=0"
 
 
 class OldServer:
