@@ -28,19 +28,21 @@ def attach_video(session: Session, content: File) -> Session:
     Raises NotAVideo; the session and its old video are then as they were.
     """
     kind = video.identify(content)
-    name = storages["videos"].save(f"{session.pk}{kind.suffix}", content)
-    before = connection.get_collection("sessions").find_one_and_update(
-        {"_id": session.pk},
-        {"$set": {"video_path": SERVED_UNDER + name}, "$inc": {"revision": 1}},
-        return_document=ReturnDocument.BEFORE,
-        session=connection.session,
-    )
-    if before is None:
-        storages["videos"].delete(name)
-        raise SessionNotFound
-    replaced = Session(video_path=before.get("video_path")).video_name
-    if replaced and replaced != name:
-        storages["videos"].delete(replaced)
+    with storages["videos"].one_at_a_time(session.pk):
+        name = storages["videos"].save(f"{session.pk}{kind.suffix}", content)
+        before = connection.get_collection("sessions").find_one_and_update(
+            {"_id": session.pk},
+            {"$set": {"video_path": SERVED_UNDER + name}, "$inc": {"revision": 1}},
+            return_document=ReturnDocument.BEFORE,
+            session=connection.session,
+        )
+        if before is None:
+            storages["videos"].delete(name)
+            raise SessionNotFound
+        replaced = Session(video_path=before.get("video_path")).video_name
+        # An adopted path may name any file, another session's too: what is not certainly this one's stays.
+        if replaced and replaced != name and replaced.startswith(f"{session.pk}."):
+            storages["videos"].delete(replaced)
     logger.info("session %s has a video of %d bytes", session.pk, content.size)
     session.refresh_from_db()
     return session
@@ -60,7 +62,7 @@ def open_for_import(folder: Path, filename: str) -> BinaryIO:
         resolved = (folder / filename).resolve(strict=True)
     except FileNotFoundError:
         raise ImportFileNotFound from None
-    except OSError:  # a name that is too long, a loop of links
+    except (OSError, RuntimeError):  # a name that is too long; a loop of links (RuntimeError before Python 3.13)
         raise UnsafeFileName from None
     if not resolved.is_relative_to(folder.resolve()) or not resolved.is_file():
         raise UnsafeFileName

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, TemporaryFileUploadHandler
 
 from media_app.errors import VideoTooLarge
-from media_app.storage.local import LocalStorage
+from media_app.storage.local import UPLOAD, LocalStorage
 
 #: What a multipart body may hold beside the video's bytes: boundaries, headers, small fields.
 MULTIPART_OVERHEAD_BYTES = 64 * 1024
@@ -24,7 +24,7 @@ class IncomingFile(TemporaryUploadedFile):
     def __init__(self, name: str, content_type: str, size: int, charset: str, content_type_extra: dict) -> None:
         backend = storages["videos"].backend
         folder = backend.incoming() if isinstance(backend, LocalStorage) else None
-        file = NamedTemporaryFile(suffix=".upload", dir=folder)  # noqa: SIM115 - Django closes it with the request
+        file = NamedTemporaryFile(suffix=UPLOAD, dir=folder)  # noqa: SIM115 - Django closes it with the request
         UploadedFile.__init__(self, file, name, content_type, size, charset, content_type_extra)
 
 
@@ -43,6 +43,7 @@ class VideoUploadHandler(TemporaryFileUploadHandler):
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         if start + len(raw_data) > settings.VIDEO_MAX_BYTES:
+            self.file.close()  # and with it, its bytes go
             raise VideoTooLarge(_sentence())
         super().receive_data_chunk(raw_data, start)
 

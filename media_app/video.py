@@ -11,14 +11,19 @@ from typing import BinaryIO
 
 import av
 from av.error import FFmpegError
+from av.stream import Disposition
 
 from media_app.errors import NotAVideo
 
 HEAD_BYTES = 4096
-#: 8K in either orientation; more is no camera and no screen.
-SIDE_MAX_PX = 8192
+#: 8K in either orientation; more is no camera and no screen. Decoders ask before they allocate: two megabytes of PNG
+#: frames can claim a gigabyte of pixels.
+PIXELS_MAX = 8192 * 4320
 #: A recording whose first pictures do not come within so many packets is not one.
 PACKETS_LOOKED_AT = 2000
+#: Nor within so many bytes, the index of a day-long MP4 included. A demuxer takes whole packets, attachments and
+#: indexes into memory, of whatever length they claim.
+READ_MAX_BYTES = 32 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +79,37 @@ def _by_doc_type(head: bytes) -> VideoKind | None:
     return {b"webm": WEBM, b"matroska": MATROSKA}.get(doc_type)
 
 
+class _FirstBytes:
+    """A file that ends, for the demuxer, once it has read READ_MAX_BYTES of it, wherever those lie."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._left = READ_MAX_BYTES
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int) -> bytes:
+        data = self._file.read(min(size, self._left))
+        self._left -= len(data)
+        return data
+
+
 def _has_pictures(file: BinaryIO, kind: VideoKind) -> bool:
     """Whether the demuxer finds a picture of a sane size that decodes."""
+    decoding = {"max_pixels": str(PIXELS_MAX)}  # for the look at the streams that opening takes
     try:
-        with av.open(file, format=kind.demuxer, metadata_errors="ignore") as container:
-            stream = next(iter(container.streams.video), None)
-            return stream is not None and any(_is_sane(frame) for frame in _pictures(container, stream))
+        with av.open(_FirstBytes(file), format=kind.demuxer, metadata_errors="ignore", options=decoding) as container:
+            stream = next(filter(_is_moving, container.streams.video), None)
+            if stream is None:
+                return False
+            stream.codec_context.options = decoding
+            return next(_pictures(container, stream), None) is not None
     except (FFmpegError, ValueError, EOFError):  # what PyAV raises for noise, cut files and unknown codecs
         return False
+
+
+def _is_moving(stream: av.VideoStream) -> bool:
+    """Not the cover of a sound recording, and of a codec that there is a decoder for."""
+    return not stream.disposition & Disposition.attached_pic and stream.codec_context is not None
 
 
 def _pictures(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
@@ -89,7 +117,3 @@ def _pictures(container: av.container.InputContainer, stream: av.VideoStream) ->
         if seen >= PACKETS_LOOKED_AT:
             return
         yield from packet.decode()
-
-
-def _is_sane(frame: av.VideoFrame) -> bool:
-    return 0 < frame.width <= SIDE_MAX_PX and 0 < frame.height <= SIDE_MAX_PX

@@ -17,6 +17,9 @@ from sessions_app.models import Event, Session, now
 
 logger = logging.getLogger(__name__)
 
+#: Going again ends when the others do; giving up earlier is safe, the next request finds the file not current.
+STORE_TRIES = 5
+
 
 def report_of(session: Session) -> Report:
     """The report by the session's counts, without reading its events."""
@@ -48,10 +51,11 @@ def ensure_stored(session: Session, format_name: str) -> str:
 
 def is_current(session: Session, format_name: str) -> bool:
     name = file_name(session.pk, format_name)
-    stored = StoredReport.objects.filter(
+    recorded = StoredReport.objects.filter(
         pk=name, revision=session.revision or 0, fingerprint=_fingerprint(FORMATS[format_name])
-    )
-    return stored.exists() and storages["reports"].exists(name)
+    ).values_list("sha256", flat=True)
+    digest = _stored_digest(name)
+    return digest is not None and list(recorded) == [digest]
 
 
 def all_current(session: Session) -> bool:
@@ -61,19 +65,22 @@ def all_current(session: Session) -> bool:
 def store(session: Session, format_name: str) -> None:
     """Render and store, and leave the newest state behind whoever else is storing at the same time.
 
-    Each writes a whole file and then says which revision it wrote. Who finds that a newer one was written meanwhile
-    may just have put an older file over it, and writes again.
+    Each writes a whole file and then records which revision and which bytes it wrote. Who finds that a newer revision
+    was recorded before, or that the file is another's by now, goes again from the session as it then is. A file that
+    is not the recorded one never passes for current, whatever the order of the steps was.
     """
     form = FORMATS[format_name]
     name = file_name(session.pk, format_name)
-    while True:
+    for _ in range(STORE_TRIES):
         report, events = report_of(session), events_of(session)
-        storages["reports"].save(name, ContentFile(form.render(report, events)))
+        content = form.render(report, events)
+        storages["reports"].save(name, ContentFile(content))
         # A writer counts an event before it stores it: a file without that event must not pass for current.
         if len(events) != sum(report.event_counts.values()):
             return
-        written = session.revision or 0
-        if _record(name, session, form, written) <= written:
+        digest = hashlib.sha256(content).hexdigest()
+        recorded_before = _record(name, session, form, digest)
+        if recorded_before <= (session.revision or 0) and _stored_digest(name) == digest:
             return
         session = Session.objects.get(pk=session.pk)
 
@@ -95,19 +102,33 @@ def regenerate(session: Session) -> None:
         store(session, format_name)
 
 
-def _record(name: str, session: Session, form: Format, revision: int) -> int:
-    """Say that the file shows this revision; answers with the newest that anybody wrote."""
-    stored = connection.get_collection(StoredReport._meta.db_table).find_one_and_update(
+def _record(name: str, session: Session, form: Format, digest: str) -> int:
+    """Say what the file shows; answers with the revision that was recorded until now, 0 when none was."""
+    before = connection.get_collection(StoredReport._meta.db_table).find_one_and_update(
         {"_id": name},
         {
-            "$max": {"revision": revision},
-            "$set": {"session_id": session.pk, "fingerprint": _fingerprint(form), "rendered_at": now()},
+            "$set": {
+                "session_id": session.pk,
+                "revision": session.revision or 0,
+                "fingerprint": _fingerprint(form),
+                "sha256": digest,
+                "rendered_at": now(),
+            }
         },
         upsert=True,
-        return_document=ReturnDocument.AFTER,
+        return_document=ReturnDocument.BEFORE,
         session=connection.session,
     )
-    return stored["revision"]
+    return before["revision"] if before else 0
+
+
+def _stored_digest(name: str) -> str | None:
+    """SHA-256 of the stored file; None when there is none."""
+    try:
+        with storages["reports"].open(name) as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    except FileNotFoundError:
+        return None
 
 
 def _fingerprint(form: Format) -> str:

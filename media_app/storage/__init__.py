@@ -4,6 +4,7 @@ Adding a backend: one file in this folder, one line in `BACKENDS`, its keys in `
 """
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from types import MappingProxyType
 
@@ -53,6 +54,10 @@ class SwitchingStorage(Storage):
     # Storage.save would ask for a free name first; the backend decides that.
     def save(self, name: str, content: File, max_length: int | None = None) -> str:
         return self.backend.save(name, content, max_length=max_length)
+
+    def one_at_a_time(self, key: str) -> AbstractContextManager[None]:
+        """For steps on several files and the database that must not mix with another's for the same key."""
+        return self.backend.one_at_a_time(key)
 
     def open(self, name: str, mode: str = "rb") -> File:
         return self.backend.open(name, mode)

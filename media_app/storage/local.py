@@ -1,7 +1,12 @@
 """Files on the local disk: whole or not there, never half, and never outside the folder."""
 
+import errno
+import fcntl
 import os
 import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,9 +16,13 @@ from django.core.files.storage import FileSystemStorage
 
 #: Unfinished files wait here, in the file system of the finished ones, so that the last step is a rename.
 INCOMING = ".incoming"
+UPLOAD, PART = ".upload", ".part"
+UNFINISHED = {UPLOAD, PART}
 COPY_CHUNK_BYTES = 1024**2
 #: What a killed server left unfinished is removed when it is older than any upload can last.
 ABANDONED_AFTER_S = 24 * 3600
+#: A fixed few, so that no lock file ever has to be removed; two keys that share one only wait for each other.
+LOCK_FILES = 64
 
 
 class LocalStorage(FileSystemStorage):
@@ -34,7 +43,24 @@ class LocalStorage(FileSystemStorage):
             part.unlink(missing_ok=True)
             raise
         _sync_folder(target.parent)
+        self.remove_abandoned()
         return name
+
+    def _open(self, name: str, mode: str = "rb") -> File:
+        try:
+            return super()._open(name, mode)
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:  # so there is no such file
+                raise FileNotFoundError(error.errno, error.strerror, name) from None
+            raise
+
+    @contextmanager
+    def one_at_a_time(self, key: str) -> Iterator[None]:
+        """Whoever does this for the same key waits, in this process or in another."""
+        lock = self.incoming() / f"{zlib.crc32(key.encode()) % LOCK_FILES:02}.lock"
+        with lock.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def incoming(self) -> Path:
         """The folder for unfinished files; made when first asked for."""
@@ -45,10 +71,13 @@ class LocalStorage(FileSystemStorage):
     def remove_abandoned(self) -> int:
         """Delete unfinished files that nobody finishes any more; answers how many."""
         limit = time.time() - ABANDONED_AFTER_S
-        abandoned = [part for part in self.incoming().iterdir() if part.stat().st_mtime < limit]
-        for part in abandoned:
-            part.unlink(missing_ok=True)
-        return len(abandoned)
+        removed = 0
+        for part in self.incoming().iterdir():
+            with suppress(FileNotFoundError):  # finished or removed by another since it was listed
+                if part.suffix in UNFINISHED and part.stat().st_mtime < limit:
+                    part.unlink()
+                    removed += 1
+        return removed
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         folders, files = super().listdir(path)
@@ -63,12 +92,12 @@ class LocalStorage(FileSystemStorage):
             return None
         content.flush()
         os.fsync(content.fileno())
-        part = self.incoming() / f"{uuid4().hex}.part"
+        part = self.incoming() / f"{uuid4().hex}{PART}"
         os.link(uploaded, part)  # the upload's own name is Django's to remove
         return part
 
     def _copy(self, content: File) -> Path:
-        part = self.incoming() / f"{uuid4().hex}.part"
+        part = self.incoming() / f"{uuid4().hex}{PART}"
         try:
             with part.open("xb") as out:
                 for chunk in content.chunks(COPY_CHUNK_BYTES):

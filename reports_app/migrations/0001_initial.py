@@ -14,6 +14,7 @@ class Migration(migrations.Migration):
                 ("session_id", models.CharField(max_length=36)),
                 ("revision", models.IntegerField()),
                 ("fingerprint", models.CharField(max_length=64)),
+                ("sha256", models.CharField(max_length=64)),
                 ("rendered_at", models.DateTimeField()),
             ],
             options={

@@ -1,5 +1,6 @@
 """The report as one self-contained page: no script, nothing from elsewhere, readable on screen and on paper."""
 
+import re
 from collections.abc import Sequence
 
 from django.template.loader import render_to_string
@@ -7,6 +8,9 @@ from django.template.loader import render_to_string
 from reports_app.builder import EventFact, Report
 from reports_app.renderers import timeline
 from sessions_app.scoring import FULL_SCORE
+
+#: What neither HTML nor XML may hold: control characters, lone surrogates. Adopted texts can have any.
+NOT_FOR_A_PAGE = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render(report: Report, events: Sequence[EventFact]) -> bytes:
@@ -21,4 +25,4 @@ def render(report: Report, events: Sequence[EventFact]) -> bytes:
             "unweighed": [(name, n) for name, n in report.event_counts.items() if name not in weighed],
         },
     )
-    return page.encode("utf-8", errors="replace")
+    return NOT_FOR_A_PAGE.sub("\N{REPLACEMENT CHARACTER}", page).encode()

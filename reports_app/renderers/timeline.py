@@ -1,9 +1,9 @@
 """When did what happen: the events of a session as lanes of marks, one lane per type, ready for an inline SVG."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from reports_app.builder import EventFact, Report
 
@@ -14,6 +14,7 @@ LANE_HEIGHT = 26
 MARK_HEIGHT = 16
 AXIS_HEIGHT = 26
 TICKS = 5
+SPAN_MIN_S = float(TICKS)  # a second per tick; less would repeat its labels
 #: Rarer types share the last lane, so that a client with a hundred types does not make the page unreadable.
 LANES_MAX = 12
 FURTHER_TYPES = "further types"
@@ -53,12 +54,10 @@ def draw(report: Report, events: Sequence[EventFact], *, weighed: Collection[str
             at[event.event_type].append(event.timestamp)
     if not at:
         return None
-    first, last = _span(report, [moment for moments in at.values() for moment in moments])
-    length_s = (last - first).total_seconds()
+    first, length_s = _span(report, [moment for moments in at.values() for moment in moments])
 
     def x(moment: datetime) -> float:
-        share = (moment - first).total_seconds() / length_s
-        return round(LABEL_WIDTH + share * (WIDTH - LABEL_WIDTH - RIGHT_MARGIN), 1)
+        return _x((moment - first).total_seconds() / length_s)
 
     lanes = tuple(
         Lane(
@@ -70,14 +69,19 @@ def draw(report: Report, events: Sequence[EventFact], *, weighed: Collection[str
         )
         for row, (name, moments) in enumerate(_few_lanes(at))
     )
-    ticks = tuple(_tick(first, length_s * n / TICKS, x) for n in range(TICKS + 1))
+    ticks = tuple(Tick(x=str(_x(n / TICKS)), label=_clock(length_s * n / TICKS)) for n in range(TICKS + 1))
     return Timeline(lanes=lanes, ticks=ticks, height=len(lanes) * LANE_HEIGHT + AXIS_HEIGHT)
 
 
-def _span(report: Report, moments: list[datetime]) -> tuple[datetime, datetime]:
+def _x(part: float) -> float:
+    return round(LABEL_WIDTH + part * (WIDTH - LABEL_WIDTH - RIGHT_MARGIN), 1)
+
+
+def _span(report: Report, moments: list[datetime]) -> tuple[datetime, float]:
+    """Where the axis begins, and its length in seconds."""
     first = min(moments if report.start_time is None else [*moments, report.start_time])
     last = max(moments if report.end_time is None else [*moments, report.end_time])
-    return first, max(last, first + timedelta(seconds=1))
+    return first, max((last - first).total_seconds(), SPAN_MIN_S)
 
 
 def _few_lanes(at: dict[str, list[datetime]]) -> list[tuple[str, list[datetime]]]:
@@ -88,8 +92,7 @@ def _few_lanes(at: dict[str, list[datetime]]) -> list[tuple[str, list[datetime]]
     return [*shown, (FURTHER_TYPES, [moment for _, moments in rest for moment in moments])]
 
 
-def _tick(first: datetime, seconds: float, x: Callable[[datetime], float]) -> Tick:
+def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    label = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-    return Tick(x=str(x(first + timedelta(seconds=seconds))), label=label)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

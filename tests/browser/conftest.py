@@ -1,0 +1,160 @@
+"""The whole site as its users meet it: granian in its own process, on a test database, and the system's Chromium."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from django.conf import settings
+from playwright.sync_api import Browser, Page, Request, sync_playwright
+from pymongo import MongoClient
+
+from proctoring_site.child_process import end, start_tied
+
+USERNAME, PASSWORD = "reviewer", "correct horse battery"
+START_TIMEOUT_S = 30
+STOP_TIMEOUT_S = 15
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSER_OPTIONS = [
+    "--headless",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--autoplay-policy=no-user-gesture-required",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+]
+SCREENSHOTS = settings.BASE_DIR / "test-results"
+
+
+@dataclass
+class Site:
+    """A running site: its address, where its files lie, and the process that its workers belong to."""
+
+    url: str
+    data_dir: Path
+    import_dir: Path
+    process: subprocess.Popen
+
+    @property
+    def worker_pids(self) -> list[int]:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]
+
+    def start_session(self, name: str = "Ada Example") -> str:
+        return httpx.post(f"{self.url}/sessions", json={"candidate_name": name}).json()["id"]
+
+
+def _manage(environment: dict[str, str], *arguments: str) -> None:
+    subprocess.run([sys.executable, "manage.py", *arguments], cwd=settings.BASE_DIR, env=environment, check=True)
+
+
+@pytest.fixture(scope="package")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Generator[Site, None, None]:
+    folder = tmp_path_factory.mktemp("site")
+    database = f"test_browser_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    import_dir = folder / "recordings"
+    import_dir.mkdir()
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "proctoring_site.settings",
+        "MONGODB_DATABASE": database,
+        "DATA_DIR": str(folder / "data"),
+        "VIDEO_IMPORT_DIR": str(import_dir),
+        "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
+    }
+    with MongoClient(os.environ["MONGODB_URL"]) as client:
+        client.drop_database(database)
+    _manage(environment, "migrate", "--verbosity", "0")
+    _manage(environment, "load_demo")
+    _manage(environment, "createsuperuser", "--noinput", "--username", USERNAME, "--email", "")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = ["--interface", "wsgi", "--workers", "1", "--blocking-threads", "8", "--log-level", "error"]
+    options += ["--port", str(port), "--working-dir", str(settings.BASE_DIR)]
+    command = [sys.executable, "-m", "granian", *options, "proctoring_site.wsgi:application"]
+    process = start_tied(command, env=environment)
+    try:
+        _wait_for(port, process)
+        yield Site(f"http://127.0.0.1:{port}", folder / "data", import_dir, process)
+    finally:
+        end(process, patience_s=STOP_TIMEOUT_S)
+        with MongoClient(os.environ["MONGODB_URL"]) as client:
+            client.drop_database(database)
+
+
+def _wait_for(port: int, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/", timeout=START_TIMEOUT_S)
+            return
+        except httpx.TransportError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+@pytest.fixture(scope="package")  # no longer: while Playwright runs, Django takes this thread for an async one
+def browser() -> Iterator[Browser]:
+    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
+    assert executable, f"no browser on PATH: one of {', '.join(BROWSERS)}"
+    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=[*BROWSER_OPTIONS, *as_root])
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Watched:
+    """A page, and what it complained about or asked of somebody else."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def watched(browser: Browser, site: Site) -> Iterator[Watched]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, base_url=site.url)
+    watched = Watched(context.new_page())
+    page = watched.page
+    page.on("console", lambda said: watched.complaints.append(said.text) if said.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: watched.complaints.append(str(error)))
+    page.on("requestfailed", lambda request: _note_failure(request, watched))
+    page.on("response", lambda answer: watched.complaints.append(answer.url) if answer.status >= 400 else None)
+    page.on("request", lambda request: _note(request.url, site, watched))
+    yield watched
+    context.close()
+
+
+def _note_failure(request: Request, watched: Watched) -> None:
+    if request.failure != "net::ERR_ABORTED":  # the browser's own choice: it went on, or has seen enough of a video
+        watched.complaints.append(f"{request.url}: {request.failure}")
+
+
+def _note(url: str, site: Site, watched: Watched) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in {"data", "blob"} and f"{parts.scheme}://{parts.netloc}" != site.url:
+        watched.elsewhere.append(url)
+
+
+@pytest.fixture
+def page(watched: Watched) -> Iterator[Page]:
+    """A page that must stay quiet: no error, nothing that fails, nothing from another host."""
+    yield watched.page
+    assert watched.complaints == []
+    assert watched.elsewhere == []
+
+
+def screenshot(page: Page, name: str, *, full_page: bool = True) -> None:
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=full_page)

@@ -1,0 +1,137 @@
+"""What only a real server process shows: memory, broken connections, headers on the wire."""
+
+import json
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests import clips
+from tests.drives import unfinished
+
+MEBIBYTE = 1024**2
+MEMORY_GROWTH_MAX_BYTES = 32 * MEBIBYTE
+LARGE_BYTES = 256 * MEBIBYTE
+BOUNDARY = b"boundary"
+
+
+def peak_memory(site) -> int:
+    """VmHWM of all workers together, in bytes."""
+    peaks = []
+    for pid in site.worker_pids:
+        status = Path(f"/proc/{pid}/status").read_text()
+        peaks.append(next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM")))
+    assert peaks
+    return sum(peaks)
+
+
+def upload(site, session_id, path, **options):
+    with path.open("rb") as file:
+        return httpx.post(f"{site.url}/sessions/{session_id}/video", files={"file": file}, timeout=300, **options)
+
+
+@pytest.fixture
+def wire(site):
+    """A bare connection, to say what no client library would."""
+    parts = urlsplit(site.url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=20) as connection:
+        yield connection
+
+
+def request_head(path, length, *, method="POST", more=""):
+    return (
+        f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n"
+        f"Content-Type: multipart/form-data; boundary={BOUNDARY.decode()}\r\n{more}\r\n"
+    ).encode()
+
+
+def read_answer(connection) -> tuple[int, dict]:
+    data = b""
+    while b"\r\n\r\n" not in data or not data.rstrip().endswith(b"}"):
+        chunk = connection.recv(65536)
+        if not chunk:
+            break
+        data += chunk
+    head, _, body = data.partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(body)
+
+
+def test_a_large_upload_costs_the_workers_hardly_any_memory(site, tmp_path):
+    session_id = site.start_session("A long sitting")
+    first = upload(site, session_id, clips.clip(tmp_path, ".webm"))  # so that every library is loaded
+    assert first.status_code == 200
+    recording = clips.long_recording(tmp_path / "long.webm", size_bytes=LARGE_BYTES)
+    before = peak_memory(site)
+    answer = upload(site, session_id, recording)
+    assert answer.status_code == 200
+    growth = peak_memory(site) - before
+    stored = site.data_dir / "videos" / f"{session_id}.webm"
+    assert stored.stat().st_size == recording.stat().st_size >= LARGE_BYTES
+    assert growth < MEMORY_GROWTH_MAX_BYTES
+    assert unfinished(site.data_dir) == []
+    with httpx.stream("GET", f"{site.url}/videos/{stored.name}") as served:
+        assert sum(len(chunk) for chunk in served.iter_bytes()) == recording.stat().st_size
+    assert peak_memory(site) - before < MEMORY_GROWTH_MAX_BYTES
+    stored.unlink()
+
+
+def test_an_upload_that_breaks_off_leaves_the_old_video(site, wire, tmp_path):
+    session_id = site.start_session()
+    clip = clips.clip(tmp_path, ".webm", seconds=2)
+    upload(site, session_id, clip)
+    data = clip.read_bytes()
+    part = b"--" + BOUNDARY + b'\r\nContent-Disposition: form-data; name="file"; filename="x.webm"\r\n\r\n'
+    wire.sendall(request_head(f"/sessions/{session_id}/video", len(part) + 10 * len(data)) + part + data)
+    wire.shutdown(socket.SHUT_WR)
+    while wire.recv(65536):
+        pass
+    assert httpx.get(f"{site.url}/videos/{session_id}.webm").content == data
+    assert unfinished(site.data_dir) == []
+
+
+def test_a_content_length_beyond_the_limit_is_answered_before_the_body_comes(site, wire):
+    session_id = site.start_session()
+    wire.sendall(request_head(f"/sessions/{session_id}/video", 10 * 1024**3))
+    status, body = read_answer(wire)
+    assert (status, body["code"]) == (413, "video_too_large")
+
+
+def test_an_unknown_session_is_answered_before_the_body_comes(site, wire):
+    wire.sendall(request_head("/sessions/nobody/video", 1024**3))
+    status, body = read_answer(wire)
+    assert (status, body["code"]) == (404, "not_found")
+
+
+def test_head_of_a_video_has_its_length_and_no_body(site, tmp_path):
+    session_id = site.start_session()
+    clip = clips.clip(tmp_path, ".mp4")
+    upload(site, session_id, clip)
+    answer = httpx.head(f"{site.url}/videos/{session_id}.mp4")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Length"] == str(clip.stat().st_size)
+    assert answer.headers["Content-Type"] == "video/mp4"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.content == b""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/videos/../secret_key",
+        "/videos/..%2fsecret_key",
+        "/videos/..%5csecret_key",
+        "/videos/%2e%2e/secret_key",
+        "/videos/%2e%2e%2fsecret_key",
+        "/reports/..%2fvideos%2fx.webm",
+        "//etc/passwd",
+        "/videos//etc/passwd",
+        "/videos/.incoming/",
+    ],
+)
+def test_no_path_leads_out_of_a_drive(site, wire, path):
+    (site.data_dir / "secret_key").write_text("secret")
+    wire.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+    status, body = read_answer(wire)
+    assert (status, body["code"]) == (404, "not_found")

@@ -1,0 +1,133 @@
+"""A real browser records, uploads and plays; no camera is needed."""
+
+import json
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from media_app.video import MP4, WEBM, identify
+from tests import clips
+from tests.browser.conftest import PASSWORD, USERNAME, screenshot
+
+RECORD_AND_UPLOAD = """async (sessionId) => {
+    const stream = await navigator.mediaDevices.getUserMedia({video: {width: 320, height: 240}, audio: true});
+    const recorder = new MediaRecorder(stream, {mimeType: "video/webm;codecs=vp8,opus"});
+    const parts = [];
+    recorder.ondataavailable = (event) => parts.push(event.data);
+    const stopped = new Promise((resolve) => { recorder.onstop = resolve; });
+    recorder.start(500);
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    recorder.stop();
+    await stopped;
+    stream.getTracks().forEach((track) => track.stop());
+    const form = new FormData();
+    form.append("file", new Blob(parts, {type: "video/webm"}), "recording");
+    const answer = await fetch(`/sessions/${sessionId}/video`, {method: "POST", body: form});
+    return {status: answer.status, body: await answer.json()};
+}"""
+
+#: Waits until time has passed in the video, and says what there is to see.
+PLAY = """async (video) => {
+    video.muted = true;
+    await video.play();
+    await new Promise((resolve, reject) => {
+        video.onerror = () => reject(new Error(video.error.message));
+        video.ontimeupdate = () => { if (video.currentTime > 0.2) resolve(); };
+    });
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
+    const brush = canvas.getContext("2d");
+    brush.drawImage(video, 0, 0);
+    const colours = new Set(brush.getImageData(0, 0, canvas.width, canvas.height).data);
+    return {ready: video.readyState, width: video.videoWidth, height: video.videoHeight, colours: colours.size};
+}"""
+
+
+@pytest.fixture
+def blank(page: Page) -> Page:
+    """An empty page of the site's own origin."""
+    page.route(
+        "**/blank", lambda route: route.fulfill(body="<!doctype html><title>blank</title>", content_type="text/html")
+    )
+    page.goto("/blank")
+    return page
+
+
+def play(page: Page, path: str) -> dict:
+    page.evaluate("(path) => { document.body.innerHTML = `<video src='/${path}' controls></video>`; }", path)
+    return page.locator("video").evaluate(PLAY)
+
+
+def log_in(page: Page) -> None:
+    page.goto("/admin/")
+    page.fill("#id_username", USERNAME)
+    page.fill("#id_password", PASSWORD)
+    page.click("[type=submit]")
+
+
+def test_what_the_browser_records_is_accepted_and_plays(site, blank):
+    session_id = site.start_session("Recorded in the browser")
+    answer = blank.evaluate(RECORD_AND_UPLOAD, session_id)
+    assert answer["status"] == 200
+    assert answer["body"]["video_path"] == f"videos/{session_id}.webm"
+    with (site.data_dir / "videos" / f"{session_id}.webm").open("rb") as file:
+        assert identify(file) == WEBM
+    seen = play(blank, answer["body"]["video_path"])
+    assert seen["ready"] >= 2
+    assert (seen["width"], seen["height"]) == (320, 240)
+    assert seen["colours"] > 5
+    log_in(blank)
+    blank.goto(f"/admin/sessions_app/session/{session_id}/change/")
+    assert blank.locator("video.review-player").evaluate(PLAY)["ready"] >= 2
+    screenshot(blank, "recorded-in-the-browser")
+
+
+def test_an_mp4_of_the_import_folder_is_accepted_and_plays(site, blank):
+    session_id = site.start_session("Imported MP4")
+    clips.clip(site.import_dir, ".mp4", name="camera", seconds=3)
+    answer = httpx.post(f"{site.url}/sessions/{session_id}/video/import", json={"filename": "camera.mp4"})
+    assert answer.status_code == 200
+    with (site.data_dir / "videos" / f"{session_id}.mp4").open("rb") as file:
+        assert identify(file) == MP4
+    seen = play(blank, answer.json()["video_path"])
+    assert seen["ready"] >= 2
+    assert (seen["width"], seen["height"]) == (320, 240)
+    assert seen["colours"] > 5
+    screenshot(blank, "imported-mp4")
+
+
+def test_a_second_recording_replaces_the_first(site, blank, tmp_path):
+    session_id = site.start_session()
+    for suffix in (".webm", ".mp4"):
+        with clips.clip(tmp_path, suffix).open("rb") as file:
+            answer = httpx.post(f"{site.url}/sessions/{session_id}/video", files={"file": file})
+        assert answer.json()["video_path"] == f"videos/{session_id}{suffix}"
+    assert play(blank, answer.json()["video_path"])["ready"] >= 2
+    assert httpx.get(f"{site.url}/videos/{session_id}.webm").status_code == 404
+
+
+def test_a_refusal_reaches_the_page_as_json(site, browser):
+    page = browser.new_page(base_url=site.url)
+    page.goto("/")
+    session_id = site.start_session()
+    answer = page.evaluate(
+        """async (sessionId) => {
+            const form = new FormData();
+            form.append("file", new Blob(["no video"]), "x.webm");
+            const answer = await fetch(`/sessions/${sessionId}/video`, {method: "POST", body: form});
+            return [answer.status, await answer.text()];
+        }""",
+        session_id,
+    )
+    page.close()
+    assert answer[0] == 415
+    assert json.loads(answer[1])["code"] == "not_a_video"
+
+
+def test_the_demo_video_plays_in_the_admin(page):
+    log_in(page)
+    page.goto("/admin/sessions_app/session/00000000-0000-4000-8000-000000000002/change/")
+    video = page.locator("video.review-player")
+    expect(video).to_be_visible()
+    assert video.evaluate(PLAY)["width"] == 320

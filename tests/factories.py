@@ -1,0 +1,52 @@
+"""Sessions and events for tests: through the product's own code, or in the earlier service's exact shape."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from django.db import connection
+
+from sessions_app import services
+from sessions_app.models import Event, Session
+
+#: A moment that BSON keeps as it is; tests count from here.
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+
+def make_session(**overrides: Any) -> Session:
+    return Session.objects.create(**{"candidate_name": "Ada Example", "start_time": NOON, **overrides})
+
+
+def make_sessions(count: int, **overrides: Any) -> list[Session]:
+    fields = {"candidate_name": "Ada Example", "start_time": NOON, **overrides}
+    return Session.objects.bulk_create([Session(**fields) for _ in range(count)])
+
+
+def make_event(session: Session | None = None, **overrides: Any) -> Event:
+    """Counted and stored, as by a request; without a session it gets one of its own."""
+    session_id = (session or make_session()).pk
+    return services.log_event(session_id, **{"event_type": "focus_lost", "timestamp": NOON, **overrides})
+
+
+def old_session(**overrides: Any) -> dict[str, Any]:
+    """A session as the earlier service stored it."""
+    fields = {"_id": str(uuid4()), "candidate_name": "Olda Example", "start_time": naive(NOON)}
+    return {**fields, "end_time": None, "video_path": None, **overrides}
+
+
+def old_event(session: dict[str, Any], **overrides: Any) -> dict[str, Any]:
+    fields = {"_id": str(uuid4()), "session_id": session["_id"], "event_type": "focus_lost", "message": None}
+    return {**fields, "timestamp": naive(NOON), **overrides}
+
+
+def write_old_documents(sessions: Iterable[dict[str, Any]] = (), events: Iterable[dict[str, Any]] = ()) -> None:
+    """Straight into the collections, past the models."""
+    for name, documents in (("sessions", list(sessions)), ("events", list(events))):
+        if documents:
+            connection.database[name].insert_many(documents, session=connection.session)
+
+
+def naive(at: datetime) -> datetime:
+    """As BSON and the earlier service write instants: UTC without saying so."""
+    return at.astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,301 @@
+"""POST /sessions/{id}/video: stored whole under a name of ours, or refused with nothing left behind."""
+
+import threading
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from django.core.files.storage import storages
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from rest_framework.test import APIClient
+
+from sessions_app.models import Session
+from tests.drives import stored, unfinished
+from tests.factories import make_session, old_session, write_old_documents
+
+SESSION_FIELDS = {"id", "candidate_name", "start_time", "end_time", "video_path", "state"}
+BOUNDARY = "boundary"
+MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
+
+
+@pytest.fixture
+def videos(data_dir):
+    return data_dir / "videos"
+
+
+def upload(api, session_id, path, *, name=None):
+    file = SimpleUploadedFile(name or path.name, path.read_bytes(), content_type="application/octet-stream")
+    return api.post(f"/sessions/{session_id}/video", {"file": file})
+
+
+def part(name, data, *, filename=None):
+    named = f'; filename="{filename}"' if filename is not None else ""
+    return f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{named}\r\n\r\n'.encode() + data + b"\r\n"
+
+
+def post_raw(api, session_id, body, content_type=MULTIPART):
+    return api.generic("POST", f"/sessions/{session_id}/video", body, content_type=content_type)
+
+
+END = f"--{BOUNDARY}--\r\n".encode()
+
+
+@pytest.mark.usefixtures("database")
+class TestAnUpload:
+    @pytest.mark.parametrize("suffix", [".webm", ".mkv", ".mp4", ".mov"])
+    def test_answers_with_the_session_and_stores_the_very_bytes(self, api, clips, videos, suffix):
+        session = make_session()
+        answer = upload(api, session.pk, clips[suffix])
+        assert answer.status_code == 200
+        assert set(answer.json()) == SESSION_FIELDS
+        assert answer.json()["id"] == session.pk
+        assert answer.json()["video_path"] == f"videos/{session.pk}{suffix}"
+        assert (videos / f"{session.pk}{suffix}").read_bytes() == clips[suffix].read_bytes()
+        assert unfinished(videos) == []
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "../../x.php",
+            "..\\..\\x.php",
+            "/etc/cron.d/x",
+            "C:\\x.exe",
+            "видео 録画.webm",
+            "n" * 300 + ".webm",
+            "n" * 20 + "." + "s" * 300,
+            "nul\0byte.webm",
+            "nosuffix",
+            "wrong.mp4",
+            ".hidden",
+            "<script>.webm",
+        ],
+    )
+    def test_is_stored_under_our_name_whatever_the_client_calls_it(self, api, clips, videos, name):
+        session = make_session()
+        answer = post_raw(api, session.pk, part("file", clips[".webm"].read_bytes(), filename=name) + END)
+        assert answer.status_code == 200
+        assert answer.json()["video_path"] == f"videos/{session.pk}.webm"
+        assert stored(videos) == [f"{session.pk}.webm"]
+
+    def test_is_served_at_the_path_that_the_answer_names(self, api, clips, videos):
+        path = upload(api, make_session().pk, clips[".mp4"]).json()["video_path"]
+        assert b"".join(api.get(f"/{path}")) == clips[".mp4"].read_bytes()
+
+    def test_raises_the_sessions_revision(self, api, clips, videos):
+        session = make_session()
+        upload(api, session.pk, clips[".webm"])
+        assert Session.objects.get(pk=session.pk).revision == session.revision + 1
+
+    def test_may_come_with_other_fields(self, api, clips, videos):
+        session = make_session()
+        body = part("note", b"hello") + part("file", clips[".webm"].read_bytes(), filename="a.webm") + END
+        assert post_raw(api, session.pk, body).status_code == 200
+
+    def test_to_an_adopted_session_without_our_fields_is_stored(self, api, clips, videos):
+        session = old_session()
+        write_old_documents([session])
+        assert upload(api, session["_id"], clips[".webm"]).status_code == 200
+        assert Session.objects.get(pk=session["_id"]).revision == 1
+
+    def test_also_goes_to_a_session_that_has_ended(self, api, clips, videos):
+        session = make_session()
+        api.post(f"/sessions/{session.pk}/end")
+        answer = upload(api, session.pk, clips[".webm"])
+        assert answer.status_code == 200
+        assert answer.json()["state"] == "ended"
+
+
+@pytest.mark.usefixtures("database")
+class TestASecondUpload:
+    def test_of_the_same_kind_replaces_the_first(self, api, clips, videos, tmp_path):
+        session = make_session()
+        upload(api, session.pk, clips[".webm"])
+        longer = tmp_path / "longer.webm"
+        longer.write_bytes(clips[".webm"].read_bytes() + b"\xec\x88" + b"\0" * 8)  # EBML Void
+        assert upload(api, session.pk, longer).status_code == 200
+        assert stored(videos) == [f"{session.pk}.webm"]
+        assert (videos / f"{session.pk}.webm").read_bytes() == longer.read_bytes()
+
+    def test_of_another_kind_removes_the_first(self, api, clips, videos):
+        session = make_session()
+        upload(api, session.pk, clips[".webm"])
+        assert upload(api, session.pk, clips[".mp4"]).json()["video_path"] == f"videos/{session.pk}.mp4"
+        assert stored(videos) == [f"{session.pk}.mp4"]
+
+    def test_removes_what_an_adopted_path_of_this_session_names(self, api, clips, videos):
+        session = old_session()
+        write_old_documents([session | {"video_path": f"data\\videos\\{session['_id']}.mp4"}])
+        videos.mkdir(parents=True)
+        (videos / f"{session['_id']}.mp4").write_bytes(b"old")
+        upload(api, session["_id"], clips[".webm"])
+        assert stored(videos) == [f"{session['_id']}.webm"]
+
+    @pytest.mark.parametrize("path", ["data/videos/{other}.webm", "data\\videos\\{other}.webm"])
+    def test_never_removes_another_sessions_video(self, api, clips, videos, path):
+        other = make_session()
+        upload(api, other.pk, clips[".webm"])
+        session = old_session()
+        write_old_documents([session | {"video_path": path.format(other=other.pk)}])
+        assert upload(api, session["_id"], clips[".mp4"]).status_code == 200
+        assert stored(videos) == sorted([f"{other.pk}.webm", f"{session['_id']}.mp4"])
+
+    @pytest.mark.parametrize("path", ["data/videos/..", "..", "data/videos/", "", "videos/.incoming", "\0"])
+    def test_is_stored_whatever_nonsense_the_adopted_path_was(self, api, clips, videos, path):
+        session = old_session(video_path=path)
+        write_old_documents([session])
+        assert upload(api, session["_id"], clips[".webm"]).status_code == 200
+        assert stored(videos) == [f"{session['_id']}.webm"]
+
+
+class TestARefusedUpload:
+    @pytest.fixture
+    def session(self, database, api, clips, videos):
+        """It has a video, which must survive whatever is refused."""
+        session = make_session()
+        upload(api, session.pk, clips[".webm"])
+        return Session.objects.get(pk=session.pk)
+
+    @pytest.fixture(autouse=True)
+    def _leaves_everything_as_it_was(self, api, clips, videos, session):
+        yield
+        assert Session.objects.get(pk=session.pk).revision == session.revision
+        assert b"".join(api.get(f"/{session.video_path}")) == clips[".webm"].read_bytes()
+        assert stored(videos) == [f"{session.pk}.webm"]
+        assert unfinished(videos) == []
+
+    @pytest.mark.parametrize("data", [b"", b"no video at all", b"\x1a\x45\xdf\xa3" + b"noise" * 1000])
+    def test_is_no_video(self, api, session, data):
+        answer = post_raw(api, session.pk, part("file", data, filename="x.webm") + END)
+        assert answer.status_code == 415
+        assert answer.json()["code"] == "not_a_video"
+        assert set(answer.json()) == {"detail", "code"}
+
+    def test_says_too_much_in_its_content_length(self, api, session, settings):
+        settings.VIDEO_MAX_BYTES = 1000
+        answer = post_raw(api, session.pk, part("file", b"x" * 100_000, filename="x.webm") + END)
+        assert answer.status_code == 413
+        assert answer.json() == {
+            "detail": "The video is larger than the 1,000 bytes that this server accepts.",
+            "code": "video_too_large",
+        }
+
+    def test_is_too_large_by_its_actual_bytes(self, api, session, clips, settings):
+        settings.VIDEO_MAX_BYTES = clips[".mp4"].stat().st_size - 1
+        answer = upload(api, session.pk, clips[".mp4"])
+        assert answer.status_code == 413
+        assert answer.json()["code"] == "video_too_large"
+
+    @pytest.mark.parametrize(
+        ("body", "fields"),
+        [
+            pytest.param(END, True, id="no part"),
+            pytest.param(part("other", b"x", filename="x.webm") + END, True, id="another name"),
+            pytest.param(part("file", b"x") + END, True, id="a text field"),
+            pytest.param(part("file", b"x", filename="") + END, True, id="no file chosen"),
+            pytest.param(part("file", b"x", filename="..") + END, True, id="a name that is none"),
+        ],
+    )
+    def test_has_no_file(self, api, session, body, fields):
+        answer = post_raw(api, session.pk, body)
+        assert answer.status_code == 400
+        assert answer.json()["code"] == "invalid"
+        assert list(answer.json()["fields"]) == ["file"]
+
+    def test_has_two_files(self, api, session, clips):
+        data = clips[".mp4"].read_bytes()
+        body = part("file", data, filename="a.mp4") + part("file", data, filename="b.mp4") + END
+        answer = post_raw(api, session.pk, body)
+        assert answer.status_code == 400
+        assert answer.json()["fields"] == {"file": ["Send one file, not several."]}
+
+    def test_was_cut_off_before_its_end(self, api, session, clips):
+        """The half is a video by itself: only the missing boundary tells."""
+        data = clips[".webm"].read_bytes()
+        whole = part("file", data, filename="a.webm") + END
+        for length in (len(whole) - len(data) // 2, len(whole) - len(END) - 2, 60):
+            assert post_raw(api, session.pk, whole[:length]).status_code == 400
+
+    @pytest.mark.parametrize(
+        ("body", "content_type", "status"),
+        [
+            pytest.param(b"no multipart", MULTIPART, 400, id="no boundary in the body"),
+            pytest.param(b"", MULTIPART, 400, id="no body"),
+            pytest.param(END, "multipart/form-data", 400, id="no boundary in the header"),
+            pytest.param(END, "multipart/form-data; boundary=" + "x" * 500, 400, id="a boundary too long"),
+            pytest.param(END, 'multipart/form-data; boundary="\xff"', 400, id="a boundary that is no ASCII"),
+            pytest.param(b'{"file": "x"}', "application/json", 415, id="JSON"),
+            pytest.param(b"x", "video/webm", 415, id="the bare video"),
+            pytest.param(b"x", "", 415, id="no type"),
+            pytest.param(b"file=x", "application/x-www-form-urlencoded", 415, id="a form"),
+        ],
+    )
+    def test_is_no_multipart(self, api, session, body, content_type, status):
+        answer = post_raw(api, session.pk, body, content_type)
+        assert answer.status_code == status
+        assert {"detail", "code"} <= set(answer.json())
+
+    def test_has_a_huge_text_field(self, api, session):
+        answer = post_raw(api, session.pk, part("file", b"x" * 3_000_000) + END)
+        assert answer.status_code == 413
+
+    def test_has_thousands_of_parts(self, api, session):
+        many_fields = b"".join(part("a", b"x") for _ in range(2000)) + END
+        many_files = b"".join(part("a", b"x", filename="x") for _ in range(200)) + END
+        for body in (many_fields, many_files):
+            assert 400 <= post_raw(api, session.pk, body).status_code < 500
+
+    @pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])
+    def test_uses_another_method(self, api, session, method):
+        assert getattr(api, method)(f"/sessions/{session.pk}/video").status_code == 405
+
+    @pytest.mark.parametrize("session_id", [str(uuid4()), "x", "..%2f..", "x" * 500, "%00"])
+    def test_goes_to_a_session_that_is_not_there(self, api, session, clips, session_id):
+        answer = upload(api, session_id, clips[".webm"])
+        assert answer.status_code == 404
+        assert answer.json()["code"] == "not_found"
+
+
+def test_an_upload_waits_while_another_for_the_session_is_being_stored(committed_database, api, clips, videos):
+    """Without that, each could remove as replaced what the other had just stored."""
+    session = make_session()
+    upload(api, session.pk, clips[".webm"])
+    answers = []
+
+    def send() -> None:
+        answers.append(upload(APIClient(), session.pk, clips[".mp4"]).status_code)
+        connection.close()
+
+    other = threading.Thread(target=send)
+    with storages["videos"].one_at_a_time(session.pk):
+        other.start()
+        other.join(0.5)
+        assert answers == []
+        assert stored(videos) == [f"{session.pk}.webm"]
+    other.join()
+    assert answers == [200]
+    assert stored(videos) == [f"{session.pk}.mp4"]
+
+
+def test_uploads_at_once_leave_one_whole_video_that_the_session_names(committed_database, clips, videos):
+    """Kinds take turns, so that every upload finds the other's file to remove."""
+    session = make_session()
+    answers = []
+
+    def send(path: Path) -> None:
+        client = APIClient(raise_request_exception=False)
+        for _ in range(10):
+            answers.append(upload(client, session.pk, path).status_code)
+        connection.close()
+
+    threads = [threading.Thread(target=send, args=[clips[suffix]]) for suffix in (".webm", ".mp4", ".mkv") * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [200] * 60
+    found = Session.objects.get(pk=session.pk)
+    assert found.revision == 60
+    assert stored(videos) == [found.video_name]
+    assert (videos / found.video_name).read_bytes() == clips[(videos / found.video_name).suffix].read_bytes()
+    assert unfinished(videos) == []
