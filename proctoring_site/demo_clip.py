@@ -24,9 +24,9 @@ def _frame(number: int) -> av.VideoFrame:
     bar = number * 4 % WIDTH
     row = bytes(235 if bar <= x < bar + 24 else 60 + x // 4 for x in range(WIDTH))
     _fill(frame.planes[0], [row] * HEIGHT)
-    beat = 138 if number // FRAMES_PER_S % 2 else 118
-    for plane in frame.planes[1:]:
-        _fill(plane, [bytes([beat]) * (WIDTH // 2)] * (HEIGHT // 2))
+    warm, cold = (138, 118) if number // FRAMES_PER_S % 2 else (118, 138)
+    for plane, tint in zip(frame.planes[1:], (cold, warm), strict=True):
+        _fill(plane, [bytes([tint]) * (WIDTH // 2)] * (HEIGHT // 2))
     return frame
 
 

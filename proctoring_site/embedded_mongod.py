@@ -1,6 +1,7 @@
 """The MongoDB of a newcomer's machine: a real mongod on loopback in its own folder, when no other server is named."""
 
 import os
+import random
 import re
 import shutil
 import signal
@@ -40,6 +41,7 @@ START_TIMEOUT_S = 120  # recovering a large data folder after a kill takes a whi
 STOP_TIMEOUT_S = 60
 PORT_TIMEOUT_S = 10
 TRIED_PORTS = 5
+PORTS = range(27018, 28018)  # from the one after MongoDB's own
 #: No diagnostic files; and nobody is left to be warned when it stops, so no 15 s of grace for other members of the set.
 TUNING = ("diagnosticDataCollectionEnabled=false", "shutdownTimeoutMillisForSignaledShutdown=100")
 LOG_MAX_BYTES = 10 * 1024**2
@@ -90,6 +92,7 @@ class EmbeddedMongod:
     """
 
     folder: Path
+    extra_options: tuple[str, ...] = ()
     pause: Callable[[float], None] = time.sleep
     url: str | None = None
     _port: int = 0
@@ -219,7 +222,7 @@ class EmbeddedMongod:
         }
         named = [str(part) for option in options.items() for part in option]
         tuned = [part for setting in TUNING for part in ("--setParameter", setting)]
-        return [str(self._binary), *named, *tuned, "--logappend", "--nounixsocket", "--quiet"]
+        return [str(self._binary), *named, *tuned, "--logappend", "--nounixsocket", "--quiet", *self.extra_options]
 
     def _wait_until(self, ready: Callable[[], bool]) -> bool:
         """True when ready, False when mongod ended because the port is taken."""
@@ -319,6 +322,12 @@ def _is_free(port: int) -> bool:
 
 
 def _free_port() -> int:
+    """Below the range from which the system takes ports for outgoing connections: those come and go at any moment."""
+    anywhere = random.sample(PORTS, len(PORTS))  # so that two that start at once do not meet
+    return next((port for port in anywhere if _is_free(port)), 0) or _any_free_port()
+
+
+def _any_free_port() -> int:
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return probe.getsockname()[1]

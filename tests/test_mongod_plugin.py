@@ -59,5 +59,5 @@ def test_the_server_has_transactions_and_failpoints(mongod):
 def test_stopping_twice_is_harmless_and_removes_the_folder(mongod):
     mongod.stop()
     mongod.stop()
-    assert mongod.process.returncode is not None
+    assert mongod.server.pid is None
     assert not mongod.folder.exists()
