@@ -36,3 +36,16 @@ def deta_key(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[Che
         hint = "Copy the whole data key, with its underscore."
         return [Error("DETA_PROJECT_KEY is not a Deta data key.", hint=hint, id="proctoring.E004")]
     return []
+
+
+@register()
+def production_key(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Django itself notices an empty key at the first request that needs it, which is after the start."""
+    if not settings.PRODUCTION:
+        return []
+    try:
+        _ = settings.SECRET_KEY
+    except ImproperlyConfigured:
+        hint = "Set SECRET_KEY to 50 random characters, the same at every start."
+        return [Error("PRODUCTION needs a SECRET_KEY.", hint=hint, id="proctoring.E005")]
+    return []

@@ -1,6 +1,5 @@
 """Which HTTP status: domain, request and framework errors become one JSON shape, {"detail", "code"} (+ "fields")."""
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +13,6 @@ from rest_framework.views import set_rollback
 
 from media_app.errors import ImportFileNotFound, NotAVideo, StoredFileNotFound, UnsafeFileName, VideoTooLarge
 from proctoring_site.json_only import BodyTooLarge
-from proctoring_site.outage import is_outage, outage_response
 from sessions_app.errors import ProctoringError, SessionNotFound
 
 STATUS: Mapping[type[ProctoringError], int] = {
@@ -80,9 +78,6 @@ def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
-    """Django calls this while the error is being handled, so that an outage inside a middleware can be told apart."""
-    if is_outage(sys.exc_info()[1]):
-        return outage_response(request)
     if request.path.startswith("/admin/"):
         return defaults.server_error(request)
     return JsonResponse({"detail": "The server failed; the fault was logged.", "code": "server_error"}, status=500)

@@ -1,6 +1,5 @@
 """How the API reads and writes bodies: JSON, of a bounded size and depth, whatever a browser says it would accept."""
 
-import codecs
 import json
 from typing import Any, NoReturn
 
@@ -29,9 +28,8 @@ class BoundedJSONParser(JSONParser):
         if len(body) > limit:
             raise BodyTooLarge(f"The request body is larger than {limit:,} bytes.")
         try:
-            encoding = codecs.lookup((parser_context or {}).get("encoding") or "utf-8").name
-            return json.loads(body.decode(encoding), parse_constant=_refuse_constant)
-        except (ValueError, LookupError, RecursionError) as error:
+            return json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
             reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
             raise ParseError(f"The body is not valid JSON: {reason}") from error
 

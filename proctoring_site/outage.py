@@ -1,8 +1,12 @@
 """When the database is away: 503 with Retry-After for API and admin alike, and service again when it is back."""
 
 import logging
+import sys
 from collections.abc import Callable
+from typing import Any
 
+from django.core.signals import got_request_exception
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from pymongo.errors import ConnectionFailure, PyMongoError
 
@@ -32,14 +36,21 @@ def outage_response(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"detail": SENTENCE, "code": "database_unavailable"}, status=503, headers=headers)
 
 
+@receiver(got_request_exception)
+def note_outage(request: HttpRequest, **kwargs: Any) -> None:
+    """Django answers what fails in a middleware at once, with a 500; this is where its reason can still be seen."""
+    request.met_outage = is_outage(sys.exc_info()[1])
+
+
 class DatabaseOutageMiddleware:
-    """Answers for views. What fails inside other middleware (the admin's login) reaches `errors.handler500`."""
+    """Answers for views, and, being the outermost, in place of the 500 of any middleware within."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        return outage_response(request) if getattr(request, "met_outage", False) else response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         return outage_response(request) if is_outage(exception) else None

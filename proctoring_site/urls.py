@@ -8,7 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.routers import SimpleRouter
 
 from media_app.views import SessionVideoViewSet, StoredVideoView
-from proctoring_site.views import start_page
+from proctoring_site.views import StartView
 from reports_app.views import SessionReportViewSet, StoredReportView
 from sessions_app.views import SessionViewSet
 
@@ -18,7 +18,7 @@ router.register("sessions", SessionVideoViewSet, basename="session-video")
 router.register("sessions", SessionReportViewSet, basename="session-report")
 
 urlpatterns = [
-    path("", start_page, name="start"),
+    path("", StartView.as_view(), name="start"),
     path("", include(router.urls)),
     path("videos/<name>", StoredVideoView.as_view(), name="stored-video"),
     path("reports/<name>", StoredReportView.as_view(), name="stored-report"),

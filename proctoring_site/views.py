@@ -1,14 +1,22 @@
 """The start page: the earlier contract's JSON for programs, a few links for people."""
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.utils.cache import patch_vary_headers
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.views import APIView
 
 STATUS = {"status": "ok", "message": "Proctoring backend is running"}
 
 
-@require_safe
-def start_page(request: HttpRequest) -> HttpResponse:
-    if request.get_preferred_type(["application/json", "text/html"]) == "text/html":
-        return render(request, "proctoring_site/start.html")
-    return JsonResponse(STATUS)
+class StartView(APIView):
+    """That the service runs. Asks no database."""
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> HttpResponse:
+        wants_page = request.get_preferred_type(["application/json", "text/html"]) == "text/html"
+        response = render(request, "proctoring_site/start.html") if wants_page else JsonResponse(STATUS)
+        patch_vary_headers(response, ["Accept"])
+        return response

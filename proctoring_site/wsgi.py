@@ -2,7 +2,23 @@
 
 import os
 
+from django.core.handlers.wsgi import WSGIRequest
 from django.core.wsgi import get_wsgi_application
+
+
+class UTF8Request(WSGIRequest):
+    """Reads everything as UTF-8. Django would read the query by the charset that the client claims for the body, and
+    one that is no text codec (`charset=rot13`) fails before any middleware could answer."""
+
+    @property
+    def encoding(self) -> None:
+        return None  # for Django: its default
+
+    @encoding.setter
+    def encoding(self, claimed: str) -> None:
+        pass
+
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proctoring_site.settings")
 application = get_wsgi_application()
+application.request_class = UTF8Request

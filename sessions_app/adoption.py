@@ -23,7 +23,9 @@ def convert_text_instants(documents: Collection, fields: Iterable[str]) -> int:
     """Turn ISO text into BSON dates, so that sorting and ranges see them; answers how many fields were text."""
     converted = 0
     for field in fields:
-        texts = documents.find({field: {"$type": "string"}}, {field: 1}, batch_size=BATCH)
+        # Not `{field: {"$type": "string"}}`, which also finds arrays of text.
+        is_text = {"$expr": {"$eq": [{"$type": f"${field}"}, "string"]}}
+        texts = documents.find(is_text, {field: 1}, batch_size=BATCH)
         for batch in _batches(texts):
             documents.bulk_write([_conversion(row, field) for row in batch], ordered=False)
             converted += len(batch)

@@ -51,8 +51,8 @@ def by_type(event_counts: Counts | None) -> dict[str, int]:
     return {type_of(key): int(n) for key, n in (event_counts or {}).items()}
 
 
-def count_event(session_id: str, event_type: str, *, weighed: Container[str]) -> None:
-    """Count one event that is about to be stored. Raises SessionNotFound, and has then changed nothing.
+def count_event(session_id: str, event_type: str, *, weighed: Container[str], times: int = 1) -> None:
+    """Count an event that is about to be stored, or several alike. Raises SessionNotFound; nothing is changed then.
 
     `weighed` are the types that the policy names; they are exempt from DISTINCT_TYPES_MAX.
     """
@@ -60,14 +60,14 @@ def count_event(session_id: str, event_type: str, *, weighed: Container[str]) ->
     is_weighed = event_type in weighed
     already_named = {f"event_counts.{key}": {"$exists": True}}
     while True:
-        if _increment(session_id, key, _IS_COUNTED if is_weighed else already_named):
+        if _increment(session_id, key, times, where=_IS_COUNTED if is_weighed else already_named):
             return
-        if not is_weighed and _increment(session_id, key, _HAS_ROOM):
+        if not is_weighed and _increment(session_id, key, times, where=_HAS_ROOM):
             return
         _, counts = _look(session_id)
         if counts is None:
             count_adopted([session_id], weighed=weighed)
-        elif not is_weighed and _increment(session_id, OTHER_KEY, _IS_COUNTED):
+        elif not is_weighed and _increment(session_id, OTHER_KEY, times, where=_IS_FULL):
             return
 
 
@@ -113,21 +113,21 @@ def recount(session_id: str, *, weighed: Container[str]) -> bool:
 
 
 _IS_COUNTED: Mapping[str, Any] = {"event_counts": {"$type": "object"}}
-#: Matches while the session counts fewer than DISTINCT_TYPES_MAX types by name.
-_HAS_ROOM: Mapping[str, Any] = {
-    "event_counts": {"$type": "object"},
-    "$expr": {"$lt": [{"$size": {"$objectToArray": "$event_counts"}}, DISTINCT_TYPES_MAX]},
-}
+# The server may look at `$expr` where `_IS_COUNTED` does not hold, and must not fail there.
+_COUNTS_OR_NONE = {"$cond": [{"$eq": [{"$type": "$event_counts"}, "object"]}, "$event_counts", {}]}
+_NAMED_TYPES = {"$size": {"$objectToArray": _COUNTS_OR_NONE}}
+#: While the session counts fewer than DISTINCT_TYPES_MAX types by name, and from then on.
+_HAS_ROOM: Mapping[str, Any] = {**_IS_COUNTED, "$expr": {"$lt": [_NAMED_TYPES, DISTINCT_TYPES_MAX]}}
+_IS_FULL: Mapping[str, Any] = {**_IS_COUNTED, "$expr": {"$gte": [_NAMED_TYPES, DISTINCT_TYPES_MAX]}}
 
 
 def _sessions() -> Collection:
     return connection.get_collection("sessions")
 
 
-def _increment(session_id: str, key: str, condition: Mapping[str, Any]) -> bool:
-    found = {"_id": session_id, **condition}
-    one_more = {"$inc": {f"event_counts.{key}": 1, "revision": 1}}
-    return _sessions().update_one(found, one_more, session=connection.session).matched_count == 1
+def _increment(session_id: str, key: str, times: int, *, where: Mapping[str, Any]) -> bool:
+    more = {"$inc": {f"event_counts.{key}": times, "revision": 1}}
+    return _sessions().update_one({"_id": session_id, **where}, more, session=connection.session).matched_count == 1
 
 
 def _look(session_id: str) -> tuple[int | None, Counts | None]:

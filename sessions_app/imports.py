@@ -6,7 +6,8 @@ end_time, event_type, message, timestamp, event_id`; a row without `event_type` 
 `candidate_name` is (also) a session. Instants are ISO 8601, UTC when they name no zone.
 
 Ids may be any text: a UUID stays itself, another text becomes a UUID that is always the same, and an event without an
-id gets one from what it says. So importing a file twice changes nothing.
+id gets one from what it says and how often the file said the same before: identical rows are as many events. So
+importing a file twice changes nothing. Where an id is told twice, the first telling counts.
 """
 
 import csv
@@ -42,6 +43,9 @@ CSV_COLUMNS = (
     "timestamp",
     "event_id",
 )
+
+#: Under this key a row of CSV keeps the cells that no column names.
+BEYOND_HEADER = ""
 
 
 class UnreadableFile(ProctoringError):
@@ -91,10 +95,11 @@ def check(path: Path) -> Outcome:
     """Read every row and name the bad ones; writes nothing. Raises UnreadableFile."""
     outcome = Outcome()
     declared: set[str] = set()
+    said_before: Counter[UUID] = Counter()
     for number, raw in _raw_rows(path):
         outcome.rows += 1
         try:
-            row = _parse(number, raw)
+            row = _parse(number, raw, said_before)
             declared |= {row.session["_id"]} if row.session else set()
             _demand_session(row, declared)
         except (serializers.ValidationError, ValueError) as error:
@@ -112,31 +117,28 @@ def run(path: Path, *, dry_run: bool = False, skip_bad: bool = False) -> Iterato
         yield outcome
         return
     bad = {number for number, _ in outcome.bad_rows}
-    good = (_parse(number, raw) for number, raw in _raw_rows(path) if number not in bad)
+    said_before: Counter[UUID] = Counter()
+    good = (_parse(number, raw, said_before) for number, raw in _raw_rows(path) if number not in bad)
     seen = _Seen()
     while batch := list(islice(good, BATCH)):
         _import_batch(batch, outcome, seen, dry_run=dry_run)
         yield outcome
-    if not outcome.rows:
-        yield outcome
+    yield outcome
 
 
 @dataclass(slots=True)
 class _Seen:
-    """What earlier batches of the same run held: a dry run stores nothing that the database could tell of."""
+    """Ids of earlier batches of the same run, so that each is counted once, stored or not."""
 
     sessions: set[str] = field(default_factory=set)
     events: set[str] = field(default_factory=set)
 
 
 def _import_batch(batch: list[Row], outcome: Outcome, seen: _Seen, *, dry_run: bool) -> None:
-    sessions = {row.session["_id"]: row.session for row in batch if row.session}
-    events = {event["_id"]: event for row in batch for event in row.events}
-    known_sessions = _known("sessions", sessions) | (sessions.keys() & seen.sessions)
-    known_events = _known("events", events) | (events.keys() & seen.events)
-    if dry_run:
-        seen.sessions |= sessions.keys()
-        seen.events |= events.keys()
+    sessions = _first_told((row.session for row in batch if row.session), seen.sessions)
+    events = _first_told((event for row in batch for event in row.events), seen.events)
+    known_sessions = _known("sessions", sessions)
+    known_events = _known("events", events)
     outcome.known_sessions += len(known_sessions)
     outcome.new_sessions += len(sessions) - len(known_sessions)
     outcome.known_events += len(known_events)
@@ -146,6 +148,16 @@ def _import_batch(batch: list[Row], outcome: Outcome, seen: _Seen, *, dry_run: b
             [document for key, document in sessions.items() if key not in known_sessions],
             [document for key, document in events.items() if key not in known_events],
         )
+
+
+def _first_told(documents: Iterable[dict[str, Any]], seen: set[str]) -> dict[str, dict[str, Any]]:
+    """By id, without those seen before; and they are seen now."""
+    told: dict[str, dict[str, Any]] = {}
+    for document in documents:
+        if document["_id"] not in seen:
+            seen.add(document["_id"])
+            told[document["_id"]] = document
+    return told
 
 
 def _store(sessions: list[dict], events: list[dict]) -> None:
@@ -158,8 +170,7 @@ def _store(sessions: list[dict], events: list[dict]) -> None:
         )
     counters.count_adopted({event["session_id"] for event in events} | {s["_id"] for s in sessions}, weighed=weighed)
     for (session_id, event_type), n in Counter((e["session_id"], e["event_type"]) for e in events).items():
-        for _ in range(n):
-            counters.count_event(session_id, event_type, weighed=weighed)
+        counters.count_event(session_id, event_type, weighed=weighed, times=n)
     if events:
         connection.get_collection("events").insert_many(events, session=connection.session)
 
@@ -172,7 +183,7 @@ def _known(collection: str, ids: Iterable[str]) -> set[str]:
 
 
 def _raw_rows(path: Path) -> Iterator[tuple[int, Any]]:
-    """(row number, raw row); numbers are lines for JSON Lines, and lines of the table, header included, for CSV."""
+    """(row number, raw row); numbers are lines for JSON Lines, and rows of the table, header included, for CSV."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             if path.suffix.lower() in {".jsonl", ".ndjson"}:
@@ -183,27 +194,31 @@ def _raw_rows(path: Path) -> Iterator[tuple[int, Any]]:
                 raise UnreadableFile
     except UnicodeDecodeError as error:
         raise UnreadableFile(f"The file is not UTF-8 text: {error.reason} at byte {error.start}.") from error
+    except csv.Error as error:
+        raise UnreadableFile(f"The file is not CSV: {error}.") from error
     except OSError as error:
         raise UnreadableFile(f"The file cannot be read: {error.strerror}.") from error
 
 
 def _csv_rows(file: Iterable[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    table = csv.DictReader(file)
-    missing = {"session_id"} - set(table.fieldnames or ())
-    unknown = set(table.fieldnames or ()) - set(CSV_COLUMNS)
-    if missing or unknown:
+    table = csv.reader(file)
+    header = next(table, [])
+    if "session_id" not in header or not set(header) <= set(CSV_COLUMNS) or len(set(header)) < len(header):
         raise UnreadableFile(f"The CSV header must be some of {', '.join(CSV_COLUMNS)}, with session_id.")
-    yield from enumerate(table, 2)
+    for number, cells in enumerate(table, 2):
+        if any(cells):
+            beyond = {BEYOND_HEADER: cells[len(header) :]} if len(cells) > len(header) else {}
+            yield number, dict(zip(header, cells, strict=False)) | beyond
 
 
-def _parse(number: int, raw: Any) -> Row:
+def _parse(number: int, raw: Any, said_before: Counter[UUID]) -> Row:
     row = _parse_csv(number, raw) if isinstance(raw, dict) else _parse_json(number, raw)
-    occurrences: Counter[tuple] = Counter()
     for event in row.events:
         if event["_id"] is None:
-            said = (event["session_id"], event["event_type"], event["message"] or "", event["timestamp"].isoformat())
-            event["_id"] = str(uuid5(IDS, json.dumps([*said, occurrences[said]])))
-            occurrences[said] += 1
+            said = [event["session_id"], event["event_type"], event["message"] or "", event["timestamp"].isoformat()]
+            same = uuid5(IDS, json.dumps(said))
+            event["_id"] = str(uuid5(IDS, json.dumps([*said, said_before[same]])))
+            said_before[same] += 1
     return row
 
 
@@ -223,9 +238,9 @@ def _parse_json(number: int, line: str) -> Row:
 
 
 def _parse_csv(number: int, cells: dict[str, Any]) -> Row:
-    if None in cells:
+    if BEYOND_HEADER in cells:
         raise ValueError("more cells than the header")
-    said = {name: value for name, value in cells.items() if value not in (None, "")}
+    said = {name: value for name, value in cells.items() if value}
     row = Row(number)
     if "candidate_name" in said or "event_type" not in said:
         row.session = _session({**said, "id": said.get("session_id")})

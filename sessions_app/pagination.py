@@ -1,6 +1,6 @@
 """Pages of a bare array: keyset cursors in an RFC 8288 Link header, so that the millionth page costs as the first."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 
 from django.db.models import Q, QuerySet
@@ -25,9 +25,12 @@ class NewestFirst(BasePagination):
 
     def paginate_queryset(self, queryset: QuerySet, request: Request, view: APIView | None = None) -> list[Session]:
         limit = self._limit(request.query_params.get("limit"))
-        if cursor := request.query_params.get("cursor"):
-            queryset = queryset.filter(after(cursor))
-        page = list(queryset[: limit + 1])
+        cursor = request.query_params.get("cursor")
+        page: list[Session] = []
+        for part in parts_after(cursor) if cursor else [Q()]:
+            page += queryset.filter(part)[: limit + 1 - len(page)]
+            if len(page) > limit:
+                break
         self.links = []
         if len(page) > limit:
             page.pop()
@@ -64,15 +67,20 @@ def cursor_of(session: Session) -> str:
     return urlsafe_b64encode(f"{start}/{session.pk}".encode()).decode().rstrip("=")
 
 
-def after(cursor: str) -> Q:
-    """The rows that come after the cursor's row. Raises ValidationError for a cursor that we did not make."""
+def parts_after(cursor: str) -> list[Q]:
+    """The rows that come after the cursor's row, as consecutive parts. Raises ValidationError for a cursor not ours.
+
+    Each part is one range of an index. All of them in one `$or` read up to six times the page, with a filter beside.
+    """
     try:
-        raw = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        raw = b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
         start, _, pk = raw.partition("/")
         start_time = EPOCH + int(start) * MILLISECOND if start else None
+        if not pk:
+            raise ValueError("no session is named")
     except (ValueError, OverflowError) as error:
         raise ValidationError({"cursor": ["Not a cursor of this list."]}) from error
+    without_start = Q(start_time__isnull=True)
     if start_time is None:
-        return Q(start_time__isnull=True, id__lt=pk)
-    earlier = Q(start_time__lt=start_time) | Q(start_time=start_time, id__lt=pk)
-    return earlier | Q(start_time__isnull=True)
+        return [without_start & Q(id__lt=pk)]
+    return [Q(start_time=start_time, id__lt=pk), Q(start_time__lt=start_time), without_start]

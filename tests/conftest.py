@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
 from django_mongodb_backend import transaction
 from pymongo.database import Database
+from rest_framework.test import APIClient
 
 from proctoring_site.mongo_engine.base import DatabaseWrapper
 
@@ -81,3 +82,9 @@ def committed_database(django_db_setup: None, django_db_blocker: Any) -> Generat
         for name in connection.database.list_collection_names():
             if name not in KEPT_COLLECTIONS and not name.startswith("system."):
                 connection.database[name].delete_many({})
+
+
+@pytest.fixture
+def api() -> APIClient:
+    """A client that gets a 500 as an answer, as a real one would."""
+    return APIClient(raise_request_exception=False)

@@ -20,7 +20,7 @@ class DatabaseWrapper(StockDatabaseWrapper):
     ops_class = DatabaseOperations
     SchemaEditorClass = DatabaseSchemaEditor
     mongo_operators: Mapping[str, Callable[[str, Any], dict]] = MappingProxyType(
-        {**StockDatabaseWrapper.mongo_operators, "exact": lookups.exact_path}
+        {**StockDatabaseWrapper.mongo_operators, "exact": lookups.exact_path, "isnull": lookups.isnull_path}
     )
 
     def get_connection_params(self) -> dict[str, Any]:

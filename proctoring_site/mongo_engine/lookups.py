@@ -40,6 +40,12 @@ def exact_path(path: str, value: Any) -> dict:
     return {path: {"$eq": value}} if isinstance(value, dict) else {path: value}
 
 
+def isnull_path(path: str, is_null: bool) -> dict:
+    """The same rows as the official `$or` of null and missing, by one index scan: the two branches of that `$or` were
+    merged by a sort that puts missing behind null, while the index that orders all other pages does not."""
+    return {path: None} if is_null else {path: {"$ne": None}}
+
+
 def json_path(lhs: Any, key_transforms: Iterable[str], as_expr: bool = False) -> Any:
     """The same for a key of a JSON field: `has_key="$name"` was a field path, which the server refuses there."""
     if not as_expr:

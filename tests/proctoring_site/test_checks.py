@@ -1,0 +1,94 @@
+"""Bad combinations of settings stop the start, by id, and say what to set."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.checks import Error, Warning, run_checks
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def ours():
+    return {message.id: message for message in run_checks() if str(message.id).startswith("proctoring.")}
+
+
+def test_the_shipped_settings_have_nothing_to_complain_of():
+    assert [message for message in run_checks() if isinstance(message, (Error, Warning))] == []
+
+
+def test_an_unknown_storage_backend_is_refused_with_those_that_are_known(settings):
+    settings.STORAGE_BACKEND = "floppy"
+    assert list(ours()) == ["proctoring.E001"]
+    error = ours()["proctoring.E001"]
+    assert "floppy" in error.msg
+    for name in ("local", "deta", "s3"):
+        assert name in error.hint
+
+
+@pytest.mark.parametrize(("backend", "key"), [("deta", "DETA_PROJECT_KEY"), ("s3", "AWS_STORAGE_BUCKET_NAME")])
+def test_a_backend_without_its_key_names_the_key(settings, backend, key):
+    settings.STORAGE_BACKEND = backend
+    setattr(settings, key, "")
+    error = ours()["proctoring.E002"]
+    assert key in error.msg
+    assert key in error.hint
+
+
+@pytest.mark.parametrize("backend", ["deta", "s3"])
+def test_a_backend_that_is_not_shipped_yet_says_so(settings, backend):
+    settings.STORAGE_BACKEND = backend
+    settings.DETA_PROJECT_KEY, settings.AWS_STORAGE_BUCKET_NAME = "a0_secret", "bucket"
+    assert list(ours()) == ["proctoring.E003"]
+    assert backend in ours()["proctoring.E003"].msg
+
+
+def test_a_deta_key_without_its_underscore_is_refused_and_not_repeated(settings):
+    settings.STORAGE_BACKEND, settings.DETA_PROJECT_KEY = "deta", "halfakey"
+    error = ours()["proctoring.E004"]
+    assert "halfakey" not in f"{error.msg}{error.hint}"
+    settings.DETA_PROJECT_KEY = "a0_secret"
+    assert "proctoring.E004" not in ours()
+
+
+def test_local_storage_needs_nothing(settings):
+    settings.STORAGE_BACKEND = "local"
+    assert ours() == {}
+
+
+def check(**environment):
+    return subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=REPOSITORY,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"STORAGE_BACKEND": "floppy"}, "proctoring.E001"),
+        ({"STORAGE_BACKEND": "s3"}, "AWS_STORAGE_BUCKET_NAME"),
+        ({"DETA_SPACE_APP": "true"}, "DETA_PROJECT_KEY"),
+        ({"VIDEO_MAX_BYTES": "much"}, "VIDEO_MAX_BYTES"),
+        ({"SCORE_WEIGHTS": "{'focus_lost': 3}"}, "SCORE_WEIGHTS"),
+    ],
+)
+def test_the_command_ends_in_failure_and_names_the_variable(environment, said):
+    done = check(**environment)
+    assert done.returncode != 0
+    assert said in done.stderr
+
+
+def test_production_does_not_start_on_a_key_that_lies_beside_the_data(tmp_path):
+    (tmp_path / "secret_key").write_text("x" * 60)
+    environment = {"DATA_DIR": str(tmp_path), "SECRET_KEY": ""}
+    assert check(**environment).returncode == 0
+    done = check(**environment, PRODUCTION="1")
+    assert done.returncode != 0
+    assert "SECRET_KEY" in done.stderr

@@ -1,0 +1,140 @@
+"""Every error is one JSON shape, {"detail", "code"} (+ "fields"); the admin keeps its pages."""
+
+import io
+import json
+from wsgiref.util import setup_testing_defaults
+
+import pytest
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.exceptions import ErrorDetail
+
+from media_app import errors as media_errors
+from media_app.imports import UnreadableManifest
+from proctoring_site import errors
+from proctoring_site.wsgi import application
+from sessions_app.errors import ProctoringError, SessionNotFound
+from sessions_app.imports import UnreadableFile
+
+#: Raised by commands alone, which have no HTTP status.
+NEVER_ANSWERED = {UnreadableFile, UnreadableManifest}
+
+
+def every_error(of=ProctoringError):
+    for error in of.__subclasses__():
+        yield error
+        yield from every_error(error)
+
+
+class TestDomainErrors:
+    def test_each_has_a_status_a_code_and_a_sentence_of_its_own(self):
+        known = set(every_error())
+        assert known - NEVER_ANSWERED == set(errors.STATUS)
+        for error in known:
+            assert error.code != ProctoringError.code
+            assert error.sentence != ProctoringError.sentence
+            assert error.sentence.endswith(".")
+
+    @pytest.mark.parametrize(
+        ("error", "status", "code"),
+        [
+            (SessionNotFound(), 404, "not_found"),
+            (media_errors.ImportFileNotFound(), 404, "not_found"),
+            (media_errors.VideoTooLarge(), 413, media_errors.VideoTooLarge.code),
+            (media_errors.NotAVideo(), 415, media_errors.NotAVideo.code),
+            (media_errors.UnsafeFileName(), 400, media_errors.UnsafeFileName.code),
+        ],
+    )
+    def test_they_answer_with_it(self, error, status, code):
+        answer = errors.exception_handler(error, {})
+        assert answer.status_code == status
+        assert answer.data == {"detail": str(error), "code": code}
+
+
+class TestFrameworkErrors:
+    @pytest.mark.parametrize(
+        ("error", "status", "code"),
+        [
+            (Http404(), 404, "not_found"),
+            (PermissionDenied(), 403, "permission_denied"),
+            (SuspiciousOperation("secret detail"), 400, "bad_request"),
+            (exceptions.MethodNotAllowed("PUT"), 405, "method_not_allowed"),
+            (exceptions.UnsupportedMediaType("text/x"), 415, "unsupported_media_type"),
+            (exceptions.ParseError(), 400, "parse_error"),
+            (exceptions.ValidationError("No.", code="odd"), 400, "odd"),
+            (exceptions.ValidationError(["No.", "Never."]), 400, "invalid"),
+        ],
+    )
+    def test_they_take_the_same_shape(self, error, status, code):
+        answer = errors.exception_handler(error, {})
+        assert answer.status_code == status
+        assert set(answer.data) == {"detail", "code"}
+        assert answer.data["code"] == code
+        assert "secret" not in answer.data["detail"]
+
+    def test_a_validation_error_names_the_fields(self):
+        answer = errors.exception_handler(exceptions.ValidationError({"a": [ErrorDetail("No.", "x")]}), {})
+        assert answer.data == {"detail": "Some fields are not valid.", "code": "invalid", "fields": {"a": ["No."]}}
+
+    def test_throttling_says_when_to_come_back(self):
+        answer = errors.exception_handler(exceptions.Throttled(wait=7), {})
+        assert (answer.status_code, answer["Retry-After"]) == (429, "7")
+
+    def test_a_defect_is_left_to_django_and_its_log(self):
+        assert errors.exception_handler(LookupError(), {}) is None
+
+
+class TestOutsideTheAPIsViews:
+    @pytest.mark.parametrize("accept", ["*/*", "text/html"])
+    def test_an_unknown_path_is_json(self, api, accept):
+        answer = api.get("/no/such/path", headers={"Accept": accept})
+        assert answer.status_code == 404
+        assert answer.json() == {"detail": "Not found.", "code": "not_found"}
+
+    def test_in_the_admin_it_is_a_page(self, committed_database, admin_client):
+        answer = admin_client.get("/admin/no/such/page/")
+        assert answer.status_code == 404
+        assert answer["Content-Type"].startswith("text/html")
+
+    def test_a_host_that_is_not_ours_is_refused(self, api):
+        answer = api.get("/sessions", headers={"Host": "evil.example"})
+        assert answer.status_code == 400
+        assert answer.json()["code"] == "bad_request"
+        assert "evil" not in answer.json()["detail"]
+
+    def test_a_defect_is_a_500_that_betrays_nothing(self, api, settings):
+        settings.SCORE_WEIGHTS = "no weights at all"
+        answer = api.post("/sessions/any/events", {"event_type": "focus_lost"}, format="json")
+        assert answer.status_code == 500
+        assert answer.json() == {"detail": "The server failed; the fault was logged.", "code": "server_error"}
+
+    def test_a_defect_in_the_admin_is_a_page(self, rf):
+        answer = errors.handler500(rf.get("/admin/sessions_app/session/"))
+        assert answer.status_code == 500
+        assert answer["Content-Type"].startswith("text/html")
+
+
+class TestTheWSGIApplication:
+    """What Django's test client cannot send."""
+
+    def get(self, path, **environ):
+        setup_testing_defaults(environ)
+        path, _, query = path.partition("?")
+        environ |= {"PATH_INFO": path, "QUERY_STRING": query, "HTTP_HOST": "localhost", "wsgi.input": io.BytesIO()}
+        started = []
+        body = b"".join(application(environ, lambda status, headers: started.append((status, dict(headers)))))
+        return int(started[0][0].split()[0]), body
+
+    @pytest.mark.parametrize("charset", ["rot13", "base64", "undefined", "idna", "punycode", "utf-16", "no-such", ""])
+    def test_a_charset_of_nonsense_changes_nothing(self, database, charset):
+        claimed = {"CONTENT_TYPE": f"application/json; charset={charset}"}
+        assert self.get("/?x=%C3%A9", **claimed)[0] == 200
+        status, body = self.get("/sessions?candidate_name=%C3%A9&limit=1", **claimed)
+        assert (status, json.loads(body)) == (200, [])
+
+    @pytest.mark.parametrize("raw", ["/sessions/\xff\xfe", "/\x00", "/videos/\xc3\x28", "/sessions/a\r\nb"])
+    def test_a_path_of_odd_bytes_is_a_404(self, database, raw):
+        status, body = self.get(raw)
+        assert status == 404
+        assert json.loads(body)["code"] == "not_found"

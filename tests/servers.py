@@ -1,0 +1,136 @@
+"""Servers of a test's own, to be stopped and frozen: mongod on a folder, and granian on that mongod."""
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from proctoring_site.child_process import end, start_tied
+from proctoring_site.embedded_mongod import find_mongod
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PATIENCE_S = 60
+
+
+class Mongod:
+    """A mongod whose data survive its end. `replica_set=False` is the earlier service's usual server, a standalone."""
+
+    def __init__(self, folder: Path, *, replica_set: bool = True) -> None:
+        self.folder, self.port = folder, free_port()
+        self.replica_set = replica_set
+        (folder / "db").mkdir(parents=True)
+        self.start()
+        if replica_set:
+            members = [{"_id": 0, "host": f"127.0.0.1:{self.port}"}]
+            with MongoClient(self._direct) as client:
+                client.admin.command("replSetInitiate", {"_id": "rs0", "members": members})
+            self.until_writable()
+
+    @property
+    def _direct(self) -> str:
+        return f"mongodb://127.0.0.1:{self.port}/?directConnection=true"
+
+    @property
+    def url(self) -> str:
+        return f"mongodb://127.0.0.1:{self.port}/" + ("?replicaSet=rs0" if self.replica_set else "")
+
+    def start(self) -> None:
+        small = ("--oplogSize", "64", "--wiredTigerCacheSizeGB", "0.25", "--nounixsocket", "--bind_ip", "127.0.0.1")
+        replica_set = ("--replSet", "rs0") if self.replica_set else ()
+        places = ("--dbpath", f"{self.folder}/db", "--logpath", f"{self.folder}/log", "--port", str(self.port))
+        quiet = ("--setParameter", "diagnosticDataCollectionEnabled=false")
+        self.process = start_tied(
+            [str(find_mongod()), *places, *small, *quiet, *replica_set], stdout=subprocess.DEVNULL
+        )
+        until(self._answers)
+
+    def _answers(self) -> bool:
+        with MongoClient(self._direct, serverSelectionTimeoutMS=500) as client:
+            try:
+                return bool(client.admin.command("ping")["ok"])
+            except PyMongoError:
+                return False
+
+    def until_writable(self) -> None:
+        with MongoClient(self._direct) as client:
+            until(lambda: client.admin.command("hello")["isWritablePrimary"])
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def remove(self) -> None:
+        """For good: its files are some 200 MB."""
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def freeze(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+
+class Web:
+    """The product as it is served, one worker, on a port of its own."""
+
+    def __init__(self, mongodb_url: str, folder: Path, **environment: str) -> None:
+        self.url = f"http://127.0.0.1:{(port := free_port())}"
+        self.environment = {
+            **os.environ,
+            "MONGODB_URL": mongodb_url,
+            "DATA_DIR": str(folder),
+            "SECRET_KEY": secrets.token_urlsafe(50),
+            **environment,
+        }
+        served = ["--interface", "wsgi", "--blocking-threads", "16", "--host", "127.0.0.1", "--port", str(port)]
+        served += ["--working-dir", str(REPOSITORY), "--log-level", "error", "proctoring_site.wsgi:application"]
+        command = [sys.executable, "-m", "granian", *served]
+        self.process = start_tied(command, stderr=subprocess.DEVNULL, env=self.environment)
+        until(self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(self.url, timeout=PATIENCE_S).is_success
+        except httpx.TransportError:
+            return False
+
+    def stop(self) -> None:
+        end(self.process, patience_s=PATIENCE_S)
+
+
+def manage(*arguments: str, mongodb_url: str, folder: Path, **environment: str) -> str:
+    """A command of the project in a process of its own; its output."""
+    own = {"MONGODB_URL": mongodb_url, "DATA_DIR": str(folder), **environment}
+    done = subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=REPOSITORY,
+        env={**os.environ, **own},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]

@@ -1,0 +1,307 @@
+"""A database of the earlier service opens as it is: written before `migrate`, or after it."""
+
+import copy
+from datetime import UTC, datetime
+
+import pytest
+from bson import Int64
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.db import connection
+
+from sessions_app import adoption, services
+from sessions_app.models import Event, Session
+from tests.factories import NOON, naive, old_event, old_session, write_old_documents
+
+UNPARSABLE = "yesterday, about noon"
+WEIGHED = services.active_policy().weights
+
+
+def plain():
+    session = old_session(
+        candidate_name="Plain", end_time=naive(NOON.replace(hour=13)), video_path="data/videos/p.webm"
+    )
+    return session, [old_event(session), old_event(session, event_type="phone_detected", message="0.9")]
+
+
+def with_odd_types():
+    session = old_session(candidate_name="Odd types", video_path="data\\videos\\o.webm")
+    types = [
+        "tab_hidden",
+        "tab_hidden",
+        "a.b",
+        "$inc",
+        "a.b$c%25",
+        "",
+        None,
+        5,
+        Int64(5),
+        True,
+        "x" * 200,
+        "focus_lost",
+    ]
+    return session, [old_event(session, event_type=event_type) for event_type in types]
+
+
+def with_text_instants():
+    session = old_session(
+        candidate_name="Text", start_time="2026-03-02T10:00:00.123456", end_time="2026-03-02T11:30:00+02:00"
+    )
+    stamps = ["2026-03-02T10:20:00", "2026-03-02T12:10:00+02:00", "2026-03-02T10:05:00Z", "2026-03-02 10:01:00.5"]
+    return session, [old_event(session, timestamp=stamp) for stamp in stamps]
+
+
+def with_unparsable_instants():
+    session = old_session(candidate_name="Unparsable", start_time=UNPARSABLE, end_time=UNPARSABLE)
+    return session, [old_event(session, timestamp=UNPARSABLE), old_event(session, timestamp=" ")]
+
+
+def with_missing_fields():
+    session = {"_id": "no-uuid-at-all"}
+    return session, [{"_id": "bare-event", "session_id": session["_id"]}]
+
+
+def with_extra_fields():
+    session = old_session(candidate_name="Extra", proctor={"name": "P", "notes": [1, 2]}, score=0.5)
+    return session, [old_event(session, confidence=0.75, box=[1, 2, 3, 4])]
+
+
+def with_arrays_and_numbers_for_instants():
+    session = old_session(candidate_name="Arrays", start_time=["2026-03-02"], end_time=1772452800)
+    return session, [old_event(session, timestamp=["2026-03-02"]), old_event(session, timestamp=1.5)]
+
+
+KINDS = [
+    plain,
+    with_odd_types,
+    with_text_instants,
+    with_unparsable_instants,
+    with_missing_fields,
+    with_extra_fields,
+    with_arrays_and_numbers_for_instants,
+]
+EVENTS = {"Plain": 2, "Odd types": 12, "Text": 4, "Unparsable": 2, None: 1, "Extra": 1, "Arrays": 2}
+
+
+@pytest.fixture
+def fresh(committed_database):
+    """The two collections as they were before the first migration: not there."""
+    unmigrate()
+    yield connection.database
+    unmigrate()
+    migrate()
+
+
+def unmigrate():
+    for name in ("sessions", "events"):
+        connection.database.drop_collection(name)
+    connection.database["django_migrations"].delete_many({"app": "sessions_app"})
+
+
+def migrate():
+    call_command("migrate", verbosity=0, interactive=False)
+
+
+def write_every_kind():
+    for kind in KINDS:
+        session, events = kind()
+        write_old_documents([session], events)
+
+
+def dump():
+    return {name: list(connection.database[name].find().sort("_id")) for name in ("sessions", "events")}
+
+
+def indexes():
+    return {name: set(connection.database[name].index_information()) for name in ("sessions", "events")}
+
+
+ALL_INDEXES = {
+    "sessions": {"_id_", "sessions_newest", "sessions_state", "sessions_name"},
+    "events": {"_id_", "events_timeline"},
+}
+
+
+@pytest.fixture(params=["written before migrate", "written after migrate"])
+def adopted(request, fresh):
+    if request.param == "written before migrate":
+        write_every_kind()
+        migrate()
+    else:
+        migrate()
+        write_every_kind()
+    return fresh
+
+
+@pytest.fixture
+def superuser(client):
+    client.force_login(get_user_model().objects.create_superuser("root"))
+    return client
+
+
+class TestAnAdoptedDatabase:
+    def test_has_every_index(self, adopted):
+        assert indexes() == ALL_INDEXES
+
+    def test_lists_every_session(self, adopted, api):
+        sessions = api.get("/sessions").json()
+        assert {session["candidate_name"] for session in sessions} == set(EVENTS)
+        by_name = {session["candidate_name"]: session for session in sessions}
+        assert by_name["Plain"]["start_time"] == "2026-03-02T12:00:00Z"
+        assert by_name["Plain"]["video_path"] == "data/videos/p.webm"
+        assert by_name["Odd types"]["video_path"] == "data\\videos\\o.webm"
+        assert by_name["Text"]["start_time"] == "2026-03-02T10:00:00.123000Z"
+        assert by_name["Text"]["end_time"] == "2026-03-02T09:30:00Z"
+        assert by_name["Text"]["state"] == "ended"
+        assert by_name["Unparsable"]["start_time"] is None
+        assert by_name[None]["start_time"] is None
+        assert by_name[None]["state"] == "running"
+
+    def test_shows_every_event_of_every_session(self, adopted, api):
+        for session in api.get("/sessions").json():
+            detail = api.get(f"/sessions/{session['id']}")
+            assert detail.status_code == 200
+            assert len(detail.json()["events"]) == EVENTS[session["candidate_name"]]
+            for event in detail.json()["events"]:
+                assert event["event_type"] is None or isinstance(event["event_type"], str)
+                assert event["timestamp"] is None or event["timestamp"].endswith("Z")
+
+    def test_counts_every_type_as_it_was_sent(self, adopted, api):
+        session = Session.objects.get(candidate_name="Odd types")
+        services.count_where_missing([session])
+        assert session.counts == {
+            "tab_hidden": 2,
+            "a.b": 1,
+            "$inc": 1,
+            "a.b$c%25": 1,
+            "": 2,
+            "5": 2,
+            "True": 1,
+            "x" * 200: 1,
+            "focus_lost": 1,
+        }
+        assert session.counts == Session.objects.get(pk=session.pk).counts
+
+    def test_reports_every_session(self, adopted, api):
+        for session in Session.objects.all():
+            for name in ("report", "report.html", "report.csv"):
+                answer = api.get(f"/sessions/{session.pk}/{name}")
+                assert answer.status_code == 200, (session.candidate_name, name)
+        report = api.get(f"/sessions/{Session.objects.get(candidate_name='Plain').pk}/report").json()
+        assert report["interview_duration_seconds"] == 3600
+        assert (report["focus_lost_count"], report["phone_detected_count"]) == (1, 1)
+        assert report["integrity_score"] == 100 - WEIGHED["focus_lost"] - WEIGHED["phone_detected"]
+
+    def test_shows_every_session_in_the_admin(self, adopted, superuser):
+        changelist = superuser.get("/admin/sessions_app/session/")
+        assert changelist.status_code == 200
+        assert len(changelist.context["cl"].result_list) == len(EVENTS)
+        for session in Session.objects.all():
+            page = superuser.get(f"/admin/sessions_app/session/{session.pk}/change/")
+            assert page.status_code == 200
+            assert len(page.context["event_page"].object_list) == EVENTS[session.candidate_name]
+
+    def test_goes_on_as_any_other(self, adopted, api):
+        for session in Session.objects.all():
+            before = EVENTS[session.candidate_name]
+            answer = api.post(f"/sessions/{session.pk}/events", {"event_type": "new"}, format="json")
+            assert answer.status_code == 201
+            assert api.post(f"/sessions/{session.pk}/end").status_code == 200
+            session.refresh_from_db()
+            assert sum(session.counts.values()) == Event.objects.filter(session_id=session.pk).count() == before + 1
+
+    def test_keeps_fields_that_nobody_knows(self, adopted, api):
+        session = Session.objects.get(candidate_name="Extra")
+        api.post(f"/sessions/{session.pk}/events", {"event_type": "new"}, format="json")
+        api.post(f"/sessions/{session.pk}/end")
+        session.refresh_from_db()
+        session.save()
+        stored = adopted["sessions"].find_one({"_id": session.pk})
+        assert stored["proctor"] == {"name": "P", "notes": [1, 2]}
+        assert stored["score"] == 0.5
+        event = adopted["events"].find_one({"session_id": session.pk, "confidence": 0.75})
+        assert event["box"] == [1, 2, 3, 4]
+
+
+class TestTheConversion:
+    def test_it_turns_text_into_dates_and_keeps_what_is_no_instant(self, fresh):
+        write_every_kind()
+        migrate()
+        text = fresh["sessions"].find_one({"candidate_name": "Text"})
+        assert text["start_time"] == datetime(2026, 3, 2, 10, 0, 0, 123000)
+        assert text["end_time"] == datetime(2026, 3, 2, 9, 30)
+        odd = fresh["sessions"].find_one({"candidate_name": "Unparsable"})
+        assert (odd["start_time"], odd["end_time"]) == (None, None)
+        assert odd["start_time_as_stored"] == odd["end_time_as_stored"] == UNPARSABLE
+        events = list(fresh["events"].find({"session_id": odd["_id"]}))
+        assert [event["timestamp"] for event in events] == [None, None]
+        assert {event.get("timestamp_as_stored") for event in events} == {UNPARSABLE, None}
+
+    def test_events_that_were_text_come_in_their_true_order(self, fresh, api):
+        write_every_kind()
+        migrate()
+        session = Session.objects.get(candidate_name="Text")
+        stamps = [event["timestamp"] for event in api.get(f"/sessions/{session.pk}").json()["events"]]
+        assert stamps == [f"2026-03-02T10:{at}Z" for at in ("01:00.500000", "05:00", "10:00", "20:00")]
+
+    def test_it_touches_nothing_else(self, fresh):
+        before = {}
+        for kind in (plain, with_odd_types, with_missing_fields, with_extra_fields):
+            session, events = kind()
+            before[session["_id"]] = copy.deepcopy([session, *events])
+            write_old_documents([session], events)
+        migrate()
+        for session_id, (session, *events) in before.items():
+            now = fresh["sessions"].find_one({"_id": session_id})
+            assert isinstance(now.pop("event_counts"), dict)
+            assert now == session
+            assert list(fresh["events"].find({"session_id": session_id}).sort("_id")) == sorted(
+                events, key=lambda event: event["_id"]
+            )
+
+    def test_a_second_run_changes_nothing(self, fresh):
+        write_every_kind()
+        migrate()
+        before, had = dump(), indexes()
+        fresh["django_migrations"].delete_many({"app": "sessions_app"})
+        migrate()
+        migrate()
+        assert (dump(), indexes()) == (before, had)
+        assert adoption.convert_text_instants(fresh["sessions"], ("start_time", "end_time")) == 0
+        assert adoption.convert_text_instants(fresh["events"], ("timestamp",)) == 0
+        assert adoption.count_sessions(fresh, weighed=WEIGHED) == 0
+
+    def test_it_works_through_more_than_one_batch(self, fresh, monkeypatch):
+        monkeypatch.setattr(adoption, "BATCH", 3)
+        sessions = [old_session(start_time="2026-03-02T10:00:00", end_time=UNPARSABLE) for _ in range(10)]
+        events = [old_event(session, timestamp="2026-03-02T10:00:00") for session in sessions for _ in range(2)]
+        write_old_documents(sessions, events)
+        migrate()
+        assert fresh["sessions"].count_documents({"start_time": datetime(2026, 3, 2, 10), "end_time": None}) == 10
+        assert fresh["events"].count_documents({"timestamp": datetime(2026, 3, 2, 10)}) == 20
+        assert all(session.counts == {"focus_lost": 2} for session in Session.objects.all())
+
+    def test_events_of_sessions_that_are_gone_disturb_nothing(self, fresh, api):
+        write_old_documents(events=[old_event({"_id": "gone"}), {"_id": "of nobody"}])
+        migrate()
+        assert api.get("/sessions").json() == []
+        assert fresh["events"].count_documents({}) == 2
+
+
+def test_an_empty_database_gets_the_same_collections_and_indexes(fresh, api):
+    migrate()
+    assert indexes() == ALL_INDEXES
+    assert api.get("/sessions").json() == []
+    assert api.post("/sessions", {"candidate_name": "First"}, format="json").status_code == 201
+
+
+def test_a_session_that_was_created_here_has_the_earlier_services_shape(fresh):
+    migrate()
+    session = services.start_session(candidate_name="Ada", at=NOON)
+    services.log_event(session.pk, event_type="x", timestamp=NOON)
+    document, event = fresh["sessions"].find_one(), fresh["events"].find_one()
+    assert isinstance(document["_id"], str)
+    assert document["start_time"].replace(tzinfo=UTC) == NOON
+    assert {"end_time": None, "video_path": None, "candidate_name": "Ada"}.items() <= document.items()
+    assert set(event) == {"_id", "session_id", "event_type", "message", "timestamp"}
+    assert event["session_id"] == document["_id"]
