@@ -185,7 +185,9 @@ def with_events(database, n: int) -> str:
 
 def upload(server: Server, folder: Path, mib: int) -> None:
     clip = video_of(folder, mib)
-    session, at_rest = new_session(server.port), server.peak_memory_kib()
+    session = new_session(server.port)
+    server.forget_peak_memory()
+    at_rest = server.peak_memory_kib()
     began = time.perf_counter()
     subprocess.run(
         [
