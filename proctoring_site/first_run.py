@@ -1,17 +1,15 @@
 """What a newcomer finds on an empty database: a first staff account and demo sessions to look at."""
 
-import importlib
-import importlib.util
 import secrets
 from dataclasses import dataclass
 
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError
 
+from proctoring_site import demo
 from sessions_app.models import Session
 
 USERNAME = "admin"
-DEMO = "proctoring_site.demo"
 
 
 @dataclass(frozen=True)
@@ -33,10 +31,4 @@ def prepare(*, production: bool) -> FirstRun:
         users.create_superuser(USERNAME, password=password)
     except IntegrityError:
         return FirstRun()  # another process was first
-    return FirstRun(USERNAME, password, _load_demo())
-
-
-def _load_demo() -> int:
-    if importlib.util.find_spec(DEMO) is None:
-        return 0
-    return importlib.import_module(DEMO).load()
+    return FirstRun(USERNAME, password, demo.load())
