@@ -10,6 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from media_app.storage import BACKENDS, NOT_YET_SHIPPED, REQUIRED_SETTINGS, backend_class_path
 
+PRELOAD_MIN_S = 31_536_000
+
 
 @register()
 def storage_backend(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
@@ -48,4 +50,14 @@ def production_key(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
     except ImproperlyConfigured:
         hint = "Set SECRET_KEY to 50 random characters, the same at every start."
         return [Error("PRODUCTION needs a SECRET_KEY.", hint=hint, id="proctoring.E005")]
+    return []
+
+
+@register()
+def preload(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """What the browsers' list asks of a host (https://hstspreload.org/)."""
+    long_enough = settings.SECURE_HSTS_SECONDS >= PRELOAD_MIN_S and settings.SECURE_HSTS_INCLUDE_SUBDOMAINS
+    if settings.SECURE_HSTS_PRELOAD and not long_enough:
+        hint = f"Set HSTS_INCLUDE_SUBDOMAINS=1 and HSTS_SECONDS={PRELOAD_MIN_S} or more, or leave HSTS_PRELOAD off."
+        return [Error("HSTS_PRELOAD needs subdomains and a year.", hint=hint, id="proctoring.E006")]
     return []

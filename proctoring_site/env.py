@@ -14,6 +14,23 @@ def text(name: str, default: str = "") -> str:
     return os.environ.get(name, "").strip() or default
 
 
+def secret(name: str) -> str:
+    """NAME, or what the file that NAME_FILE names holds, without the newline at its end. No error repeats a content."""
+    given, file = text(name), text(f"{name}_FILE")
+    if not file:
+        return given
+    if given:
+        raise ImproperlyConfigured(f"{name} and {name}_FILE are both set: keep one of them.")
+    try:
+        content = Path(file).expanduser().read_text("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise ImproperlyConfigured(f"{name}_FILE names a file that cannot be read: {why}.") from None
+    if not content.strip():
+        raise ImproperlyConfigured(f"{name}_FILE names a file that is empty.")
+    return content
+
+
 def flag(name: str, *, default: bool = False) -> bool:
     raw = os.environ.get(name)
     if raw is None:
@@ -32,6 +49,22 @@ def positive_int(name: str, default: int) -> int:
     if not raw.isascii() or not raw.isdigit() or int(raw) < 1:
         raise ImproperlyConfigured(f"{name} must be a whole number above 0, not {raw!r}.")
     return int(raw)
+
+
+def whole_number(name: str, default: int) -> int:
+    """As `positive_int`, and 0, which switches off."""
+    return 0 if text(name) == "0" else positive_int(name, default)
+
+
+def choice(name: str, options: tuple[str, ...], default: str) -> str:
+    """One of the options, written in any case."""
+    raw = text(name)
+    if not raw:
+        return default
+    for option in options:
+        if raw.lower() == option.lower():
+            return option
+    raise ImproperlyConfigured(f"{name} must be one of {', '.join(options)}, not {raw!r}.")
 
 
 def text_list(name: str, default: tuple[str, ...] = ()) -> list[str]:

@@ -79,17 +79,19 @@ def run(signals: StopSignals, cleanup: ExitStack) -> None:
 
     web = web_server(settings.DATA_DIR, signals)
     web.claim()
-    os.environ["SECRET_KEY"] = secret_key(settings.SECRET_KEY, settings.DATA_DIR, production=settings.PRODUCTION)
+    key = secret_key(settings.SECRET_KEY, settings.DATA_DIR, production=settings.PRODUCTION)
+    if not env.secret("SECRET_KEY"):  # what the environment or its file gives, our children read there as we did
+        os.environ["SECRET_KEY"] = key
     if named_url:
         say(f"Database: MongoDB {server_version(named_url)} at {hosts_of(named_url)}.")
-        prepare_database(named_url, signals)
+        prepare_database(signals)
         start_web_server(web, cleanup)
         watch({"The web server": web}, signals)
     mongod = EmbeddedMongod(settings.EMBEDDED_MONGODB_DIR, pause=signals.pause)
     cleanup.callback(mongod.stop)
     os.environ["MONGODB_URL"] = mongod.start()  # for the web server and its workers
     say(f"Database: an embedded MongoDB, with its data in {mongod.folder}.")
-    prepare_database(os.environ["MONGODB_URL"], signals)
+    prepare_database(signals)
     start_web_server(web, cleanup)
     watch({"MongoDB": mongod, "The web server": web}, signals, chore=mongod.keep_log_small)
 
@@ -145,10 +147,10 @@ def kept_secret_key(path: Path) -> str:
 # --- The database -------------------------------------------------------------------------------------------------
 
 
-def prepare_database(url: str, signals: StopSignals) -> None:
+def prepare_database(signals: StopSignals) -> None:
     """Checks, migrations, first run: in a process of its own, which a stop may end at any moment without harm."""
     command = [sys.executable, "-m", "proctoring_site.prepare_database"]
-    quiet = {"LOG_LEVEL": "WARNING", **os.environ, "MONGODB_URL": url}
+    quiet = {"LOG_LEVEL": "WARNING", **os.environ}
     child = start_tied(command, stdout=subprocess.PIPE, env=quiet)
     try:
         while child.poll() is None:

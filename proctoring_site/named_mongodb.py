@@ -12,7 +12,7 @@ from proctoring_site.embedded_mongod import OLDEST_SERVER
 
 def named_server() -> str | None:
     """MONGODB_URL with our options. What is wrong with it is said without repeating it: it may hold a password."""
-    given = env.text("MONGODB_URL")
+    given = env.secret("MONGODB_URL")
     if not given:
         return None
     try:

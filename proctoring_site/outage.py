@@ -43,7 +43,7 @@ def note_outage(request: HttpRequest, **kwargs: Any) -> None:
 
 
 class DatabaseOutageMiddleware:
-    """Answers for views, and, being the outermost, in place of the 500 of any middleware within."""
+    """Answers for views, and in place of the 500 of any middleware within; only the access log is further out."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -11,11 +11,11 @@ DEBUG = env.flag("DEBUG")
 PRODUCTION = env.flag("PRODUCTION")  # no first account, no demo sessions
 DATA_DIR = env.path("DATA_DIR", BASE_DIR / "data")
 # `make run` keeps a random key beside the data; production must set its own, and the start stops without one.
-SECRET_KEY = env.text("SECRET_KEY") or env.first_line(DATA_DIR / "secret_key", unless=PRODUCTION)
+SECRET_KEY = env.secret("SECRET_KEY") or env.first_line(DATA_DIR / "secret_key", unless=PRODUCTION)
 ALLOWED_HOSTS = env.text_list("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
 CSRF_TRUSTED_ORIGINS = env.text_list("CSRF_TRUSTED_ORIGINS")
 CORS_ALLOWED_ORIGINS = env.text_list("CORS_ALLOWED_ORIGINS")
-CORS_EXPOSE_HEADERS = ["Link"]
+CORS_EXPOSE_HEADERS = ["Link", "X-Request-ID"]
 
 # --- Apps and the way of a request --------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -36,6 +36,8 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
 ]
 MIDDLEWARE = [
+    "proctoring_site.access_log.AccessLogMiddleware",  # the outermost: it sees whatever the others answer
+    "proctoring_site.answer_headers.AnswerHeadersMiddleware",
     "proctoring_site.outage.DatabaseOutageMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -64,10 +66,26 @@ TEMPLATES = [
     }
 ]
 
+# --- Between a browser and us ----------------------------------------------------------------------------------------
+# TLS ends at a proxy. TRUSTED_PROXY says that it overwrites X-Forwarded-Proto; without it, anybody could send that.
+TRUSTED_PROXY = env.flag("TRUSTED_PROXY")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY else None
+SECURE_SSL_REDIRECT = env.flag("SSL_REDIRECT", default=TRUSTED_PROXY)
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$"]  # asked from within, without TLS
+SECURE_HSTS_SECONDS = env.whole_number("HSTS_SECONDS", 365 * 24 * 3600) if PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("HSTS_INCLUDE_SUBDOMAINS")
+SECURE_HSTS_PRELOAD = env.flag("HSTS_PRELOAD")
+# The two speak for hosts that are not this service, and a browser's list forgets slowly: whoever owns the domain turns
+# them on by their settings. That they are off is a decision, so `check --deploy` need not ask again.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+
 # --- Database -----------------------------------------------------------------------------------------------------
 EMBEDDED_MONGODB_DIR = DATA_DIR / "mongodb"
 MONGODB_URL = mongodb_url.with_options(
-    env.text("MONGODB_URL") or mongodb_url.running_embedded_url(EMBEDDED_MONGODB_DIR / "url") or mongodb_url.LOCALHOST
+    env.secret("MONGODB_URL") or mongodb_url.running_embedded_url(EMBEDDED_MONGODB_DIR / "url") or mongodb_url.LOCALHOST
 )
 DATABASES = {
     "default": {
@@ -92,7 +110,7 @@ STORAGES = {
     "videos": {"BACKEND": "media_app.storage.SwitchingStorage", "OPTIONS": {"drive": "videos"}},
     "reports": {"BACKEND": "media_app.storage.SwitchingStorage", "OPTIONS": {"drive": "reports"}},
 }
-DETA_PROJECT_KEY = env.text("DETA_PROJECT_KEY")
+DETA_PROJECT_KEY = env.secret("DETA_PROJECT_KEY")
 AWS_STORAGE_BUCKET_NAME = env.text("AWS_STORAGE_BUCKET_NAME")  # read by django-storages
 STATIC_URL = "/static/"
 STATIC_ROOT = env.text("STATIC_ROOT") or None
@@ -102,7 +120,6 @@ WHITENOISE_USE_FINDERS = True  # serves the apps' static files without a collect
 VIDEO_MAX_BYTES = env.positive_int("VIDEO_MAX_BYTES", 2 * 1024**3)
 VIDEO_IMPORT_DIR = env.path("VIDEO_IMPORT_DIR", BASE_DIR / "frontend" / "data")
 JSON_BODY_MAX_BYTES = env.positive_int("JSON_BODY_MAX_BYTES", 1024**2)
-FILE_UPLOAD_HANDLERS = ["media_app.uploads.VideoUploadHandler"]
 FILE_UPLOAD_PERMISSIONS = 0o640
 
 # --- Score --------------------------------------------------------------------------------------------------------
@@ -144,11 +161,25 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "admin:login"
 
 # --- Log ----------------------------------------------------------------------------------------------------------
+LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "INFO")
+LOG_FORMAT = env.choice("LOG_FORMAT", ("text", "json"), "json" if PRODUCTION else "text")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
-    "loggers": {"django": {"handlers": ["console"], "level": "INFO", "propagate": False}},
+    "filters": {
+        "request_only": {"()": "proctoring_site.log_lines.RequestOnly"},
+        "no_repetition": {"()": "proctoring_site.log_lines.NoRepetition"},
+    },
+    "formatters": {
+        "text": {"()": "proctoring_site.log_lines.TextLine"},
+        "json": {"()": "proctoring_site.log_lines.JSONLine"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["request_only"]}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        "django.request": {"filters": ["no_repetition"]},
+        "django.server": {"level": "CRITICAL"},  # runserver's own access lines, with paths and queries
+        "pymongo": {"level": "INFO"},  # below that, it logs every command with its data
+    },
 }

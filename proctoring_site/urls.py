@@ -4,11 +4,12 @@ from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
 from media_app.views import SessionVideoViewSet, StoredVideoView
-from proctoring_site.views import StartView
+from proctoring_site.health import HealthView, ReadyView
+from proctoring_site.views import DocsView, StartView
 from reports_app.views import SessionReportViewSet, StoredReportView
 from sessions_app.views import SessionViewSet
 
@@ -22,8 +23,10 @@ urlpatterns = [
     path("", include(router.urls)),
     path("videos/<name>", StoredVideoView.as_view(), name="stored-video"),
     path("reports/<name>", StoredReportView.as_view(), name="stored-report"),
+    path("healthz", HealthView.as_view(), name="healthz"),
+    path("readyz", ReadyView.as_view(), name="readyz"),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
-    path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("docs", DocsView.as_view(), name="docs"),
     path("favicon.ico", RedirectView.as_view(url=static("proctoring_site/icon.svg")), name="favicon"),
     path("admin/", admin.site.urls),
 ]

@@ -21,9 +21,10 @@ TEST_COMMANDS = ("--setParameter", "enableTestCommands=1")
 #: Would change settings.py; a test that wants one of them sets it itself.
 CLEARED_VARIABLES = {
     *("MONGODB_DATABASE", "STORAGE_BACKEND", "DEBUG", "PRODUCTION", "SCORE_WEIGHTS"),
-    *("ALLOWED_HOSTS", "CORS_ALLOWED_ORIGINS", "CSRF_TRUSTED_ORIGINS", "LOG_LEVEL"),
+    *("SECRET_KEY_FILE", "MONGODB_URL_FILE", "TRUSTED_PROXY", "SSL_REDIRECT"),
+    *("ALLOWED_HOSTS", "CORS_ALLOWED_ORIGINS", "CSRF_TRUSTED_ORIGINS", "LOG_LEVEL", "LOG_FORMAT"),
 }
-CLEARED_PREFIXES = ("VIDEO_", "DETA_", "AWS_", "JSON_BODY_")
+CLEARED_PREFIXES = ("HSTS_", "VIDEO_", "DETA_", "AWS_", "JSON_BODY_")
 
 
 class TestMongod:

@@ -82,9 +82,9 @@ class Mongod:
 
 
 class Web:
-    """The product as it is served, one worker, on a port of its own."""
+    """The product as it is served, one worker, on a port of its own; `log` takes all that it says."""
 
-    def __init__(self, mongodb_url: str, folder: Path, **environment: str) -> None:
+    def __init__(self, mongodb_url: str, folder: Path, *, log: Path | None = None, **environment: str) -> None:
         self.url = f"http://127.0.0.1:{(port := free_port())}"
         self.environment = {
             **os.environ,
@@ -96,12 +96,13 @@ class Web:
         served = ["--interface", "wsgi", "--blocking-threads", "16", "--host", "127.0.0.1", "--port", str(port)]
         served += ["--working-dir", str(REPOSITORY), "--log-level", "error", "proctoring_site.wsgi:application"]
         command = [sys.executable, "-m", "granian", *served]
-        self.process = start_tied(command, stderr=subprocess.DEVNULL, env=self.environment)
+        with open(log or os.devnull, "wb") as said:
+            self.process = start_tied(command, stdout=said, stderr=said, env=self.environment)
         until(self._answers)
 
     def _answers(self) -> bool:
         try:
-            return httpx.get(self.url, timeout=PATIENCE_S).is_success
+            return httpx.get(f"{self.url}/healthz", timeout=PATIENCE_S).is_success
         except httpx.TransportError:
             return False
 

@@ -59,6 +59,10 @@ class SwitchingStorage(Storage):
         """For steps on several files and the database that must not mix with another's for the same key."""
         return self.backend.one_at_a_time(key)
 
+    def probe(self) -> None:
+        """Return when a file could be stored now; raise OSError when not. Cheap, and leaves nothing behind."""
+        self.backend.probe()
+
     def open(self, name: str, mode: str = "rb") -> File:
         return self.backend.open(name, mode)
 

@@ -62,6 +62,14 @@ class LocalStorage(FileSystemStorage):
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
+    def probe(self) -> None:
+        """Raise OSError when nothing can be stored: no folder, no right to write, a full or read-only disk."""
+        part = self.incoming() / f"{uuid4().hex}{PART}"
+        try:
+            part.write_bytes(b"probe")
+        finally:
+            part.unlink(missing_ok=True)
+
     def incoming(self) -> Path:
         """The folder for unfinished files; made when first asked for."""
         folder = Path(self.location) / INCOMING
@@ -93,7 +101,10 @@ class LocalStorage(FileSystemStorage):
         content.flush()
         os.fsync(content.fileno())
         part = self.incoming() / f"{uuid4().hex}{PART}"
-        os.link(uploaded, part)  # the upload's own name is Django's to remove
+        try:
+            os.link(uploaded, part)  # the upload's own name is Django's to remove
+        except OSError:  # a file system without hard links
+            return None
         return part
 
     def _copy(self, content: File) -> Path:

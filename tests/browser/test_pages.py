@@ -141,3 +141,30 @@ class TestTheReport:
         page.goto(f"/sessions/{session_id}/report.html")
         expect(page.locator("svg g")).to_have_count(12)
         screenshot(page, "report-many-types")
+
+
+class TestTheContentPolicy:
+    """The `page` fixture fails on any violation, which a browser reports as an error; these make sure that it would."""
+
+    def test_lets_every_page_of_ours_work(self, page):
+        log_in(page)
+        paths = ("/", "/docs", "/admin/", SESSIONS, f"{SESSIONS}{demo.BUSY}/change/")
+        for path in paths:
+            policy = page.goto(path, wait_until="networkidle").headers["content-security-policy"]
+            assert policy.startswith("default-src 'self'")
+            assert "unsafe" not in policy
+        report = page.goto(f"/sessions/{demo.BUSY}/report.html").headers["content-security-policy"]
+        assert report.startswith("default-src 'none'")
+        page.goto(f"/videos/{demo.BUSY}.webm")
+        page.wait_for_function("document.querySelector('video').readyState >= 1")
+
+    @pytest.mark.parametrize("path", ["/", "/docs", "/admin/login/"])
+    def test_keeps_an_inline_script_from_running_and_the_watch_sees_it(self, watched, path):
+        watched.page.goto(path, wait_until="networkidle")
+        assert watched.complaints == []
+        watched.page.evaluate(
+            """() => { const script = document.createElement("script"); script.textContent = "window.ran = true";
+            document.body.append(script); }"""
+        )
+        assert watched.page.evaluate("window.ran") is None
+        assert any("Content Security Policy" in complaint for complaint in watched.complaints)

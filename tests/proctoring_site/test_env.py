@@ -104,3 +104,54 @@ class TestFirstLine:
     def test_it_is_empty_without_a_file(self, tmp_path):
         assert env.first_line(tmp_path / "key", unless=False) == ""
         assert env.first_line(tmp_path, unless=False) == ""
+
+
+class TestASecret:
+    @pytest.fixture
+    def file(self, tmp_path, monkeypatch):
+        monkeypatch.setenv(f"{NAME}_FILE", str(tmp_path / "secret"))
+        return tmp_path / "secret"
+
+    def test_may_stand_in_the_environment(self, set_to):
+        set_to(" s3cret ")
+        assert env.secret(NAME) == "s3cret"
+        set_to(None)
+        assert env.secret(NAME) == ""
+
+    @pytest.mark.parametrize(
+        ("content", "read"),
+        [("s3cret", "s3cret"), ("s3cret\n", "s3cret"), ("s3cret\r\n", "s3cret"), (" a\nb \n", " a\nb ")],
+    )
+    def test_may_stand_in_a_file(self, set_to, file, content, read):
+        set_to("")
+        file.write_text(content, newline="")
+        assert env.secret(NAME) == read
+
+    def test_is_refused_when_given_twice(self, set_to, file):
+        set_to("s3cret")
+        file.write_text("another")
+        with pytest.raises(ImproperlyConfigured, match=f"^{NAME} and {NAME}_FILE are both set") as refused:
+            env.secret(NAME)
+        assert "s3cret" not in str(refused.value)
+
+    @pytest.mark.parametrize("content", [None, b"", b"\n", b"s3cret\xff"])
+    def test_that_cannot_be_read_is_refused_by_name_alone(self, set_to, file, content):
+        set_to(None)
+        if content is not None:
+            file.write_bytes(content)
+        with pytest.raises(ImproperlyConfigured, match=f"^{NAME}_FILE names a file that") as refused:
+            env.secret(NAME)
+        assert "s3cret" not in str(refused.value)
+        assert refused.value.__suppress_context__ or refused.value.__context__ is None
+
+
+@pytest.mark.parametrize(("value", "read"), [(None, "b"), ("", "b"), ("A", "a"), (" b ", "b")])
+def test_a_choice_is_written_in_any_case(set_to, value, read):
+    set_to(value)
+    assert env.choice(NAME, ("a", "b"), "b") == read
+
+
+@pytest.mark.parametrize(("value", "read"), [(None, 7), ("0", 0), ("5", 5)])
+def test_a_whole_number_may_be_nothing(set_to, value, read):
+    set_to(value)
+    assert env.whole_number(NAME, 7) == read

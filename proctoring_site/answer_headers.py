@@ -1,0 +1,38 @@
+"""What every answer tells a browser it may do; a view that set its own, stricter policy keeps it."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+#: Nothing inline, nothing from elsewhere. `data:` is for the icons in the style sheets of admin and Swagger UI.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+#: Our own pages look at recordings and record nothing; the front end that does has an origin of its own.
+PERMISSIONS_POLICY = "camera=(), microphone=(), display-capture=(), geolocation=(), payment=(), usb=()"
+
+HEADERS: Mapping[str, str] = MappingProxyType(
+    {
+        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+        "Permissions-Policy": PERMISSIONS_POLICY,
+        # Django's SecurityMiddleware sends these two as well, but not on what answers in its place.
+        "Referrer-Policy": "same-origin",
+        "X-Content-Type-Options": "nosniff",
+    }
+)
+
+
+class AnswerHeadersMiddleware:
+    """Outside of all that may answer in place of a view."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response

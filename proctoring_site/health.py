@@ -1,0 +1,80 @@
+"""`/healthz` (does this process answer?) and `/readyz` (can it work?), for those who start, watch and balance servers.
+
+Both are open to everybody, so they tell which part fails and nothing about it; they are logged below INFO.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import pymongo
+from django.core.files.storage import storages
+from django.db import connection
+from drf_spectacular.utils import extend_schema, inline_serializer
+from pymongo.errors import PyMongoError
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+logger = logging.getLogger(__name__)
+
+PING_WITHIN_S = 1
+NEVER_KEPT = {"Cache-Control": "no-store"}
+
+HEALTH = inline_serializer("Health", {"status": serializers.ChoiceField(["ok"])})
+CHECKS = {"checks": serializers.DictField(child=serializers.ChoiceField(["ok", "failed"]))}
+READY = inline_serializer("Ready", {"status": serializers.ChoiceField(["ok"]), **CHECKS})
+NOT_READY = inline_serializer(
+    "NotReady", {"detail": serializers.CharField(), "code": serializers.ChoiceField(["not_ready"]), **CHECKS}
+)
+
+
+def ping_database() -> None:
+    with pymongo.timeout(PING_WITHIN_S):
+        connection.database.command("ping")
+
+
+def probe_storage(drive: str) -> None:
+    storages[drive].probe()
+
+
+PARTS: Mapping[str, Callable[[], None]] = {
+    "database": ping_database,
+    "videos": partial(probe_storage, "videos"),
+    "reports": partial(probe_storage, "reports"),
+}
+
+
+def works(part: str) -> bool:
+    try:
+        PARTS[part]()
+    except (PyMongoError, OSError) as error:
+        logger.warning("not ready: %s (%s)", part, type(error).__name__)
+        return False
+    return True
+
+
+class HealthView(APIView):
+    """That this process answers. Asks neither database nor storage."""
+
+    authentication_classes = permission_classes = ()
+
+    @extend_schema(responses=HEALTH)
+    def get(self, request: Request) -> Response:
+        return Response({"status": "ok"}, headers=NEVER_KEPT)
+
+
+class ReadyView(APIView):
+    """That the database answers within a second, and that videos and reports can be stored."""
+
+    authentication_classes = permission_classes = ()
+
+    @extend_schema(responses={200: READY, 503: NOT_READY})
+    def get(self, request: Request) -> Response:
+        checks = {part: "ok" if works(part) else "failed" for part in PARTS}
+        failed = [part for part, outcome in checks.items() if outcome == "failed"]
+        if failed:
+            body = {"detail": f"Not ready: {', '.join(failed)}.", "code": "not_ready", "checks": checks}
+            return Response(body, status=503, headers=NEVER_KEPT)
+        return Response({"status": "ok", "checks": checks}, headers=NEVER_KEPT)

@@ -1,0 +1,250 @@
+"""What the log says of each request, and what it never says: names, messages, passwords, cookies, queries."""
+
+import io
+import json
+import logging
+import os
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+from django.urls import get_resolver
+from django.urls.resolvers import URLPattern, URLResolver
+from pymongo import MongoClient
+
+from proctoring_site.log_lines import JSONLine, RequestOnly, TextLine, readable
+from tests import clips
+from tests.servers import Web, free_port, manage
+
+NAME, MESSAGE = "Zebediah Quillfeather", "whispering-to-a-parrot"
+USERNAME, PASSWORD = "overseer", "correct horse battery"
+
+
+class Site:
+    """A served site on a database of its own, and everything that its process says."""
+
+    def __init__(self, folder: Path, database: str, **environment: str) -> None:
+        self.log, url = folder / "log", os.environ["MONGODB_URL"]
+        own = {"MONGODB_DATABASE": database, "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
+        manage("migrate", "--verbosity=0", mongodb_url=url, folder=folder, **own)
+        account = ("createsuperuser", "--noinput", f"--username={USERNAME}", "--email=a@example.org")
+        manage(*account, mongodb_url=url, folder=folder, **own)
+        self.web = Web(url, folder, log=self.log, **own, **environment)
+        self.client = httpx.Client(base_url=self.web.url, timeout=30)
+        self.answers: list[httpx.Response] = []
+
+    def send(self, method: str, path: str, **options) -> httpx.Response:
+        self.answers.append(self.client.request(method, path, **options))
+        return self.answers[-1]
+
+
+@pytest.fixture(params=["json", "text"])
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+    database = f"test_log_{uuid4().hex}"
+    site = Site(tmp_path, database, LOG_FORMAT=request.param, LOG_LEVEL="DEBUG")
+    try:
+        yield site
+    finally:
+        site.client.close()
+        site.web.stop()
+        with MongoClient(os.environ["MONGODB_URL"]) as client:
+            client.drop_database(database)
+
+
+def sit_an_exam(site: Site, clip: Path) -> str:
+    session_id = site.send("POST", "/sessions", json={"candidate_name": NAME}).json()["id"]
+    path = f"/sessions/{session_id}"
+    for body in ({"event_type": "focus_lost", "message": MESSAGE}, {"event_type": 5, "message": MESSAGE}, [MESSAGE]):
+        site.send("POST", f"{path}/events", json=body)
+    site.send("POST", f"{path}/events", content=f'{{"message": "{MESSAGE}"')
+    with clip.open("rb") as file:
+        site.send("POST", f"{path}/video", files={"file": (f"{NAME}.webm", file)})
+    site.send("POST", f"{path}/video", files={"file": (f"{NAME}.webm", NAME.encode())})
+    site.send("POST", f"{path}/video/import", json={"filename": f"{NAME}.webm"})
+    site.send("POST", f"{path}/end")
+    for below in ("", "/report", "/report.html", "/report.csv"):
+        site.send("GET", f"{path}{below}")
+    return session_id
+
+
+def ask_for_things_that_fail(site: Site) -> None:
+    for path in (f"/videos/{NAME}.webm", f"/sessions/{NAME}", f"/{NAME}", f"/static/{NAME}", f"/admin/{NAME}/"):
+        site.send("GET", f"{path}?candidate_name={NAME}")
+    for method, path in (("DELETE", "/sessions"), ("POST", f"/sessions/{NAME}/events"), ("POST", f"/admin/{NAME}/")):
+        site.send(method, f"{path}?candidate_name={NAME}", json={"event_type": "focus_lost", "message": MESSAGE})
+    site.send("GET", "/sessions", params={"candidate_name": NAME, "limit": "many"})
+    site.send("GET", "/sessions", headers={"Host": "evil.example", "Referer": f"http://x/?q={NAME}"})
+
+
+def review(site: Site) -> str:
+    """As staff, with a wrong password first; answers with the cookie of the session."""
+    site.send("GET", "/admin/login/")
+    for username, password in ((NAME, PASSWORD), (USERNAME, PASSWORD[::-1]), (USERNAME, PASSWORD)):
+        form = {"username": username, "password": password, "csrfmiddlewaretoken": site.client.cookies["csrftoken"]}
+        site.send("POST", "/admin/login/?next=/admin/", data=form)
+    site.send("POST", "/admin/login/", data={"username": NAME, "password": PASSWORD})  # without the token
+    site.send("GET", "/admin/sessions_app/session/", params={"q": NAME})
+    assert NAME in site.answers[-1].text
+    site.send("GET", "/admin/sessions_app/session/", params={"candidate_name__regex": NAME})
+    site.send("GET", "/static/admin/css/base.css")
+    site.send("GET", "/sessions", params={"candidate_name": NAME})
+    assert len(site.answers[-1].json()) == 1
+    return site.client.cookies["sessionid"]
+
+
+def test_the_log_of_a_whole_session_has_every_request_and_nobody_in_it(site: Site, tmp_path: Path) -> None:
+    session_id = sit_an_exam(site, clips.clip(tmp_path, ".webm"))
+    ask_for_things_that_fail(site)
+    cookie = review(site)
+    log = site.log.read_text()
+    assert {200, 201, 302, 400, 403, 404, 405, 415} <= {answer.status_code for answer in site.answers}
+    cookies, key = (cookie, site.client.cookies["csrftoken"]), site.web.environment["SECRET_KEY"]
+    for secret in (*NAME.split(), MESSAGE, PASSWORD, PASSWORD[::-1], *cookies, key, "candidate_name=", "limit="):
+        assert secret.lower() not in log.lower()
+    for answer in site.answers:
+        (line,) = [line for line in log.splitlines() if answer.headers["X-Request-ID"] in line and "answered" in line]
+        assert str(answer.status_code) in line
+    assert session_id in log
+
+
+def test_every_line_of_production_is_one_json_object(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    nowhere = f"mongodb://127.0.0.1:{free_port()}/?serverSelectionTimeoutMS=300"
+    web = Web(nowhere, tmp_path, log=log, PRODUCTION="1")
+    try:
+        with httpx.Client(base_url=web.url, timeout=30) as client:
+            ids = [client.get(path).headers["X-Request-ID"] for path in ("/sessions?limit=5", "/", "/nowhere")]
+    finally:
+        web.stop()
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    access = [line for line in lines if line["message"] == "answered"]
+    assert [(line["request_id"], line["route"], line["status"]) for line in access] == [
+        (ids[0], "/sessions", 503),
+        (ids[1], "/", 200),
+        (ids[2], "none", 404),
+    ]
+    assert all(line["duration_ms"] >= 0 and line["bytes"] > 0 and line["method"] == "GET" for line in access)
+    assert access[0]["duration_ms"] > 250
+    (outage,) = [line for line in lines if line["logger"] == "proctoring_site.outage"]
+    assert (outage["level"], outage["request_id"]) == ("ERROR", ids[0])
+
+
+def test_requests_at_the_same_time_keep_their_ids_apart(site: Site) -> None:
+    def start(number: int) -> tuple[str, str]:
+        answer = httpx.post(
+            f"{site.web.url}/sessions",
+            json={"candidate_name": "x"},
+            headers={"X-Request-ID": f"caller-{number:04}"},
+            timeout=30,
+        )
+        return answer.headers["X-Request-ID"], answer.json()["id"]
+
+    with ThreadPoolExecutor(16) as pool:
+        started = list(pool.map(start, range(200)))
+    assert [chosen for chosen, _ in started] == [f"caller-{number:04}" for number in range(200)]
+    lines = site.log.read_text().splitlines()
+    of_session = {found[0]: line for line in lines if (found := re.findall(r"session (\S{36}) started", line))}
+    for chosen, session_id in started:
+        assert chosen in of_session[session_id]
+
+
+# --- The id -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("proposed", ["abcdefgh", "A.b_c-9" + "x" * 57, str(uuid4())])
+def test_a_proper_id_of_the_caller_is_taken_over(api, proposed):
+    assert api.get("/healthz", headers={"X-Request-ID": proposed})["X-Request-ID"] == proposed
+
+
+@pytest.mark.parametrize(
+    "proposed", [None, "", "short", "x" * 65, "has spaces", "new\nline-here", "ümlaut-ümlaut", "a=b&c=d;e"]
+)
+def test_any_other_is_replaced_by_one_of_ours(api, proposed):
+    headers = {} if proposed is None else {"X-Request-ID": proposed}
+    ids = {api.get("/healthz", headers=headers)["X-Request-ID"] for _ in range(2)}
+    assert len(ids) == 2
+    assert all(re.fullmatch("[0-9a-f]{32}", made) for made in ids)
+
+
+def test_a_front_end_of_another_origin_may_read_it(api, settings):
+    settings.CORS_ALLOWED_ORIGINS = ["https://exam.example.org"]
+    answer = api.get("/healthz", headers={"Origin": "https://exam.example.org"})
+    assert "X-Request-ID" in answer["Access-Control-Expose-Headers"]
+
+
+# --- A line -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    """What the shipped configuration writes as JSON, of every logger, from DEBUG on."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JSONLine())
+    handler.addFilter(RequestOnly())
+    loggers = [logging.getLogger(), logging.getLogger("django"), logging.getLogger("proctoring_site.access_log")]
+    loggers[2].setLevel(logging.DEBUG)
+    for logger in loggers[:2]:
+        logger.addHandler(handler)
+    yield stream
+    for logger in loggers[:2]:
+        logger.removeHandler(handler)
+    loggers[2].setLevel(logging.NOTSET)
+
+
+def lines_of(stream: io.StringIO) -> list[dict]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_a_defect_keeps_its_trace_and_loses_its_path(api, settings, logged):
+    settings.SCORE_WEIGHTS = "no weights at all"
+    answer = api.post(f"/sessions/{NAME}/events?{NAME}", {"event_type": "focus_lost"}, format="json")
+    defect, access = lines_of(logged)
+    assert answer.status_code == access["status"] == 500
+    assert (defect["level"], defect["message"]) == ("ERROR", "Internal Server Error: /sessions/{pk}/events")
+    assert defect["trace"].startswith("Traceback")
+    assert 'sessions_app/services.py", line' in defect["trace"]
+    assert defect["request_id"] == access["request_id"] == answer["X-Request-ID"]
+    assert "Zebediah" not in logged.getvalue()
+
+
+def test_a_path_that_names_a_session_is_logged_with_it(database, api, logged):
+    session_id = api.post("/sessions", {"candidate_name": NAME}, format="json").json()["id"]
+    api.post(f"/sessions/{session_id}/end")
+    api.post("/sessions/no-id-at-all/end")
+    named = [line.get("session") for line in lines_of(logged) if line["message"] == "answered"]
+    assert named == [None, session_id, None]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_what_machines_ask_every_few_seconds_stays_below_info(database, api, logged, path):
+    api.get(path)
+    (line,) = lines_of(logged)
+    assert (line["route"], line["level"]) == (path, "DEBUG")
+
+
+def test_a_text_line_shows_id_and_fields():
+    record = logging.makeLogRecord({"name": "n", "levelname": "INFO", "msg": "answered", "fields": {"status": 200}})
+    record.request_id = "abcdefgh"
+    assert TextLine().format(record).endswith(" INFO n [abcdefgh]: answered status=200")
+
+
+def every_route(resolver: URLResolver, before: str = "") -> Iterator[str]:
+    for pattern in resolver.url_patterns:
+        route = before + str(pattern.pattern)
+        if isinstance(pattern, URLPattern):
+            yield route
+        else:
+            yield from every_route(pattern, route)
+
+
+def test_every_route_is_logged_in_the_readmes_spelling():
+    routes = {readable(route) for route in every_route(get_resolver())}
+    assert {"/", "/sessions", "/sessions/{pk}/events", "/sessions/{pk}/report.html", "/videos/{name}"} <= {
+        route.replace("\\", "") for route in routes
+    }
+    assert [route for route in routes if not re.fullmatch(r"(/([\w.\\-]|\{\w+\})*)+/?", route)] == []
