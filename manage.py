@@ -5,7 +5,16 @@ import os
 import sys
 
 from django.core.management import execute_from_command_line
+from django.db import DatabaseError
+from pymongo.errors import PyMongoError
+
+from proctoring_site.outage import is_outage
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proctoring_site.settings")
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except (DatabaseError, PyMongoError) as error:
+        if not is_outage(error):
+            raise
+        sys.exit("No MongoDB answers: start `make run` in another terminal, or set MONGODB_URL.")

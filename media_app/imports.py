@@ -8,6 +8,7 @@ from django.core.files import File
 
 from media_app import services, video
 from sessions_app.errors import ProctoringError
+from sessions_app.imports import uuid_of
 from sessions_app.models import Session
 
 MANIFEST_COLUMNS = {"session_id", "filename"}
@@ -33,6 +34,7 @@ class Outcome:
     imported: int = 0
     already_there: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
+    sessions: set[str] = field(default_factory=set)
 
 
 def candidates(folder: Path, manifest: Path | None) -> list[Candidate]:
@@ -54,10 +56,13 @@ def import_one(
 
 
 def _import(folder: Path, candidate: Candidate, outcome: Outcome, *, replace: bool, dry_run: bool) -> None:
-    session = Session.objects.filter(pk=candidate.session_id).first()
+    session = Session.objects.filter(pk__in=[candidate.session_id, uuid_of(candidate.session_id)]).first()
     if session is None:
         raise ProctoringError(f"no session has the id {candidate.session_id!r}")
+    if session.pk in outcome.sessions:
+        raise ProctoringError("another file for this session came before it; a session has one video")
     if session.video_path and not replace:
+        outcome.sessions.add(session.pk)
         outcome.already_there += 1
         return
     with services.open_for_import(folder, candidate.filename) as file:
@@ -65,6 +70,7 @@ def _import(folder: Path, candidate: Candidate, outcome: Outcome, *, replace: bo
             video.identify(file)
         else:
             services.attach_video(session, File(file, name=candidate.filename))
+    outcome.sessions.add(session.pk)
     outcome.imported += 1
 
 

@@ -68,7 +68,10 @@ def open_for_import(folder: Path, filename: str) -> BinaryIO:
         raise UnsafeFileName
     if resolved.stat().st_size > settings.VIDEO_MAX_BYTES:
         raise VideoTooLarge
-    return resolved.open("rb")
+    try:
+        return resolved.open("rb")
+    except OSError as error:
+        raise UnsafeFileName(f"The server cannot read that file: {error.strerror}.") from error
 
 
 def open_stored(drive: str, name: str) -> File:

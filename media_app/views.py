@@ -14,6 +14,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from media_app import services, video
 from media_app.serializers import VideoImport, VideoUpload
+from media_app.uploads import VideoUploadHandler
 from sessions_app.models import Session
 from sessions_app.serializers import SessionSerializer
 
@@ -31,6 +32,7 @@ class SessionVideoViewSet(GenericViewSet):
     @action(detail=True, methods=["post"], parser_classes=[MultiPartParser])
     def video(self, request: Request, pk: str) -> Response:
         session = self.get_object()  # before a byte of the body is read
+        request._request.upload_handlers = [VideoUploadHandler(request._request)]  # only here, not at the admin's login
         upload = VideoUpload(data=request.data)
         upload.is_valid(raise_exception=True)
         session = services.attach_video(session, upload.validated_data["file"])

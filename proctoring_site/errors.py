@@ -28,7 +28,7 @@ STATUS: Mapping[type[ProctoringError], int] = {
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's hook. None leaves the error to Django: a 503 for an outage, else a 500 with its trace in the log."""
     if isinstance(error, ProctoringError):
-        return Response({"detail": str(error), "code": error.code}, status=STATUS[type(error)])
+        return Response({"detail": str(error), "code": error.code}, status=STATUS.get(type(error), 400))
     api_error = _as_api_error(error)
     if api_error is None:
         return None

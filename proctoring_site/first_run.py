@@ -26,9 +26,10 @@ def prepare(*, production: bool) -> FirstRun:
     users = get_user_model().objects
     if production or users.exists() or Session.objects.exists():
         return FirstRun()
+    new_sessions = demo.load()  # first, so that the password of an account that exists was certainly shown
     password = secrets.token_urlsafe(12)
     try:
         users.create_superuser(USERNAME, password=password)
     except IntegrityError:
-        return FirstRun()  # another process was first
-    return FirstRun(USERNAME, password, demo.load())
+        return FirstRun(demo_sessions=new_sessions)  # another process was first
+    return FirstRun(USERNAME, password, new_sessions)

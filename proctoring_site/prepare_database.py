@@ -35,8 +35,14 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proctoring_site.settings")
     try:
         outcome = prepare()
-    except (CommandError, ImproperlyConfigured, DatabaseError, PyMongoError) as error:  # SystemCheckError is the first
-        outcome = Outcome(problem=str(error).strip())
+    except (
+        CommandError,
+        ImproperlyConfigured,
+        DatabaseError,
+        PyMongoError,
+        OSError,
+    ) as error:  # SystemCheckError is the first
+        outcome = Outcome(problem=_sentence(error))
     json.dump(asdict(outcome), answer)
     answer.flush()
     return 1 if outcome.problem else 0
@@ -59,6 +65,12 @@ def prepare() -> Outcome:
         demo_sessions=first.demo_sessions,
         has_staff=get_user_model().objects.filter(is_staff=True).exists(),
     )
+
+
+def _sentence(error: Exception) -> str:
+    """What went wrong, never empty: the database backend's own errors say nothing, their causes do."""
+    sentence = str(error).strip() or str(error.__cause__ or "").strip() or type(error).__name__
+    return sentence.partition(", full error:")[0]  # pymongo repeats the server's whole answer
 
 
 def _migrate() -> int:

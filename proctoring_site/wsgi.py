@@ -1,8 +1,10 @@
 """The WSGI application that granian serves (Django runs eight times slower over ASGI: docs/decisions)."""
 
 import os
+from io import StringIO
 
 from django.core.handlers.wsgi import WSGIRequest
+from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 
 
@@ -21,4 +23,5 @@ class UTF8Request(WSGIRequest):
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proctoring_site.settings")
 application = get_wsgi_application()
+call_command("check", stdout=StringIO())  # settings that contradict each other stop the start, whoever starts it
 application.request_class = UTF8Request

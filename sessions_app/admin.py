@@ -12,13 +12,13 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from sessions_app import scoring, services
-from sessions_app.models import Session, State
+from sessions_app.models import CANDIDATE_NAME_MAX_LENGTH, Session, State
 
 EVENTS_PER_PAGE = 200
 COUNTED_UP_TO = 10_000  # takes some 6 ms
@@ -125,6 +125,9 @@ class SessionAdmin(admin.ModelAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[SessionChangeList]:
         return SessionChangeList
 
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        return super().get_search_results(request, queryset, search_term[:CANDIDATE_NAME_MAX_LENGTH])
+
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Session | None:
         session = super().get_object(request, object_id, from_field)
         if session is not None:
@@ -195,12 +198,14 @@ class SessionAdmin(admin.ModelAdmin):
         return format_html('<a href="{}">watch</a>', reverse("stored-video", args=[session.video_name]))
 
     @admin.display(description="report")
-    def report(self, session: Session) -> SafeString:
+    def report(self, session: Session) -> SafeString | str:
+        try:
+            links = [reverse(f"session-report-report{suffix}", args=[session.pk]) for suffix in ("-html", "-csv", "")]
+        except NoReverseMatch:  # an adopted id that no address can hold
+            return NOTHING
         return format_html(
             '<span class="review-links"><a href="{}">page</a> · <a href="{}">CSV</a> · <a href="{}">JSON</a></span>',
-            reverse("session-report-report-html", args=[session.pk]),
-            reverse("session-report-report-csv", args=[session.pk]),
-            reverse("session-report-report", args=[session.pk]),
+            *links,
         )
 
     @admin.display(description="integrity score")

@@ -4,6 +4,7 @@ Run by the migration 0002. It changes no other field, loses nothing, and a secon
 """
 
 from collections.abc import Container, Iterable, Iterator
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -15,17 +16,21 @@ from proctoring_site.mongo_engine.instants import parse_instant
 from sessions_app import counters
 
 BATCH = 1000
-#: Where a text that is no instant is kept beside the emptied field.
+LAST_INSTANT = datetime.max.replace(microsecond=999_000)
+#: Where a value that is no instant is kept beside the emptied field.
 AS_STORED = "_as_stored"
 
 
 def convert_text_instants(documents: Collection, fields: Iterable[str]) -> int:
-    """Turn ISO text into BSON dates, so that sorting and ranges see them; answers how many fields were text."""
+    """Turn ISO text into BSON dates, so that sorting and ranges see them; answers how many fields were changed.
+
+    Whatever else is no date that Python can hold (a number, a list, the year 20000) is kept beside the emptied field.
+    """
     converted = 0
     for field in fields:
-        # Not `{field: {"$type": "string"}}`, which also finds arrays of text.
-        is_text = {"$expr": {"$eq": [{"$type": f"${field}"}, "string"]}}
-        texts = documents.find(is_text, {field: 1}, batch_size=BATCH)
+        is_instant = {"$in": [{"$type": f"${field}"}, ["date", "null", "missing"]]}
+        is_beyond = {"$and": [{"$eq": [{"$type": f"${field}"}, "date"]}, {"$gt": [f"${field}", LAST_INSTANT]}]}
+        texts = documents.find({"$expr": {"$or": [{"$not": is_instant}, is_beyond]}}, {field: 1}, batch_size=BATCH)
         for batch in _batches(texts):
             documents.bulk_write([_conversion(row, field) for row in batch], ordered=False)
             converted += len(batch)
@@ -43,10 +48,11 @@ def count_sessions(database: Database, *, weighed: Container[str]) -> int:
 
 
 def _conversion(row: dict[str, Any], field: str) -> UpdateOne:
-    text = row[field]
-    instant = parse_instant(text)
-    change = {field: instant} if instant or not text.strip() else {field: None, field + AS_STORED: text}
-    return UpdateOne({"_id": row["_id"], field: text}, {"$set": change})
+    stored = row[field]
+    instant = parse_instant(stored)
+    is_blank = isinstance(stored, str) and not stored.strip()
+    change = {field: instant} if instant or is_blank else {field: None, field + AS_STORED: stored}
+    return UpdateOne({"_id": row["_id"]}, {"$set": change})
 
 
 def _batches(rows: Iterable[dict]) -> Iterator[list[dict]]:

@@ -23,14 +23,16 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from django.db import connection
 from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
 from rest_framework import serializers
 
 from sessions_app import counters, services
 from sessions_app.errors import ProctoringError
-from sessions_app.models import to_milliseconds
+from sessions_app.models import Session, to_milliseconds
 from sessions_app.serializers import Instant, NewEvent, NewSession, Text
 
 BATCH = 1000
+DUPLICATE_KEY = 11000
 ID_MAX_LENGTH = 200
 IDS = uuid5(NAMESPACE_URL, "urn:proctoring:imported")
 CSV_COLUMNS = (
@@ -123,6 +125,8 @@ def run(path: Path, *, dry_run: bool = False, skip_bad: bool = False) -> Iterato
     while batch := list(islice(good, BATCH)):
         _import_batch(batch, outcome, seen, dry_run=dry_run)
         yield outcome
+    if not dry_run:
+        _correct_counts(seen)
     yield outcome
 
 
@@ -132,11 +136,13 @@ class _Seen:
 
     sessions: set[str] = field(default_factory=set)
     events: set[str] = field(default_factory=set)
+    of_events: set[str] = field(default_factory=set)  # the sessions that the events belong to
 
 
 def _import_batch(batch: list[Row], outcome: Outcome, seen: _Seen, *, dry_run: bool) -> None:
     sessions = _first_told((row.session for row in batch if row.session), seen.sessions)
     events = _first_told((event for row in batch for event in row.events), seen.events)
+    seen.of_events |= {event["session_id"] for event in events.values()}
     known_sessions = _known("sessions", sessions)
     known_events = _known("events", events)
     outcome.known_sessions += len(known_sessions)
@@ -172,7 +178,26 @@ def _store(sessions: list[dict], events: list[dict]) -> None:
     for (session_id, event_type), n in Counter((e["session_id"], e["event_type"]) for e in events).items():
         counters.count_event(session_id, event_type, weighed=weighed, times=n)
     if events:
-        connection.get_collection("events").insert_many(events, session=connection.session)
+        _insert(events)
+
+
+def _insert(events: list[dict]) -> None:
+    """Those that another import of the same file stored meanwhile are left as they are."""
+    try:
+        connection.get_collection("events").insert_many(events, ordered=False, session=connection.session)
+    except BulkWriteError as error:
+        if any(fault["code"] != DUPLICATE_KEY for fault in error.details["writeErrors"]):
+            raise
+
+
+def _correct_counts(seen: "_Seen") -> None:
+    """An import that was cut off left counts without events; the run that completes it puts them right."""
+    ended = Session.objects.ended().filter(pk__in=list(seen.of_events)).values_list("pk", flat=True)
+    ids = iter(list(ended))
+    while batch := list(islice(ids, BATCH)):
+        counters.correct(batch, weighed=services.active_policy().weights)
+    for pk in Session.objects.running().filter(pk__in=list(seen.of_events)).values_list("pk", flat=True):
+        counters.recount(pk, weighed=services.active_policy().weights)
 
 
 def _known(collection: str, ids: Iterable[str]) -> set[str]:
@@ -254,7 +279,7 @@ def _session(said: dict[str, Any]) -> dict[str, Any]:
     row.is_valid(raise_exception=True)
     valid = row.validated_data
     return {
-        "_id": _uuid(valid["id"]),
+        "_id": uuid_of(valid["id"]),
         "candidate_name": valid["candidate_name"],
         "start_time": _naive(valid["start_time"]),
         "end_time": _naive(valid.get("end_time")),
@@ -268,8 +293,8 @@ def _event(said: dict[str, Any]) -> dict[str, Any]:
     row.is_valid(raise_exception=True)
     valid = row.validated_data
     return {
-        "_id": _uuid(valid["id"]) if valid.get("id") else None,
-        "session_id": _uuid(valid["session_id"]),
+        "_id": uuid_of(valid["id"]) if valid.get("id") else None,
+        "session_id": uuid_of(valid["session_id"]),
         "event_type": valid["event_type"],
         "message": valid.get("message"),
         "timestamp": _naive(valid["timestamp"]),
@@ -285,7 +310,8 @@ def _demand_session(row: Row, declared: set[str]) -> None:
         raise ValueError("session_id: there is no such session in the database or above in the file")
 
 
-def _uuid(text: str) -> str:
+def uuid_of(text: str) -> str:
+    """The id under which a session or event of that id is stored: a UUID as it is, another text as one made of it."""
     try:
         return str(UUID(text))
     except ValueError:

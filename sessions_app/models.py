@@ -81,7 +81,7 @@ class Session(models.Model):
     @property
     def video_name(self) -> str | None:
         """The stored file's name: the last part of `video_path`, whichever separator the earlier service wrote."""
-        return (self.video_path or "").replace("\\", "/").rpartition("/")[2] or None
+        return str(self.video_path or "").replace("\\", "/").rpartition("/")[2] or None
 
 
 class Event(models.Model):

@@ -47,17 +47,18 @@ def end_session(session: Session, *, at: datetime | None = None) -> Session:
     ended = Session.objects.running().filter(pk=session.pk)
     if ended.update(end_time=to_milliseconds(at or now()), revision=NEXT_REVISION):
         logger.info("session %s ended", session.pk)
-        recount(session)
+    recount(session)  # also on a repeated call: the first may have been cut off here
     session.refresh_from_db()
     return session
 
 
-def recount(session: Session) -> Session:
-    """Bring the counts in line with the stored events, after a crash between counting and storing."""
+def recount(session: Session) -> bool:
+    """Bring the counts in line with the stored events, after a crash between the two. True when they were not."""
     if counters.recount(session.pk, weighed=active_policy().weights):
         logger.warning("session %s: counts differed from its stored events and were mended", session.pk)
         session.refresh_from_db()
-    return session
+        return True
+    return False
 
 
 def count_where_missing(sessions: Iterable[Session]) -> None:

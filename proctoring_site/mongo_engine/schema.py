@@ -28,12 +28,23 @@ class DatabaseSchemaEditor(StockDatabaseSchemaEditor):
             self._time_limit.__exit__(exc_type, exc_value, traceback)
 
     @wrap_database_errors
-    def adopt_model(self, model: type[Model]) -> None:
-        """Build the indexes of a model whose collection is already there; its documents stay as they are."""
+    def create_model(self, model: type[Model]) -> None:
+        """Take an existing collection over: its documents stay, the indexes that it lacks are built.
+
+        The earlier service's database has some of ours; and MongoDB has no transaction around a migration, so one
+        that was cut off before it was recorded finds its own collections when it is run again.
+        """
+        if model._meta.db_table not in self.connection.introspection.table_names():
+            super().create_model(model)
+            return
         self._create_model_indexes(model)
+        for field in model._meta.local_many_to_many:
+            if field.remote_field.through._meta.auto_created:
+                self.create_model(field.remote_field.through)
 
     def add_index(self, model: type[Model], index: Index, *, unique: bool = False, **options: Any) -> None:
-        super().add_index(model, UsableUniqueIndex(index) if unique else index, unique=unique, **options)
+        wanted = MissingIndex(UsableUniqueIndex(index) if unique else index)
+        super().add_index(model, wanted, unique=unique, **options)
 
     def effective_default(self, field: Field) -> dict:
         """D7: AddField and NULL to NOT NULL put the bare default into a `$set`, which reads `{}` or "$x" as code."""
@@ -66,3 +77,28 @@ class UsableUniqueIndex:
         if where:
             built.document["partialFilterExpression"] = where
         return built
+
+
+class MissingIndex:
+    """An index of the same keys and rules under another name serves as well, and MongoDB refuses a second one."""
+
+    def __init__(self, index: Index | UsableUniqueIndex) -> None:
+        self._index = index
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._index, name)
+
+    def get_pymongo_index_model(
+        self, model: type[Model], schema_editor: DatabaseSchemaEditor, **options: Any
+    ) -> IndexModel | None:
+        wanted = self._index.get_pymongo_index_model(model, schema_editor=schema_editor, **options)
+        if not isinstance(wanted, IndexModel):
+            return wanted
+        there = schema_editor.connection.database[model._meta.db_table].index_information()
+        return None if any(_serves(found, wanted.document) for found in there.values()) else wanted
+
+
+def _serves(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    rules = ("unique", "partialFilterExpression")
+    same_rules = all((found.get(rule) or None) == (wanted.get(rule) or None) for rule in rules)
+    return same_rules and list(found["key"]) == list(wanted["key"].items())

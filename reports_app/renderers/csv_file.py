@@ -47,8 +47,9 @@ def summary(report: Report) -> Iterator[tuple[str, str]]:
     yield "notice", report.notice
 
 
-def safe(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
+def safe(cell: object) -> str:
+    text = str(cell)  # an adopted document may hold anything
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def instant(at: datetime | None) -> str:

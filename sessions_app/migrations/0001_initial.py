@@ -4,7 +4,6 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 import sessions_app.models
-from proctoring_site.mongo_engine.migrations import AdoptModel
 
 
 class Migration(migrations.Migration):
@@ -13,7 +12,7 @@ class Migration(migrations.Migration):
     dependencies = []
 
     operations = [
-        AdoptModel(
+        migrations.CreateModel(
             name="Session",
             fields=[
                 (
@@ -43,7 +42,7 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        AdoptModel(
+        migrations.CreateModel(
             name="Event",
             fields=[
                 (

@@ -27,7 +27,18 @@ from proctoring_site.named_mongodb import is_new_enough
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 READY = "Stop with Ctrl-C."
-OURS = {"MONGODB_URL", "MONGODB_DATABASE", "SECRET_KEY", "DATA_DIR", "HOST", "PORT", "PRODUCTION", "DEBUG"}
+OURS = {
+    "MONGODB_URL",
+    "MONGODB_URL_FILE",
+    "SECRET_KEY_FILE",
+    "MONGODB_DATABASE",
+    "SECRET_KEY",
+    "DATA_DIR",
+    "HOST",
+    "PORT",
+    "PRODUCTION",
+    "DEBUG",
+}
 #: To hello, ping and buildInfo alike.
 OLD_ANSWER = {
     "ok": 1.0,
@@ -202,11 +213,29 @@ def test_a_named_server_is_used_and_left_running(launch: Launcher, tmp_path: Pat
             assert client.somewhere.sessions.find_one({"candidate_name": "In the named server"})
 
 
+def test_secrets_may_come_from_files(launch: Launcher, tmp_path: Path) -> None:
+    with EmbeddedMongod(tmp_path / "somebody-elses") as named:
+        (tmp_path / "url").write_text(f"{named.url}\n")
+        (tmp_path / "key").write_text("k" * 50 + "\n")
+        files = {"MONGODB_URL_FILE": str(tmp_path / "url"), "SECRET_KEY_FILE": str(tmp_path / "key")}
+        started = launch(**files, PRODUCTION="1").until_ready()
+        started.create_session("Behind two files")
+        assert started.mongod_processes() == []
+        assert not (started.data_dir / "secret_key").exists()
+        assert started.stop(signal.SIGTERM) == 0
+
+
+def test_a_secret_that_cannot_be_read_is_one_line(launch: Launcher, tmp_path: Path) -> None:
+    said = refusal(launch, MONGODB_URL_FILE=str(tmp_path / "nowhere"))
+    assert said == "MONGODB_URL_FILE names a file that cannot be read: No such file or directory."
+
+
 @pytest.mark.parametrize("after_s", [0.5, 1.2, 2.5])
 def test_a_stop_while_it_starts_leaves_nothing(launch: Launcher, after_s: float) -> None:
     started = launch()
     time.sleep(after_s)
-    assert started.stop(signal.SIGINT) == 0
+    # Before it listens, while Python still imports, the signal itself ends it: nothing is running yet.
+    assert started.stop(signal.SIGINT) in (0, -signal.SIGINT)
     assert started.children() == []
 
 
@@ -329,3 +358,12 @@ class _OldServerConnection(socketserver.StreamRequestHandler):
             else:
                 kind, payload = self.OP_MSG, struct.pack("<iB", 0, 0) + reply
             self.wfile.write(struct.pack("<iiii", 16 + len(payload), 1, request_id, kind) + payload)
+
+
+def test_a_migration_that_fails_stops_the_start_and_says_why(launch: Launcher, tmp_path: Path) -> None:
+    with EmbeddedMongod(tmp_path / "somebody-elses") as named:
+        with MongoClient(named.url) as client:
+            client.test_odd.command("create", "events", viewOn="elsewhere", pipeline=[])  # no index can be built on it
+        failed = launch(MONGODB_URL=named.url, MONGODB_DATABASE="test_odd")
+        assert failed.process.wait(30) == 1
+        assert failed.said.splitlines()[-1] == "Namespace test_odd.events is a view, not a collection"

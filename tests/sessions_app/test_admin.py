@@ -331,3 +331,16 @@ class TestThePlan:
         assert plan.index_names == {"events_timeline"}
         assert plan.docs_examined <= 400
         assert not plan.sorts_in_memory
+
+
+class TestOddDocuments:
+    def test_one_of_them_takes_neither_the_list_nor_the_reports_down(self, reviewer, api):
+        odd = old_session(video_path=7, candidate_name=5)
+        nameless = old_session(_id="not/an.id", video_path={"a": 1})
+        write_old_documents([odd, nameless], [old_event(odd, message=[1, 2])])
+        assert reviewer.get(LIST).status_code == 200
+        for suffix in ("report", "report.html", "report.csv"):
+            assert api.get(f"/sessions/{odd['_id']}/{suffix}").status_code == 200
+
+    def test_a_search_longer_than_any_name_finds_nothing_and_fails_nothing(self, reviewer):
+        assert reviewer.get(LIST, {"q": "x" * 40_000}).status_code == 200

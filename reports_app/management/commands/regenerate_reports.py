@@ -7,6 +7,7 @@ from tqdm import tqdm
 
 from proctoring_site.mongo_engine.instants import parse_instant
 from reports_app import services
+from sessions_app.imports import uuid_of
 from sessions_app.models import Session
 
 
@@ -31,10 +32,14 @@ class Command(BaseCommand):
         sessions = Session.objects.newest_first().matching(
             started_from=options["started_from"], started_before=options["started_before"]
         )
-        if ids:
-            sessions = sessions.filter(pk__in=ids)
+        if ids:  # imported sessions go by the id they came with, too
+            sessions = sessions.filter(pk__in=[*ids, *map(uuid_of, ids)])
         found = list(sessions.values_list("pk", flat=True))
-        unknown = sorted(set(ids) - set(found)) if not (options["started_from"] or options["started_before"]) else []
+        unknown = (
+            sorted(text for text in ids if not {text, uuid_of(text)} & set(found))
+            if not (options["started_from"] or options["started_before"])
+            else []
+        )
         if unknown:
             raise CommandError(f"There is no session {', '.join(unknown)}. Nothing was written.")
         rendered = 0

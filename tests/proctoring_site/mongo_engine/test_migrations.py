@@ -1,12 +1,10 @@
-"""AdoptModel on a fresh database and on one that the earlier service filled."""
+"""CreateModel on a fresh database, on one that the earlier service filled, and on one that a cut-off migration left."""
 
 import pytest
-from django.db import IntegrityError, connection, models
+from django.db import IntegrityError, connection, migrations, models
 from django.db.migrations.state import ProjectState
 
-from proctoring_site.mongo_engine.migrations import AdoptModel
-
-ADOPT = AdoptModel(
+CREATE = migrations.CreateModel(
     name="Note",
     fields=[
         ("id", models.CharField(primary_key=True, db_column="_id", max_length=36)),
@@ -24,9 +22,9 @@ def notes(committed_database):
 
 def migrate() -> None:
     before, after = ProjectState(), ProjectState()
-    ADOPT.state_forwards("sessions_app", after)
+    CREATE.state_forwards("sessions_app", after)
     with connection.schema_editor() as editor:
-        ADOPT.database_forwards("sessions_app", editor, before, after)
+        CREATE.database_forwards("sessions_app", editor, before, after)
 
 
 def test_a_fresh_database_gets_the_collection_and_its_indexes(notes):
@@ -53,3 +51,19 @@ def test_documents_that_break_a_constraint_are_named_as_such(notes):
     notes.insert_many([{"_id": "1", "code": "a"}, {"_id": "2", "code": "a"}])
     with pytest.raises(IntegrityError):
         migrate()
+
+
+def test_an_index_of_the_same_keys_under_another_name_serves(notes):
+    notes.create_index([("code", 1), ("_id", 1)], name="by_hand")
+    migrate()
+    assert set(notes.index_information()) == {
+        "_id_",
+        "by_hand",
+        next(n for n in notes.index_information() if "uniq" in n),
+    }
+
+
+def test_an_index_of_the_same_keys_that_is_not_unique_does_not_serve_for_a_unique_one(notes):
+    notes.create_index([("code", 1)], name="by_hand")
+    migrate()
+    assert any(index.get("unique") for index in notes.index_information().values())
