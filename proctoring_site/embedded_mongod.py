@@ -40,6 +40,7 @@ REPLICA_SET = "rs0"  # transactions and majority writes need a replica set, be i
 START_TIMEOUT_S = 120  # recovering a large data folder after a kill takes a while
 STOP_TIMEOUT_S = 60
 PORT_TIMEOUT_S = 10
+ORPHANS_PORT_TIMEOUT_S = 2
 TRIED_PORTS = 5
 PORTS = range(27018, 28018)  # from the one after MongoDB's own
 #: No diagnostic files; and nobody is left to be warned when it stops, so no 15 s of grace for other members of the set.
@@ -191,10 +192,19 @@ class EmbeddedMongod:
             last = int(self._port_file.read_text())
         except (OSError, ValueError):
             last = 0
-        if 0 < last < 65536 and _is_free(last):
+        if 0 < last < 65536 and self._becomes_free(last):
             yield last
         for _ in range(TRIED_PORTS):
             yield _free_port()
+
+    def _becomes_free(self, port: int) -> bool:
+        """An orphan that has just ended loses its command line, by which we knew it, before its sockets."""
+        deadline = time.monotonic() + ORPHANS_PORT_TIMEOUT_S
+        while not _is_free(port):
+            if time.monotonic() > deadline:
+                return False
+            self.pause(POLL_S)
+        return True
 
     def _run_on(self, port: int) -> bool:
         """True when our mongod is the primary on this port, False when the port turned out to be taken."""
