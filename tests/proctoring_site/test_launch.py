@@ -230,12 +230,13 @@ def test_a_secret_that_cannot_be_read_is_one_line(launch: Launcher, tmp_path: Pa
     assert said == "MONGODB_URL_FILE names a file that cannot be read: No such file or directory."
 
 
-@pytest.mark.parametrize("after_s", [0.5, 1.2, 2.5])
+@pytest.mark.parametrize("after_s", [0, 0.8, 2])
 def test_a_stop_while_it_starts_leaves_nothing(launch: Launcher, after_s: float) -> None:
     started = launch()
+    # Its first file says that it listens to signals: how long Python takes to get there is the machine's affair.
+    wait_for((started.data_dir / f"web-{started.port}.lock").exists, 30)
     time.sleep(after_s)
-    # Before it listens, while Python still imports, the signal itself ends it: nothing is running yet.
-    assert started.stop(signal.SIGINT) in (0, -signal.SIGINT)
+    assert started.stop(signal.SIGINT) == 0
     assert started.children() == []
 
 
