@@ -13,7 +13,7 @@ from pymongo.errors import ConnectionFailure, PyMongoError
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 5
-SENTENCE = "The database cannot be reached at the moment. Nothing was lost; try again in a few seconds."
+SENTENCE = "The database cannot be reached at the moment; try again in a few seconds."
 
 
 def is_outage(error: BaseException | None) -> bool:
