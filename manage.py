@@ -8,10 +8,12 @@ from django.core.management import execute_from_command_line
 from django.db import DatabaseError
 from pymongo.errors import PyMongoError
 
+from proctoring_site.audit.actors import running_command
 from proctoring_site.outage import is_outage
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proctoring_site.settings")
+    running_command.set(" ".join(sys.argv[:2]))
     try:
         execute_from_command_line(sys.argv)
     except (DatabaseError, PyMongoError) as error:

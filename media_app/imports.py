@@ -7,6 +7,7 @@ from pathlib import Path
 from django.core.files import File
 
 from media_app import services, video
+from proctoring_site.audit.models import Action
 from sessions_app.errors import ProctoringError
 from sessions_app.imports import uuid_of
 from sessions_app.models import Session
@@ -69,7 +70,7 @@ def _import(folder: Path, candidate: Candidate, outcome: Outcome, *, replace: bo
         if dry_run:
             video.identify(file)
         else:
-            services.attach_video(session, File(file, name=candidate.filename))
+            services.attach_video(session, File(file, name=candidate.filename), action=Action.IMPORTED)
     outcome.sessions.add(session.pk)
     outcome.imported += 1
 

@@ -1,6 +1,7 @@
 """Well-formed requests for videos."""
 
 from django.core.files.uploadedfile import UploadedFile
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from sessions_app.serializers import Text
@@ -17,5 +18,18 @@ class VideoUpload(serializers.Serializer):
         return file
 
 
+LINK = {
+    "url": "https://proctoring.example.org/videos/8d3c6f0a-7f0b-4c57-9d0e-2f6c9a1b4e21.webm?link=WyJzdG9yZWQt:1vwyDs:sLx0",
+    "expires_at": "2026-03-02T12:05:00Z",
+}
+
+
+@extend_schema_serializer(examples=[OpenApiExample("Link", LINK)])
+class LinkSerializer(serializers.Serializer):
+    url = serializers.URLField(help_text="Works without a token until it expires, for this one file.")
+    expires_at = serializers.DateTimeField()
+
+
+@extend_schema_serializer(examples=[OpenApiExample("A file of the import folder", {"filename": "recording.webm"})])
 class VideoImport(serializers.Serializer):
     filename = Text(max_length=FILENAME_MAX_LENGTH, trim_whitespace=False)

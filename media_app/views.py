@@ -1,10 +1,13 @@
 """The routes of videos: upload, import, and the stored files."""
 
+from collections.abc import Mapping
 from pathlib import PurePath
+from types import MappingProxyType
 
+from django.db.models import QuerySet
 from django.http import FileResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiRequest, extend_schema
 from rest_framework.decorators import action
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
@@ -13,22 +16,52 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from media_app import services, video
-from media_app.serializers import VideoImport, VideoUpload
+from media_app.errors import StoredFileNotFound
+from media_app.serializers import LinkSerializer, VideoImport, VideoUpload
 from media_app.uploads import VideoUploadHandler
+from proctoring_site.access import links
+from proctoring_site.access.permissions import Guarded, Rule, follows_link, holds, own_session
+from proctoring_site.access.roles import Right, may
+from proctoring_site.audit.log import record
+from proctoring_site.audit.models import Action, ObjectKind
 from sessions_app.models import Session
 from sessions_app.serializers import SessionSerializer
 
-NAME = OpenApiParameter("name", str, OpenApiParameter.PATH, description="The plain name of a stored file.")
+NAME = OpenApiParameter(
+    "name", str, OpenApiParameter.PATH, pattern="^[^/]+$", description="The plain name of a stored file."
+)
+LINK = OpenApiParameter("link", str, description="The signature of a link to just this file, in place of a token.")
+UPLOAD = OpenApiRequest(
+    VideoUpload, encoding={"file": {"contentType": ", ".join(sorted({*video.CONTENT_TYPES.values()}))}}
+)
 UNKNOWN_TYPE = "application/octet-stream"
 
 
-class SessionVideoViewSet(GenericViewSet):
+def sees_its_session(request: Request, view: APIView) -> bool:
+    """The evidence of every session, or of just this one."""
+    if not may(request.user, Right.SEE_EVIDENCE):
+        return False
+    name = view.kwargs["name"]
+    return may(request.user, Right.SEE_SESSIONS) or services.shows(Session.objects.visible_to(request.user), name)
+
+
+class SessionVideoViewSet(Guarded, GenericViewSet):
     """The video of a session."""
 
     queryset = Session.objects.all()
     serializer_class = SessionSerializer
+    rules: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
+        {
+            "video": (own_session, holds(Right.IMPORT)),
+            "video_import": (holds(Right.IMPORT),),
+            "video_link": (holds(Right.SEE_EVIDENCE),),
+        }
+    )
 
-    @extend_schema(request={"multipart/form-data": VideoUpload}, responses=SessionSerializer)
+    def get_queryset(self) -> QuerySet:
+        return Session.objects.visible_to(self.request.user)
+
+    @extend_schema(summary="Upload the video", request={"multipart/form-data": UPLOAD}, responses=SessionSerializer)
     @action(detail=True, methods=["post"], parser_classes=[MultiPartParser])
     def video(self, request: Request, pk: str) -> Response:
         session = self.get_object()  # before a byte of the body is read
@@ -38,7 +71,7 @@ class SessionVideoViewSet(GenericViewSet):
         session = services.attach_video(session, upload.validated_data["file"])
         return Response(SessionSerializer(session).data)
 
-    @extend_schema(request=VideoImport, responses=SessionSerializer)
+    @extend_schema(summary="Take the video from the import folder", request=VideoImport, responses=SessionSerializer)
     @action(detail=True, methods=["post"], url_path="video/import", url_name="video-import")
     def video_import(self, request: Request, pk: str) -> Response:
         session = self.get_object()
@@ -47,12 +80,29 @@ class SessionVideoViewSet(GenericViewSet):
         session = services.import_video(session, wanted.validated_data["filename"])
         return Response(SessionSerializer(session).data)
 
+    @extend_schema(summary="Make a link to the video", request=None, responses=LinkSerializer)
+    @action(detail=True, methods=["post"], url_path="video/link", url_name="video-link")
+    def video_link(self, request: Request, pk: str) -> Response:
+        """A link for a player that cannot send a token; whoever has it sees the video until it expires."""
+        session = self.get_object()
+        if session.video_name is None:
+            raise StoredFileNotFound
+        record(Action.LINKED, ObjectKind.VIDEO, session.pk)
+        return Response(LinkSerializer(links.make(request, "stored-video", session.video_name)).data)
 
-class StoredVideoView(APIView):
+
+class StoredVideoView(Guarded, APIView):
     """A stored video, with the type that its bytes had when it came."""
 
-    @extend_schema(parameters=[NAME], responses={(200, "video/*"): OpenApiTypes.BINARY})
+    rules: Mapping[str, tuple[Rule, ...]] = MappingProxyType({"get": (follows_link, sees_its_session)})
+
+    @extend_schema(
+        summary="Watch a video",
+        parameters=[NAME, LINK],
+        responses={(200, "video/*"): OpenApiTypes.BINARY, (200, UNKNOWN_TYPE): OpenApiTypes.BINARY},
+    )
     def get(self, request: Request, name: str) -> FileResponse:
         content_type = video.CONTENT_TYPES.get(PurePath(name).suffix.lower(), UNKNOWN_TYPE)
         file = services.open_stored("videos", name)
+        record(Action.LOOKED, ObjectKind.VIDEO, services.session_id_of(name))
         return FileResponse(file, content_type=content_type, filename=name, as_attachment=content_type == UNKNOWN_TYPE)

@@ -1,5 +1,6 @@
 """Django's own apps with a primary key that MongoDB has (an ObjectId), and this site's own app: wiring and checks."""
 
+from axes.apps import AppConfig as AxesConfig
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
 from django.contrib.auth.apps import AuthConfig
@@ -10,6 +11,7 @@ OBJECT_ID = "django_mongodb_backend.fields.ObjectIdAutoField"
 
 class MongoAdminConfig(AdminConfig):
     default_auto_field = OBJECT_ID
+    default_site = "proctoring_site.access.login.Site"
 
 
 class MongoAuthConfig(AuthConfig):
@@ -17,6 +19,10 @@ class MongoAuthConfig(AuthConfig):
 
 
 class MongoContentTypesConfig(ContentTypesConfig):
+    default_auto_field = OBJECT_ID
+
+
+class MongoAxesConfig(AxesConfig):
     default_auto_field = OBJECT_ID
 
 

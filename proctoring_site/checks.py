@@ -5,7 +5,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
 from media_app.storage import BACKENDS, NOT_YET_SHIPPED, REQUIRED_SETTINGS, backend_class_path
@@ -50,6 +50,14 @@ def production_key(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
     except ImproperlyConfigured:
         hint = "Set SECRET_KEY to 50 random characters, the same at every start."
         return [Error("PRODUCTION needs a SECRET_KEY.", hint=hint, id="proctoring.E005")]
+    return []
+
+
+@register()
+def open_api(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    if settings.OPEN_API:
+        hint = "Only on a network where everybody may see every candidate. Unset OPEN_API and give out tokens."
+        return [Warning("OPEN_API LETS ANYBODY READ AND WRITE EVERYTHING.", hint=hint, id="proctoring.W001")]
     return []
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.views import defaults
 from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.exceptions import PermissionDenied as APIPermissionDenied
@@ -25,8 +26,15 @@ STATUS: Mapping[type[ProctoringError], int] = {
 }
 
 
-def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """DRF's hook. None leaves the error to Django: a 503 for an outage, else a 500 with its trace in the log."""
+    answer = _answer(error)
+    if answer is not None and answer.status_code == 404 and wants_page(context["request"]._request):
+        return not_found_page(context["request"]._request)
+    return answer
+
+
+def _answer(error: Exception) -> Response | None:
     if isinstance(error, ProctoringError):
         return Response({"detail": str(error), "code": error.code}, status=STATUS.get(type(error), 400))
     api_error = _as_api_error(error)
@@ -70,7 +78,24 @@ def _body(error: APIException) -> dict[str, Any]:
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith("/admin/"):
         return defaults.page_not_found(request, exception)
+    if wants_page(request):
+        return not_found_page(request)
     return JsonResponse({"detail": "Not found.", "code": "not_found"}, status=404)
+
+
+def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """In the admin as in the API: what is not yours is not there."""
+    return handler404(request, exception)
+
+
+def wants_page(request: HttpRequest) -> bool:
+    """A person who followed a link, not a program."""
+    return request.get_preferred_type(["application/json", "text/html"]) == "text/html"
+
+
+def not_found_page(request: HttpRequest) -> HttpResponse:
+    """The same whether there is something or not; with the way to sign in for staff whose login has expired."""
+    return render(request, "proctoring_site/not_found.html", status=404)
 
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -182,11 +182,11 @@ def report_preparation(answer: bytes) -> None:
 
 
 def announce(web: WebServer) -> None:
-    if not is_loopback(web.host):
-        say(
-            f"WARNING: HOST={web.host} OPENS THE API TO OTHER MACHINES, AND IN THIS VERSION IT HAS NO LOGIN: "
-            "anybody who reaches it can read and write everything."
-        )
+    reached_by = "OTHER MACHINES REACH IT" if not is_loopback(web.host) else "it is reached from this machine only"
+    if env.flag("OPEN_API"):
+        say(f"WARNING: OPEN_API=1 LETS ANYBODY READ AND WRITE EVERYTHING THROUGH THE API; {reached_by}.")
+    elif not is_loopback(web.host):
+        say(f"WARNING: HOST={web.host}: other machines reach this server, over HTTP that can be read on the way.")
     say(
         "",
         f"  {web.url}/        start page",

@@ -10,6 +10,8 @@ from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from pymongo.errors import ConnectionFailure, PyMongoError
 
+from proctoring_site.audit.errors import AuditFailed
+
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 5
@@ -17,9 +19,10 @@ SENTENCE = "The database cannot be reached at the moment; try again in a few sec
 
 
 def is_outage(error: BaseException | None) -> bool:
-    """True when the error, or one it came from, says that the server is away, frozen or changing its primary."""
+    """True when the error, or one it came from, says that the server is away, frozen, changing its primary, or that it
+    takes no audit record: what cannot be recorded is not done, and may be tried again."""
     while error is not None:
-        if isinstance(error, ConnectionFailure) or (isinstance(error, PyMongoError) and error.timeout):
+        if isinstance(error, ConnectionFailure | AuditFailed) or (isinstance(error, PyMongoError) and error.timeout):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -17,6 +17,8 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from pymongo.errors import PyMongoError
 
+from proctoring_site.audit.actors import running_command
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -32,6 +34,7 @@ class Outcome:
 
 def main() -> int:
     answer = _keep_stdout_for_the_answer()
+    running_command.set("make run")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proctoring_site.settings")
     try:
         outcome = prepare()

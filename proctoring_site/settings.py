@@ -1,5 +1,6 @@
 """Every setting, in a fixed order; the environment is read through the typed readers of env.py only."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from proctoring_site import env, mongodb_url
@@ -15,7 +16,8 @@ SECRET_KEY = env.secret("SECRET_KEY") or env.first_line(DATA_DIR / "secret_key",
 ALLOWED_HOSTS = env.text_list("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
 CSRF_TRUSTED_ORIGINS = env.text_list("CSRF_TRUSTED_ORIGINS")
 CORS_ALLOWED_ORIGINS = env.text_list("CORS_ALLOWED_ORIGINS")
-CORS_EXPOSE_HEADERS = ["Link", "X-Request-ID"]
+CORS_ALLOW_METHODS = ["GET", "HEAD", "OPTIONS", "POST"]
+CORS_EXPOSE_HEADERS = ["Link", "Retry-After", "X-Request-ID"]
 
 # --- Apps and the way of a request --------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -23,6 +25,9 @@ INSTALLED_APPS = [
     "reports_app",
     "media_app",
     "sessions_app",
+    "proctoring_site.access.apps.AccessConfig",
+    "proctoring_site.audit.apps.AuditConfig",
+    "proctoring_site.apps.MongoAxesConfig",
     "proctoring_site.apps.MongoAdminConfig",
     "proctoring_site.apps.MongoAuthConfig",
     "proctoring_site.apps.MongoContentTypesConfig",
@@ -37,6 +42,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "proctoring_site.access_log.AccessLogMiddleware",  # the outermost: it sees whatever the others answer
+    "proctoring_site.audit.actors.ActorMiddleware",
     "proctoring_site.answer_headers.AnswerHeadersMiddleware",
     "proctoring_site.outage.DatabaseOutageMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -48,6 +54,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",  # the answer to a locked login; looks at nothing else
 ]
 ROOT_URLCONF = "proctoring_site.urls"
 WSGI_APPLICATION = "proctoring_site.wsgi.application"
@@ -99,6 +106,7 @@ DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
 MIGRATION_MODULES = {
     "admin": "proctoring_site.mongo_migrations.admin",
     "auth": "proctoring_site.mongo_migrations.auth",
+    "axes": "proctoring_site.mongo_migrations.axes",
     "contenttypes": "proctoring_site.mongo_migrations.contenttypes",
 }
 
@@ -125,22 +133,45 @@ FILE_UPLOAD_PERMISSIONS = 0o640
 # --- Score --------------------------------------------------------------------------------------------------------
 SCORE_WEIGHTS = env.weights("SCORE_WEIGHTS")  # on top of sessions_app.scoring.DEFAULT_WEIGHTS
 
+# --- Who may do what ----------------------------------------------------------------------------------------------
+OPEN_API = env.flag("OPEN_API")  # everybody may do everything on the API, as in the earlier service
+SESSION_CREATION = env.choice("SESSION_CREATION", ("open", "token"), "open")
+CANDIDATE_TOKEN_MAX_AGE_S = env.positive_int("CANDIDATE_TOKEN_MAX_AGE_S", 24 * 3600)
+LINK_MAX_AGE_S = env.positive_int("LINK_MAX_AGE_S", 5 * 60)
+# Per address, and 0 is without limit. A hall of candidates may come from one address, all in the same minute.
+SESSION_CREATION_PER_MINUTE = env.whole_number("SESSION_CREATION_PER_MINUTE", 300)
+ANONYMOUS_PER_MINUTE = env.whole_number("ANONYMOUS_PER_MINUTE", 600)
+
 # --- The API ------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "proctoring_site.access.authentication.OpenToAnybody",
+        "proctoring_site.access.authentication.BearerToken",
+        "proctoring_site.access.authentication.StaffCookie",
+        "proctoring_site.access.authentication.Nobody",
+    ],
     "UNAUTHENTICATED_USER": None,
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
+    "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_PARSER_CLASSES": ["proctoring_site.json_only.BoundedJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "proctoring_site.json_only.AlwaysJSON",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "proctoring_site.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "proctoring_site.errors.exception_handler",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Proctoring backend",
-    "DESCRIPTION": "Sessions, events, video and reports. Flags are not findings; a person decides.",
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "proctoring_site.openapi.describe"],
     "VERSION": "0.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
+    # The two others are not a caller's choice: whoever sends nothing is nobody, and OPEN_API asks for nothing.
+    "AUTHENTICATION_WHITELIST": [
+        "proctoring_site.access.authentication.BearerToken",
+        "proctoring_site.access.authentication.StaffCookie",
+    ],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_SUFFIX": "",
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
@@ -159,6 +190,21 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 LOGIN_URL = "admin:login"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+LOGIN_PER_MINUTE = env.whole_number("LOGIN_PER_MINUTE", 30)  # tries from one address, whichever names; 0: any number
+# A name is locked for the address that guesses at it, so that nobody elsewhere can lock its owner out.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = env.positive_int("LOGIN_FAILURES", 5)
+# From the last failure before the lock; no longer than the database remembers failures (mongo_migrations/axes/0002).
+AXES_COOLOFF_TIME = timedelta(seconds=min(env.positive_int("LOGIN_LOCK_S", 15 * 60), 24 * 3600))
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "proctoring_site.access.login.address_of"
+AXES_HANDLER = "proctoring_site.access.login.LoginFailures"
+AXES_LOCKOUT_CALLABLE = "proctoring_site.access.login.locked"
+AXES_DISABLE_ACCESS_LOG = True  # the audit log has every login
+AXES_ENABLE_ADMIN = False  # there is nothing to read; the axes_… commands end a lock
+AXES_VERBOSE = False
 
 # --- Log ----------------------------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "INFO")
@@ -180,6 +226,7 @@ LOGGING = {
         "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
         "django.request": {"filters": ["no_repetition"]},
         "django.server": {"level": "CRITICAL"},  # runserver's own access lines, with paths and queries
+        "axes": {"level": "WARNING"},  # below that, what it does at each login; ours tells of a lock
         "pymongo": {"level": "INFO"},  # below that, it logs every command with its data
     },
 }

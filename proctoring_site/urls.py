@@ -36,5 +36,6 @@ admin.site.index_title = "Review"
 admin.site.enable_nav_sidebar = False  # the list of sessions needs the width
 
 handler400 = "proctoring_site.errors.handler400"
+handler403 = "proctoring_site.errors.handler403"
 handler404 = "proctoring_site.errors.handler404"
 handler500 = "proctoring_site.errors.handler500"

@@ -4,10 +4,13 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, inline_serializer
 from drf_spectacular.views import SpectacularSwaggerSplitView
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
+
+from proctoring_site.errors import wants_page
 
 STATUS = {"status": "ok", "message": "Proctoring backend is running"}
 
@@ -15,10 +18,18 @@ STATUS = {"status": "ok", "message": "Proctoring backend is running"}
 class StartView(APIView):
     """That the service runs. Asks no database."""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    authentication_classes = permission_classes = ()
+
+    @extend_schema(
+        summary="Whether the service runs",
+        responses={
+            (200, "application/json"): inline_serializer("Start", {key: serializers.CharField() for key in STATUS}),
+            (200, "text/html"): OpenApiTypes.STR,
+        },
+    )
     def get(self, request: Request) -> HttpResponse:
-        wants_page = request.get_preferred_type(["application/json", "text/html"]) == "text/html"
-        response = render(request, "proctoring_site/start.html") if wants_page else JsonResponse(STATUS)
+        page = wants_page(request._request)
+        response = render(request, "proctoring_site/start.html") if page else JsonResponse(STATUS)
         patch_vary_headers(response, ["Accept"])
         return response
 

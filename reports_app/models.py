@@ -16,6 +16,8 @@ class StoredReport(models.Model):
 
     class Meta:
         db_table = "reports"
+        default_permissions = ()
+        permissions = [("view_report", "Can view reports"), ("regenerate_report", "Can regenerate reports")]
         indexes = [models.Index(fields=["session_id"], name="reports_session")]
 
     def __str__(self) -> str:

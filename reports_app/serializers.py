@@ -1,6 +1,37 @@
 """The report's JSON: the earlier contract's fields, and ours after them."""
 
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
+
+from reports_app.renderers import FORMATS
+
+#: What the document of the API shows; its test builds the same report and compares.
+REPORT = {
+    "candidate_name": "Ada Example",
+    "session_id": "8d3c6f0a-7f0b-4c57-9d0e-2f6c9a1b4e21",
+    "interview_duration_seconds": 2520,
+    "focus_lost_count": 1,
+    "looking_away_count": 0,
+    "no_face_segments": 0,
+    "multiple_faces_count": 0,
+    "phone_detected_count": 2,
+    "notes_detected_count": 0,
+    "device_detected_count": 0,
+    "suspicious_events_count": 2,
+    "integrity_score": 68,
+    "risk_band": "medium",
+    "deductions": [
+        {"event_type": "phone_detected", "count": 2, "weight": 15, "points": 30},
+        {"event_type": "focus_lost", "count": 1, "weight": 2, "points": 2},
+    ],
+    "event_counts": {"phone_detected": 2, "focus_lost": 1},
+    "notice": "Flags are not findings; a person decides.",
+}
+
+
+@extend_schema_serializer(examples=[OpenApiExample("The page", {"format": "html"})])
+class ReportLink(serializers.Serializer):
+    format = serializers.ChoiceField(choices=list(FORMATS))
 
 
 class DeductionSerializer(serializers.Serializer):
@@ -10,6 +41,7 @@ class DeductionSerializer(serializers.Serializer):
     points = serializers.IntegerField()
 
 
+@extend_schema_serializer(examples=[OpenApiExample("Three events", REPORT)])
 class ReportSerializer(serializers.Serializer):
     candidate_name = serializers.CharField()
     session_id = serializers.CharField()

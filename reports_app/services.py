@@ -9,6 +9,9 @@ from django.core.files.storage import storages
 from django.db import connection
 from pymongo import ReturnDocument
 
+from media_app import services as media
+from proctoring_site.audit.log import record
+from proctoring_site.audit.models import Action, ObjectKind
 from reports_app.builder import EventFact, Report, SessionFacts, build_report, in_order
 from reports_app.models import StoredReport
 from reports_app.renderers import FORMATS, Format
@@ -39,6 +42,11 @@ def report_of(session: Session) -> Report:
 
 def file_name(session_id: str, format_name: str) -> str:
     return f"report_{session_id}{FORMATS[format_name].suffix}"
+
+
+def session_id_of(name: str) -> str:
+    """The id of the session that a stored report is about, by its file name."""
+    return name.removeprefix("report_").rpartition(".")[0]
 
 
 def ensure_stored(session: Session, format_name: str) -> str:
@@ -82,7 +90,7 @@ def store(session: Session, format_name: str) -> None:
                 return
             continue
         digest = hashlib.sha256(content).hexdigest()
-        recorded_before = _record(name, session, form, digest)
+        recorded_before = _note_stored(name, session, form, digest)
         if recorded_before <= (session.revision or 0) and _stored_digest(name) == digest:
             return
         session = Session.objects.get(pk=session.pk)
@@ -100,12 +108,27 @@ def events_of(session: Session) -> list[EventFact]:
 
 def regenerate(session: Session) -> None:
     """Recount the session from its stored events and render every format anew."""
+    record(Action.REGENERATED, ObjectKind.REPORT, session.pk)
     sessions.recount(session)
     for format_name in FORMATS:
         store(session, format_name)
 
 
-def _record(name: str, session: Session, form: Format, digest: str) -> int:
+def delete_session(session: Session) -> None:
+    """Delete a session with everything of it: reports, video, events. A second call finishes what was cut off.
+
+    The files go first: while the session is there, they can be found and deleted again; without it nobody would.
+    """
+    events = sum(session.counts.values())
+    record(Action.DELETED, ObjectKind.SESSION, session.pk, events=events, video=session.video_path)
+    for format_name in FORMATS:
+        storages["reports"].delete(file_name(session.pk, format_name))
+    StoredReport.objects.filter(session_id=session.pk).delete()
+    media.delete_video(session)
+    sessions.delete_session(session)
+
+
+def _note_stored(name: str, session: Session, form: Format, digest: str) -> int:
     """Say what the file shows; answers with the revision that was recorded until now, 0 when none was."""
     before = connection.get_collection(StoredReport._meta.db_table).find_one_and_update(
         {"_id": name},

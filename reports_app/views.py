@@ -1,7 +1,10 @@
 """The routes of reports."""
 
+from collections.abc import Mapping
 from pathlib import PurePath
+from types import MappingProxyType
 
+from django.db.models import QuerySet
 from django.http import FileResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -11,49 +14,105 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
+from media_app.serializers import LinkSerializer
 from media_app.services import open_stored
+from proctoring_site.access import links
+from proctoring_site.access.permissions import Guarded, Rule, follows_link, holds
+from proctoring_site.access.roles import Right, may
+from proctoring_site.audit.log import record
+from proctoring_site.audit.models import Action, ObjectKind
 from reports_app import services
 from reports_app.renderers import FORMATS
-from reports_app.serializers import ReportSerializer
+from reports_app.serializers import ReportLink, ReportSerializer
 from sessions_app.models import Session
 
-NAME = OpenApiParameter("name", str, OpenApiParameter.PATH, description="The plain name of a stored file.")
+NAME = OpenApiParameter(
+    "name", str, OpenApiParameter.PATH, pattern="^[^/]+$", description="The plain name of a stored file."
+)
+LINK = OpenApiParameter("link", str, description="The signature of a link to just this file, in place of a token.")
 #: The page needs its own styles and nothing else; should markup ever slip in, it can load and run nothing.
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'self'"
 
 
-class SessionReportViewSet(GenericViewSet):
+def sees_its_session(request: Request, view: APIView) -> bool:
+    """The reports of every session, or of just this one."""
+    if not may(request.user, Right.SEE_REPORTS):
+        return False
+    session_id = services.session_id_of(view.kwargs["name"])
+    visible = Session.objects.visible_to(request.user)
+    return may(request.user, Right.SEE_SESSIONS) or visible.filter(pk=session_id).exists()
+
+
+class SessionReportViewSet(Guarded, GenericViewSet):
     """The report of a session: as JSON, as a page, as CSV."""
 
     queryset = Session.objects.all()
     serializer_class = ReportSerializer
+    rules: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
+        dict.fromkeys(("report", "report_html", "report_csv", "report_link"), (holds(Right.SEE_REPORTS),))
+    )
 
-    @extend_schema(responses=ReportSerializer)
+    def get_queryset(self) -> QuerySet:
+        return Session.objects.visible_to(self.request.user)
+
+    @extend_schema(summary="The report as JSON", responses=ReportSerializer)
     @action(detail=True)
     def report(self, request: Request, pk: str) -> Response:
         session = self.get_object()
+        record(Action.LOOKED, ObjectKind.REPORT, session.pk)
         services.ensure_stored(session, "html")
         return Response(ReportSerializer(services.report_of(session)).data)
 
-    @extend_schema(responses={(200, "text/html"): OpenApiTypes.STR})
+    @extend_schema(
+        summary="The report as a page",
+        operation_id="sessions_report_html",
+        responses={(200, "text/html"): OpenApiTypes.STR},
+    )
     @action(detail=True, url_path="report.html", url_name="report-html")
     def report_html(self, request: Request, pk: str) -> FileResponse:
-        return _stored_file(services.ensure_stored(self.get_object(), "html"))
-
-    @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR})
-    @action(detail=True, url_path="report.csv", url_name="report-csv")
-    def report_csv(self, request: Request, pk: str) -> FileResponse:
-        return _stored_file(services.ensure_stored(self.get_object(), "csv"))
-
-
-class StoredReportView(APIView):
-    """A stored report by its name."""
+        session = self.get_object()
+        record(Action.LOOKED, ObjectKind.REPORT, session.pk)
+        return _stored_file(services.ensure_stored(session, "html"))
 
     @extend_schema(
-        parameters=[NAME], responses={(200, "text/html"): OpenApiTypes.STR, (200, "text/csv"): OpenApiTypes.STR}
+        summary="The events as CSV", operation_id="sessions_report_csv", responses={(200, "text/csv"): OpenApiTypes.STR}
+    )
+    @action(detail=True, url_path="report.csv", url_name="report-csv")
+    def report_csv(self, request: Request, pk: str) -> FileResponse:
+        session = self.get_object()
+        record(Action.EXPORTED, ObjectKind.REPORT, session.pk)
+        return _stored_file(services.ensure_stored(session, "csv"))
+
+    @extend_schema(summary="Make a link to the report", request=ReportLink, responses=LinkSerializer)
+    @action(detail=True, methods=["post"], url_path="report/link", url_name="report-link")
+    def report_link(self, request: Request, pk: str) -> Response:
+        """A link to the report as it is now; whoever has it sees the report until it expires."""
+        session = self.get_object()
+        wanted = ReportLink(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        record(Action.LINKED, ObjectKind.REPORT, session.pk)
+        name = services.ensure_stored(session, wanted.validated_data["format"])
+        return Response(LinkSerializer(links.make(request, "stored-report", name)).data)
+
+
+class StoredReportView(Guarded, APIView):
+    """A stored report by its name."""
+
+    rules: Mapping[str, tuple[Rule, ...]] = MappingProxyType({"get": (follows_link, sees_its_session)})
+
+    @extend_schema(
+        summary="Read a stored report",
+        parameters=[NAME, LINK],
+        responses={
+            (200, "text/html"): OpenApiTypes.STR,
+            (200, "text/csv"): OpenApiTypes.STR,
+            (200, "application/octet-stream"): OpenApiTypes.BINARY,
+        },
     )
     def get(self, request: Request, name: str) -> FileResponse:
-        return _stored_file(name)
+        file = _stored_file(name)
+        record(Action.LOOKED, ObjectKind.REPORT, services.session_id_of(name))
+        return file
 
 
 def _stored_file(name: str) -> FileResponse:

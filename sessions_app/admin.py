@@ -4,25 +4,33 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db import connection
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from proctoring_site.access.roles import Right, may
+from proctoring_site.audit.log import record
+from proctoring_site.audit.models import Action, ObjectKind
 from sessions_app import scoring, services
 from sessions_app.models import CANDIDATE_NAME_MAX_LENGTH, Session, State
 
 EVENTS_PER_PAGE = 200
 COUNTED_UP_TO = 10_000  # takes some 6 ms
 NOTHING = "–"
+#: What more than the right to see the session each field asks for.
+NEEDED = {
+    **dict.fromkeys(("integrity_score", "risk_band", "events", "score_table", "video"), Right.SEE_EVIDENCE),
+    "report": Right.SEE_REPORTS,
+}
 FILTER_PARAMETERS = {"state", "band", "video", "start_time__gte", "start_time__lt", "start_time__isnull"}
 
 
@@ -85,6 +93,11 @@ def _shown(at: datetime | None) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%S") if at else NOTHING
 
 
+def shown_to(user: Any, fields: Iterable[str]) -> list[str]:
+    """The fields of a list or page without those that the user's rights do not allow."""
+    return [field for field in fields if field not in NEEDED or may(user, NEEDED[field])]
+
+
 class SessionChangeList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         try:
@@ -92,11 +105,15 @@ class SessionChangeList(ChangeList):
         except OverflowError as error:  # a date in the URL that has no place in UTC
             raise IncorrectLookupParameters from error
         self.result_list = list(self.result_list)
+        shown = [session.pk for session in self.result_list]
+        record(Action.LISTED, ObjectKind.SESSION, filters=sorted(request.GET), sessions=shown)
         services.count_where_missing(self.result_list)  # adopted sessions, once, two queries for the page
 
 
-@admin.register(Session)
 class SessionAdmin(admin.ModelAdmin):
+    """Each sees the sessions, columns and filters that their rights allow. Registered by reports_app, which knows all
+    that a session consists of."""
+
     list_display = ["name", "started", "shown_state", "integrity_score", "risk_band", "events", "video", "report"]
     list_display_links = ["name"]
     list_filter = [StateFilter, BandFilter, VideoFilter, "start_time"]
@@ -120,6 +137,7 @@ class SessionAdmin(admin.ModelAdmin):
         "score_table",
     ]
     readonly_fields = fields
+    actions = ["end_sessions"]
     change_form_template = "sessions_app/session.html"
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[SessionChangeList]:
@@ -128,25 +146,47 @@ class SessionAdmin(admin.ModelAdmin):
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         return super().get_search_results(request, queryset, search_term[:CANDIDATE_NAME_MAX_LENGTH])
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).visible_to(request.user)
+
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Session | None:
         session = super().get_object(request, object_id, from_field)
         if session is not None:
+            if request.method == "GET":
+                record(Action.LOOKED, ObjectKind.SESSION, session.pk)
             services.count_where_missing([session])
         return session
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict | None = None
-    ) -> Any:
-        session = self.get_object(request, object_id)
-        if session is not None:
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **options: Any) -> HttpResponse:
+        session = options.get("obj")
+        if session is not None and may(request.user, Right.SEE_EVIDENCE):
             rows = Paginator(session.events.in_order(), EVENTS_PER_PAGE)
             rows.count = sum(session.counts.values())
-            extra_context = {**(extra_context or {}), "event_page": rows.get_page(request.GET.get("events"))}
-        return super().change_view(request, object_id, form_url, extra_context)
+            context["shows_evidence"] = True
+            context["event_page"] = rows.get_page(request.GET.get("events"))
+        return super().render_change_form(request, context, **options)
+
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        return shown_to(request.user, self.list_display)
+
+    def get_fields(self, request: HttpRequest, obj: Session | None = None) -> list[str]:
+        return shown_to(request.user, self.fields)
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        """A filter tells what it filters by, so those by evidence are for those who may see that."""
+        if may(request.user, Right.SEE_EVIDENCE):
+            return self.list_filter
+        return [wanted for wanted in self.list_filter if wanted not in (BandFilter, VideoFilter)]
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """What `list_filter` asks. A pattern of one's own (`candidate_name__regex=(`) could fail or load the server."""
         return lookup in FILTER_PARAMETERS
+
+    def has_view_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
+        return may(request.user, Right.SEE_SESSIONS) or may(request.user, Right.SEE_RUNNING)
+
+    def has_supervise_permission(self, request: HttpRequest) -> bool:
+        return may(request.user, Right.SUPERVISE)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -154,8 +194,12 @@ class SessionAdmin(admin.ModelAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
-        return False
+    @admin.action(description="End the selected sessions", permissions=["supervise"])
+    def end_sessions(self, request: HttpRequest, queryset: QuerySet) -> None:
+        running = list(queryset.running())
+        for session in running:
+            services.end_session(session)
+        self.message_user(request, f"Sessions ended: {len(running)}.", messages.SUCCESS)
 
     @admin.display(description="candidate")
     def name(self, session: Session) -> str:

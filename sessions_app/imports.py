@@ -26,6 +26,8 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 from rest_framework import serializers
 
+from proctoring_site.audit.log import record
+from proctoring_site.audit.models import Action, ObjectKind
 from sessions_app import counters, services
 from sessions_app.errors import ProctoringError
 from sessions_app.models import Session, to_milliseconds
@@ -149,11 +151,12 @@ def _import_batch(batch: list[Row], outcome: Outcome, seen: _Seen, *, dry_run: b
     outcome.new_sessions += len(sessions) - len(known_sessions)
     outcome.known_events += len(known_events)
     outcome.new_events += len(events) - len(known_events)
-    if not dry_run:
-        _store(
-            [document for key, document in sessions.items() if key not in known_sessions],
-            [document for key, document in events.items() if key not in known_events],
-        )
+    new_sessions = [document for key, document in sessions.items() if key not in known_sessions]
+    new_events = [document for key, document in events.items() if key not in known_events]
+    if (new_sessions or new_events) and not dry_run:
+        ids = sorted({session["_id"] for session in new_sessions} | {event["session_id"] for event in new_events})
+        record(Action.IMPORTED, ObjectKind.SESSION, sessions=ids, events=len(new_events))
+        _store(new_sessions, new_events)
 
 
 def _first_told(documents: Iterable[dict[str, Any]], seen: set[str]) -> dict[str, dict[str, Any]]:

@@ -53,6 +53,14 @@ class Session(models.Model):
 
     class Meta:
         db_table = "sessions"
+        default_permissions = ("add", "view", "delete")
+        permissions = [
+            ("view_running_session", "Can view sessions while they run"),
+            ("view_evidence", "Can view events, score and video"),
+            ("supervise_session", "Can act on running sessions"),
+            ("decide_session", "Can decide on sessions"),
+            ("import_session", "Can import sessions and recordings"),
+        ]
         indexes = [
             models.Index(fields=["-start_time", "-id"], name="sessions_newest"),
             models.Index(fields=["end_time", "-start_time", "-id"], name="sessions_state"),
@@ -99,6 +107,7 @@ class Event(models.Model):
 
     class Meta:
         db_table = "events"
+        default_permissions = ()
         indexes = [models.Index(fields=["session", "timestamp", "id"], name="events_timeline")]
 
     def __str__(self) -> str:

@@ -1,17 +1,27 @@
 """Which rows are…? Chainable adjectives; every ordering here is exactly one of the models' indexes."""
 
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 from django.db.models import IntegerField, QuerySet, Value
 from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Cast, Coalesce
 
+from proctoring_site.access.candidate_token import Candidate
+from proctoring_site.access.roles import Right, may
 from sessions_app import counters
 from sessions_app.scoring import FULL_SCORE, Policy, band_range
 
 
 class SessionQuerySet(QuerySet):
+    def visible_to(self, caller: Any) -> Self:
+        """The sessions that the caller may know of, whoever that is; what may be known of them are further rights."""
+        if isinstance(caller, Candidate):
+            return self.filter(pk=caller.session_id)
+        if may(caller, Right.SEE_SESSIONS):
+            return self.all()
+        return self.running() if may(caller, Right.SEE_RUNNING) else self.none()
+
     def newest_first(self) -> Self:
         return self.order_by("-start_time", "-id")
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from sessions_app.models import (
@@ -17,6 +18,32 @@ from sessions_app.models import (
 #: No sitting was before, none will be after; keeps instants that overflow a time zone or BSON away.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+
+#: What the document of the API shows; its test asks for the same and compares.
+EVENT = {
+    "id": "0b1f9c3e-51f4-4f0e-9a55-6d1c1a3f0c11",
+    "event_type": "focus_lost",
+    "message": "window lost focus for 4 s",
+    "timestamp": "2026-03-02T12:07:30.250000Z",
+}
+RUNNING = {
+    "id": "8d3c6f0a-7f0b-4c57-9d0e-2f6c9a1b4e21",
+    "candidate_name": "Ada Example",
+    "start_time": "2026-03-02T12:00:00Z",
+    "end_time": None,
+    "video_path": None,
+    "state": "running",
+}
+ENDED = {
+    **RUNNING,
+    "end_time": "2026-03-02T12:42:00Z",
+    "video_path": "videos/8d3c6f0a-7f0b-4c57-9d0e-2f6c9a1b4e21.webm",
+    "state": "ended",
+}
+TOLD_ONCE = {
+    "token": "pc.8d3c6f0a-7f0b-4c57-9d0e-2f6c9a1b4e21.1vwyDs.sLx0Gv3mJ1bJ8Qx0m2C7u0o7Zk8p1V5rT9yW4eN6aBc",
+    "token_expires_at": "2026-03-03T12:00:00Z",
+}
 
 
 class Text(serializers.CharField):
@@ -48,10 +75,17 @@ class Instant(serializers.DateTimeField):
         return instant
 
 
+@extend_schema_serializer(examples=[OpenApiExample("New session", {"candidate_name": "Ada Example"})])
 class NewSession(serializers.Serializer):
     candidate_name = Text(max_length=CANDIDATE_NAME_MAX_LENGTH)
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("Now", {"event_type": "looking_away"}),
+        OpenApiExample("By the client's clock", {key: EVENT[key] for key in ("event_type", "message", "timestamp")}),
+    ]
+)
 class NewEvent(serializers.Serializer):
     event_type = Text(max_length=EVENT_TYPE_MAX_LENGTH)
     message = Text(
@@ -60,12 +94,14 @@ class NewEvent(serializers.Serializer):
     timestamp = Instant(required=False, allow_null=True)
 
 
+@extend_schema_serializer(examples=[OpenApiExample("Event", EVENT)])
 class EventSerializer(serializers.ModelSerializer):
     class Meta:
         model = Event
         fields = ["id", "event_type", "message", "timestamp"]
 
 
+@extend_schema_serializer(examples=[OpenApiExample("Ended, with a video", ENDED)])
 class SessionSerializer(serializers.ModelSerializer):
     state = serializers.ChoiceField(choices=State.choices, read_only=True)
 
@@ -74,6 +110,21 @@ class SessionSerializer(serializers.ModelSerializer):
         fields = ["id", "candidate_name", "start_time", "end_time", "video_path", "state"]
 
 
+@extend_schema_serializer(examples=[OpenApiExample("Started", {**RUNNING, **TOLD_ONCE})])
+class StartedSessionSerializer(SessionSerializer):
+    token = serializers.CharField(read_only=True, help_text="For the candidate's browser; told only here.")
+    token_expires_at = serializers.DateTimeField(read_only=True)
+
+    class Meta(SessionSerializer.Meta):
+        fields = [*SessionSerializer.Meta.fields, "token", "token_expires_at"]
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("For who sees evidence", {**ENDED, "events": [EVENT]}),
+        OpenApiExample("For candidates and others", RUNNING),
+    ]
+)
 class SessionDetailSerializer(SessionSerializer):
     events = EventSerializer(many=True, read_only=True)
 

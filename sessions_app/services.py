@@ -8,8 +8,10 @@ from django.conf import settings
 from django.db.models import F
 from django.db.models.functions import Coalesce
 
+from proctoring_site.audit.log import record
+from proctoring_site.audit.models import Action, ObjectKind
 from sessions_app import counters
-from sessions_app.models import Event, Session, now, to_milliseconds
+from sessions_app.models import Event, Session, State, now, to_milliseconds
 from sessions_app.scoring import Policy, Score, integrity_score
 
 logger = logging.getLogger(__name__)
@@ -24,7 +26,9 @@ def active_policy() -> Policy:
 
 
 def start_session(*, candidate_name: str, at: datetime | None = None) -> Session:
-    session = Session.objects.create(candidate_name=candidate_name, start_time=to_milliseconds(at or now()))
+    session = Session(candidate_name=candidate_name, start_time=to_milliseconds(at or now()))
+    record(Action.CREATED, ObjectKind.SESSION, session.pk)
+    session.save(force_insert=True)
     logger.info("session %s started", session.pk)
     return session
 
@@ -44,12 +48,23 @@ def log_event(
 
 def end_session(session: Session, *, at: datetime | None = None) -> Session:
     """End a session once; a second call changes nothing and keeps the first `end_time`."""
+    if session.end_time is None:
+        record(Action.ENDED, ObjectKind.SESSION, session.pk, changes={"state": (State.RUNNING, State.ENDED)})
     ended = Session.objects.running().filter(pk=session.pk)
     if ended.update(end_time=to_milliseconds(at or now()), revision=NEXT_REVISION):
         logger.info("session %s ended", session.pk)
     recount(session)  # also on a repeated call: the first may have been cut off here
     session.refresh_from_db()
     return session
+
+
+def delete_session(session: Session) -> None:
+    """Delete a session and its events. Its files and reports: reports_app.services.delete_session."""
+    events = Event.objects.filter(session_id=session.pk)
+    events.delete()  # first: a deletion that was cut off here leaves a session that can be deleted again
+    Session.objects.filter(pk=session.pk).delete()
+    events.delete()  # again: what was logged meanwhile
+    logger.info("session %s deleted", session.pk)
 
 
 def recount(session: Session) -> bool:

@@ -1,13 +1,26 @@
 """The routes of sessions and events."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NoReturn
+
+from django.conf import settings
 from django.db.models import Prefetch, QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
+from proctoring_site.access import candidate_token, throttle
+from proctoring_site.access.candidate_token import Candidate
+from proctoring_site.access.permissions import Guarded, Rule, holds, own_session
+from proctoring_site.access.roles import Right, may
+from proctoring_site.audit.actors import ActorKind, client_address, current_actor
+from proctoring_site.audit.log import record
+from proctoring_site.audit.models import Action, ObjectKind
 from sessions_app import services
 from sessions_app.models import Event, Session
 from sessions_app.pagination import NewestFirst
@@ -18,21 +31,53 @@ from sessions_app.serializers import (
     SessionDetailSerializer,
     SessionListQuery,
     SessionSerializer,
+    StartedSessionSerializer,
+)
+
+NEXT_PAGE = OpenApiParameter(
+    "Link", str, OpenApiParameter.HEADER, response=[200], description='`<…>; rel="next"`, as long as there are more.'
 )
 
 
-class SessionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet):
+def staff_who_see_sessions(request: Request, view: APIView) -> bool:
+    return may(request.user, Right.SEE_SESSIONS) or may(request.user, Right.SEE_RUNNING)
+
+
+def creation_is_open(request: Request, view: APIView) -> bool:
+    return settings.SESSION_CREATION == "open"
+
+
+class SessionViewSet(Guarded, mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet):
     """Sessions: started, listed, looked at, ended. Events are append-only below them."""
 
     queryset = Session.objects.all()
     serializer_class = SessionSerializer
     pagination_class = NewestFirst
     lookup_field = "pk"
+    rules: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
+        {
+            "list": (staff_who_see_sessions,),
+            "create": (creation_is_open, holds(Right.CREATE)),
+            "retrieve": (own_session, staff_who_see_sessions),
+            "events": (own_session, holds(Right.IMPORT)),
+            "end": (own_session, holds(Right.SUPERVISE)),
+        }
+    )
+
+    def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> NoReturn:
+        if self.action == "create":  # there is nothing to hide, and whoever set SESSION_CREATION must find out why
+            APIView.permission_denied(self, request, message, code)
+        super().permission_denied(request, message, code)
 
     def get_queryset(self) -> QuerySet:
-        if self.action == "retrieve":
-            return Session.objects.prefetch_related(Prefetch("events", Event.objects.in_order()))
-        return Session.objects.newest_first()
+        sessions = Session.objects.visible_to(self.request.user)
+        if self.action == "retrieve" and self.shows_events:
+            return sessions.prefetch_related(Prefetch("events", Event.objects.in_order()))
+        return sessions.newest_first()
+
+    @property
+    def shows_events(self) -> bool:
+        return may(self.request.user, Right.SEE_EVIDENCE)
 
     def filter_queryset(self, queryset: QuerySet) -> QuerySet:
         if self.action != "list":
@@ -42,28 +87,44 @@ class SessionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVi
         return queryset.matching(**query.validated_data)
 
     def get_serializer_class(self) -> type:
-        return SessionDetailSerializer if self.action == "retrieve" else SessionSerializer
+        return SessionDetailSerializer if self.action == "retrieve" and self.shows_events else SessionSerializer
 
-    @extend_schema(parameters=[SessionListQuery])
+    @extend_schema(summary="List sessions, newest first", parameters=[SessionListQuery, NEXT_PAGE])
     def list(self, request: Request, *args: object, **kwargs: object) -> Response:
-        return super().list(request, *args, **kwargs)
+        answer = super().list(request, *args, **kwargs)
+        ids = [row["id"] for row in answer.data]
+        record(Action.LISTED, ObjectKind.SESSION, filters=sorted(request.query_params), sessions=ids)
+        return answer
 
-    @extend_schema(request=NewSession, responses={201: SessionSerializer})
+    @extend_schema(summary="Look at a session", responses=SessionDetailSerializer)
+    def retrieve(self, request: Request, *args: object, **kwargs: object) -> Response:
+        session = self.get_object()
+        if not isinstance(request.user, Candidate):
+            record(Action.LOOKED, ObjectKind.SESSION, session.pk)
+        return Response(self.get_serializer(session).data)
+
+    @extend_schema(summary="Start a session", request=NewSession, responses={201: StartedSessionSerializer})
     def create(self, request: Request) -> Response:
+        if not may(request.user, Right.CREATE):
+            address = client_address(request)
+            throttle.count("creation", address, per_minute=settings.SESSION_CREATION_PER_MINUTE)
         new = NewSession(data=request.data)
         new.is_valid(raise_exception=True)
         session = services.start_session(**new.validated_data)
-        return Response(SessionSerializer(session).data, status=status.HTTP_201_CREATED)
+        session.token, session.token_expires_at = candidate_token.issue(session.pk)
+        return Response(StartedSessionSerializer(session).data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(request=NewEvent, responses={201: EventSerializer})
+    @extend_schema(summary="Log an event", request=NewEvent, responses={201: EventSerializer})
     @action(detail=True, methods=["post"])
     def events(self, request: Request, pk: str) -> Response:
         new = NewEvent(data=request.data)
         new.is_valid(raise_exception=True)
+        if current_actor().kind in {ActorKind.USER, ActorKind.TOKEN}:  # evidence that no candidate's browser made
+            record(Action.CREATED, ObjectKind.EVENT, self.get_object().pk)
         event = services.log_event(pk, **new.validated_data)
         return Response(EventSerializer(event).data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(request=None, responses=SessionSerializer)
+    @extend_schema(summary="End a session; again changes nothing", request=None, responses=SessionSerializer)
     @action(detail=True, methods=["post"])
     def end(self, request: Request, pk: str) -> Response:
         session = services.end_session(self.get_object())

@@ -1,0 +1,65 @@
+"""What happens to API tokens: made, used, revoked."""
+
+import hashlib
+import logging
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+
+from proctoring_site.access.models import ApiToken
+from proctoring_site.audit.log import record
+from proctoring_site.audit.models import Action, ObjectKind
+
+logger = logging.getLogger(__name__)
+
+PREFIX = "pk_"
+SECRET_BYTES = 32
+DEFAULT_DAYS, MAX_DAYS = 90, 3650
+#: `last_used_at` is not written more often than this.
+USE_NOTED_EVERY = timedelta(minutes=1)
+
+
+def create(*, owner: Any, name: str, expires_at: datetime) -> tuple[ApiToken, str]:
+    """The token, and its text, which nobody can read again."""
+    text = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+    token = ApiToken(owner=owner, name=name, digest=digest_of(text), expires_at=expires_at)
+    told = {"name": name, "owner": owner.get_username(), "expires_at": expires_at.isoformat()}
+    record(Action.CREATED, ObjectKind.TOKEN, token.digest[:12], changes={k: (None, v) for k, v in told.items()})
+    token.save(force_insert=True)
+    logger.info("API token %s created", token.pk)
+    return token, text
+
+
+def revoke(token: ApiToken) -> bool:
+    """False when it was revoked before; the first instant stays."""
+    if token.revoked_at:
+        return False
+    at = timezone.now()
+    changes = {"revoked_at": (None, at.isoformat())}
+    record(Action.REVOKED, ObjectKind.TOKEN, token.digest[:12], changes=changes, name=token.name)
+    revoked = ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=at)
+    token.refresh_from_db()
+    logger.info("API token %s revoked", token.pk)
+    return bool(revoked)
+
+
+def find(text: str) -> ApiToken | None:
+    """The valid token of that text whose owner is active staff, else None; its use is noted."""
+    token = ApiToken.objects.valid().filter(digest=digest_of(text)).first()
+    if token is None:
+        return None
+    owner = get_user_model().objects.filter(pk=token.owner_id, is_active=True, is_staff=True).first()
+    if owner is None:
+        return None
+    token.owner = owner
+    now = timezone.now()
+    if token.last_used_at is None or now - token.last_used_at >= USE_NOTED_EVERY:
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+    return token
+
+
+def digest_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

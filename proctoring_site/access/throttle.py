@@ -1,0 +1,44 @@
+"""How many calls an address may make in a minute, counted in the database: for all workers together."""
+
+import ipaddress
+import time
+from datetime import UTC, datetime
+
+from django.db import connection
+from pymongo import ReturnDocument
+from pymongo.write_concern import WriteConcern
+from rest_framework.exceptions import Throttled
+
+WINDOW_S = 60
+COLLECTION = "throttle"
+#: One subscriber has at least this much of IPv6 (RFC 6177), so it counts as one address.
+IPV6_PREFIX = 64
+#: Losing a few counts in a crash harms nobody; waiting for the journal would make every call slower.
+UNSAFE_AND_QUICK = WriteConcern(w=1, j=False)
+
+
+def count(scope: str, address: str, *, per_minute: int) -> None:
+    """Count one call. Raises Throttled, with the seconds to wait, from the call after `per_minute` on; 0: never."""
+    if not per_minute:
+        return
+    now = time.time()
+    window = int(now // WINDOW_S)
+    ends = (window + 1) * WINDOW_S
+    counters = connection.get_collection(COLLECTION).with_options(write_concern=UNSAFE_AND_QUICK)
+    counter = counters.find_one_and_update(
+        {"_id": f"{scope} {network_of(address)} {window}"},
+        {"$inc": {"calls": 1}, "$setOnInsert": {"until": datetime.fromtimestamp(ends, UTC)}},
+        upsert=True,
+        return_document=ReturnDocument.AFTER,
+    )
+    if counter["calls"] > per_minute:
+        raise Throttled(wait=ends - now)
+
+
+def network_of(address: str) -> str:
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    ip = getattr(ip, "ipv4_mapped", None) or ip  # as a server that listens on `::` names its IPv4 clients
+    return str(ipaddress.ip_network((ip, IPV6_PREFIX), strict=False)) if ip.version == 6 else str(ip)

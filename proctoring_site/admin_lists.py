@@ -1,0 +1,23 @@
+"""What the admin's lists of large collections share."""
+
+from django.core.paginator import Paginator
+from django.db import connection
+from django.utils.functional import cached_property
+
+COUNTED_UP_TO = 10_000  # takes some 6 ms
+
+
+class UncountedWhenUnfiltered(Paginator):
+    """Takes the size of a large collection from its metadata; a small one and a filtered list are really counted.
+
+    Counted, since the metadata of a server without a replica set may say 0 after a kill, and the list would be empty.
+    """
+
+    @cached_property
+    def count(self) -> int:
+        if not self.object_list.query.where:
+            table = self.object_list.model._meta.db_table
+            estimate = connection.get_collection(table).estimated_document_count()
+            if estimate > COUNTED_UP_TO:
+                return estimate
+        return super().count

@@ -1,0 +1,301 @@
+"""The contract as OpenAPI: what drf-spectacular cannot see by itself, above all how each route refuses."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular import openapi
+from drf_spectacular.extensions import (
+    OpenApiAuthenticationExtension,
+    OpenApiSerializerFieldExtension,
+    OpenApiViewExtension,
+)
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+
+DESCRIPTION = """Sessions, events, video and reports. Flags are not findings; a person decides.
+
+**Who calls.** A candidate's browser sends the `token` that `POST /sessions` answered, a machine its API token, both as
+`Authorization: Bearer …`; staff have the cookie of the admin, and for what changes something the header `X-CSRFToken`.
+`POST /sessions` needs none of these unless the server is set so, a stored file none with a signed `link`.
+
+**How it refuses.** Every error is JSON with `detail` for people and `code` for programs. What a caller may not see is
+a 404, as if it were not there. 429 and 503 say in `Retry-After` how many seconds to wait. A 500 (`server_error`) is a
+fault of the server, in its log under the answer's `X-Request-ID`.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One way to be refused, as the server really says it; `name` is that of the example."""
+
+    status: int
+    code: str
+    name: str
+    detail: str
+    fields: tuple[str, str] | None = None
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return {
+            "detail": self.detail,
+            "code": self.code,
+            **({"fields": {self.fields[0]: [self.fields[1]]}} if self.fields else {}),
+        }
+
+
+REFUSED = Refusal(400, "bad_request", "Refused", "The request was refused.")
+NOT_METHOD = Refusal(405, "method_not_allowed", "Another method", 'Method "PUT" not allowed.')
+INVALID_TOKEN = Refusal(
+    401, "invalid_token", "A bad token", "The token is not valid: forged, altered, expired or revoked."
+)
+NOT_SIGNED_IN = Refusal(401, "not_authenticated", "Only with a token", "Authentication credentials were not provided.")
+NO_CSRF_TOKEN = Refusal(403, "permission_denied", "A cookie alone", "CSRF Failed: CSRF token missing.")
+NO_RIGHT = Refusal(403, "permission_denied", "Not for this token", "You do not have permission to perform this action.")
+NOT_FOUND = Refusal(
+    404,
+    "not_found",
+    "Not there, or not for you",
+    "There is nothing here, or nothing that you may see without signing in or with another right.",
+)
+NOT_JSON = Refusal(
+    400, "parse_error", "Not JSON", "The body is not valid JSON: Expecting value: line 1 column 1 (char 0)"
+)
+NOT_MULTIPART = Refusal(
+    400, "parse_error", "Not multipart", "Multipart form parse error - Invalid boundary in multipart: None"
+)
+BODY_TOO_LARGE = Refusal(413, "body_too_large", "Too large", "The request body is larger than 1,048,576 bytes.")
+VIDEO_TOO_LARGE = Refusal(
+    413,
+    "video_too_large",
+    "Too large a video",
+    "The video is larger than the 2,147,483,648 bytes that this server accepts.",
+)
+IMPORT_TOO_LARGE = Refusal(413, "video_too_large", "Too large a video", "The video is larger than this server accepts.")
+ANOTHER_TYPE = Refusal(415, "unsupported_media_type", "Another type", 'Unsupported media type "text/plain" in request.')
+NOT_A_VIDEO = Refusal(
+    415,
+    "not_a_video",
+    "No video",
+    "The file is not a WebM, MP4, MOV or Matroska video that can be read.",
+)
+UNSAFE_NAME = Refusal(
+    400, "unsafe_filename", "Not a plain name", "Give the plain name of a file inside the import folder."
+)
+THROTTLED = Refusal(429, "throttled", "Too often", "Request was throttled. Expected available in 42 seconds.")
+OUTAGE = Refusal(
+    503,
+    "database_unavailable",
+    "The database is away",
+    "The database cannot be reached at the moment; try again in a few seconds.",
+)
+
+
+def _invalid(field: str, sentence: str) -> Refusal:
+    return Refusal(400, "invalid", "Not valid", "Some fields are not valid.", (field, sentence))
+
+
+REQUIRED = "This field is required."
+#: What only one route says.
+ALSO: Mapping[tuple[str, str], tuple[Refusal, ...]] = MappingProxyType(
+    {
+        ("GET", "/sessions"): (_invalid("limit", "A whole number from 1 to 1000."),),
+        ("POST", "/sessions"): (_invalid("candidate_name", REQUIRED), NOT_SIGNED_IN, NO_RIGHT),
+        ("POST", "/sessions/{id}/events"): (_invalid("event_type", REQUIRED),),
+        ("POST", "/sessions/{id}/video"): (
+            _invalid("file", "No file was submitted."),
+            VIDEO_TOO_LARGE,
+            NOT_A_VIDEO,
+        ),
+        ("POST", "/sessions/{id}/video/import"): (
+            _invalid("filename", REQUIRED),
+            UNSAFE_NAME,
+            IMPORT_TOO_LARGE,
+            NOT_A_VIDEO,
+        ),
+        ("POST", "/sessions/{id}/report/link"): (_invalid("format", '"pdf" is not a valid choice.'),),
+    }
+)
+
+#: Routes with rules for callers that nobody may use as well: while SESSION_CREATION is open, and with a signed link.
+ALSO_FOR_NOBODY = {("POST", "/sessions"), ("GET", "/videos/{name}"), ("GET", "/reports/{name}")}
+
+#: Fields that an answer need not have: the events are for those who see evidence, `fields` for `invalid` alone.
+SOMETIMES = {"events", "fields"}
+
+#: The headers of an answer beside those of HTTP itself.
+EVERY_ANSWER = {
+    "X-Request-ID": {
+        "description": "The id of this request in the server's log; one's own, where the request named one.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{8,64}$"},
+        "required": True,
+    }
+}
+_SECONDS = {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}, "required": True}
+OF_STATUS: Mapping[int, dict[str, Any]] = MappingProxyType(
+    {
+        401: {"WWW-Authenticate": {"schema": {"type": "string"}, "required": True}},
+        405: {"Allow": {"description": "The methods it has.", "schema": {"type": "string"}, "required": True}},
+        429: {"Retry-After": _SECONDS},
+        503: {"Retry-After": _SECONDS},
+    }
+)
+SENTENCES: Mapping[int, str] = MappingProxyType(
+    {
+        400: "What was sent is not well-formed.",
+        401: "Who calls could not be told.",
+        403: "This is not allowed.",
+        404: "There is no such thing, or not for this caller.",
+        405: "This path has no such method.",
+        413: "What was sent is too large.",
+        415: "What was sent is of a type that is not accepted here.",
+        429: "Too many calls from one address.",
+        503: "The database, or with it the audit log, cannot be reached.",
+    }
+)
+
+
+class Error(serializers.Serializer):
+    detail = serializers.CharField(help_text="A sentence for people; may change.")
+    code = serializers.CharField(help_text="For programs; stays.")
+    fields = serializers.DictField(  # hides DRF's property of that name, which a schema does not need
+        child=serializers.ListField(child=serializers.CharField()),
+        required=False,
+        help_text="With `invalid`: what is wrong, by field.",
+    )
+
+
+class AutoSchema(openapi.AutoSchema):
+    """Adds to every operation how it refuses, by what it is: with callers, with a body, changing something."""
+
+    def get_operation(self, path: str, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        operation = super().get_operation(path, *args, **kwargs)
+        if operation is None:
+            return None
+        for parameter in operation.get("parameters", ()):
+            if parameter["in"] == "query" and parameter["schema"]["type"] == "string":
+                parameter["allowEmptyValue"] = True  # is as none: a form sends its blank fields, too
+        answers = operation["responses"]
+        for refusal in self._refusals(path, operation):
+            own = answers.setdefault(str(refusal.status), {"description": SENTENCES[refusal.status], "content": {}})
+            # Django refuses before any view; a view in the type of its own, which for this document is YAML.
+            media_type = "application/json" if refusal is REFUSED else self.view.renderer_classes[0].media_type
+            media = own["content"].setdefault(media_type, {"schema": self._error()})
+            media.setdefault("examples", {})[refusal.name.replace(" ", "")] = {
+                "value": refusal.body,
+                "summary": refusal.name,
+            }
+            own.setdefault("headers", {}).update(OF_STATUS.get(refusal.status, {}))
+            if refusal in {OUTAGE, NOT_FOUND}:  # a browser gets a page
+                own["content"]["text/html"] = {"schema": {"type": "string"}}
+        for answer in answers.values():
+            answer.setdefault("headers", {}).update(EVERY_ANSWER)
+        operation["responses"] = dict(sorted(answers.items()))
+        return operation
+
+    def _refusals(self, path: str, operation: dict[str, Any]) -> Iterable[Refusal]:
+        yield from ALSO.get((self.method, path), ())
+        yield from (REFUSED, NOT_METHOD)
+        if not self.view.authentication_classes:
+            return
+        yield from (INVALID_TOKEN, THROTTLED, OUTAGE)
+        if (self.method, path) != ("POST", "/sessions"):  # whose caller is told what is missing
+            yield NOT_FOUND
+        if self.method == "POST":
+            yield NO_CSRF_TOKEN
+        if body := operation.get("requestBody"):
+            yield ANOTHER_TYPE
+            yield from (NOT_JSON, BODY_TOO_LARGE) if "application/json" in body["content"] else (NOT_MULTIPART,)
+
+    def _map_basic_serializer(self, serializer: Any, direction: str) -> dict[str, Any]:
+        schema = super()._map_basic_serializer(serializer, direction)
+        if direction == "response":
+            schema["required"] = [name for name in schema["properties"] if name not in SOMETIMES]
+        return schema
+
+    def get_auth(self) -> list[dict[str, list]]:
+        return [*super().get_auth(), {}] if (self.method, self.path) in ALSO_FOR_NOBODY else super().get_auth()
+
+    def get_tags(self) -> list[str]:
+        first = self.path.split("/")[1]
+        return [first if first in {"sessions", "videos", "reports"} else "service"]
+
+    def _error(self) -> dict[str, Any]:
+        return self.resolve_serializer(Error, "response").ref
+
+    def _resolve_path_parameters(self, variables: list[str]) -> list[dict[str, Any]]:
+        """Ids are text: adopted sessions may have others than ours, which are UUIDs."""
+        parameters = super()._resolve_path_parameters(variables)
+        for parameter in parameters:
+            if parameter["name"] == "id":
+                parameter["description"] = "The session's id: a UUID for those that started here."
+                parameter["schema"] = {"type": "string", "pattern": "^[^/.]+$"}
+        return parameters
+
+
+def describe(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """drf-spectacular's hook for the whole document."""
+    result["info"]["description"] = DESCRIPTION
+    return result
+
+
+class TokenScheme(OpenApiAuthenticationExtension):
+    target_class = "proctoring_site.access.authentication.BearerToken"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: openapi.AutoSchema) -> dict[str, Any]:
+        return {"type": "http", "scheme": "bearer", "description": "A candidate's token, or a machine's API token."}
+
+
+class StaffScheme(OpenApiAuthenticationExtension):
+    target_class = "proctoring_site.access.authentication.StaffCookie"
+    name = "staff"
+
+    def get_security_definition(self, auto_schema: openapi.AutoSchema) -> dict[str, Any]:
+        told = "Signed in at the admin. What changes something needs the header `X-CSRFToken` as well."
+        return {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME, "description": told}
+
+
+class TextField(OpenApiSerializerFieldExtension):
+    """What the field refuses beside too long a text: NUL, and only blanks where it trims them."""
+
+    target_class = "sessions_app.serializers.Text"
+
+    def map_serializer_field(self, auto_schema: openapi.AutoSchema, direction: str) -> dict[str, Any]:
+        schema = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)
+        not_nul = "[^\\u0000]"
+        if self.target.allow_blank:  # a pattern beside it, drf-spectacular would take for one that wants no blanks
+            return {**schema, "allOf": [{"pattern": f"^{not_nul}*$"}]}
+        # Beside what `\s` is everywhere, Python's strip() takes these away.
+        visible = "[^\\s\\u0000\\u001c-\\u001f\\u0085]" if self.target.trim_whitespace else not_nul
+        return {**schema, "minLength": 1, "pattern": f"^{not_nul}*{visible}{not_nul}*$"}
+
+
+class SentFile(OpenApiSerializerFieldExtension):
+    """Files come in only; drf-spectacular takes them for answered ones, which would be links."""
+
+    target_class = "rest_framework.serializers.FileField"
+
+    def map_serializer_field(self, auto_schema: openapi.AutoSchema, direction: str) -> dict[str, Any]:
+        return {"type": "string", "format": "binary"}
+
+
+class SchemaView(OpenApiViewExtension):
+    """The document itself: always YAML, as every answer's type is fixed."""
+
+    target_class = "drf_spectacular.views.SpectacularAPIView"
+
+    def view_replacement(self) -> type:
+        class Fixed(self.target_class):
+            @extend_schema(
+                description="This document.",
+                parameters=[OpenApiParameter("format", exclude=True)],
+                responses={(200, "application/vnd.oai.openapi"): OpenApiTypes.OBJECT},
+            )
+            def get(self, *args: Any, **kwargs: Any) -> Any:
+                return super().get(*args, **kwargs)
+
+        return Fixed
