@@ -1,19 +1,32 @@
-"""The guard round the database, and the two ways in: `database` (rolled back), `committed_database` (real commits)."""
+"""The guard round the database, the two ways in: `database` (rolled back), `committed_database` (real commits), and
+the callers, each with credentials as real ones have them."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import connection
+from django.test import Client
 from django.test.utils import setup_databases, teardown_databases
 from django_mongodb_backend import transaction
 from pymongo.database import Database
 from rest_framework.test import APIClient
 
+from proctoring_site.access import candidate_token
 from proctoring_site.mongo_engine.base import DatabaseWrapper
+from sessions_app.models import Session
+from tests.callers import bearing
+from tests.factories import make_api_token, make_staff
 
 #: What `migrate` writes once per run and every test relies on.
-KEPT_COLLECTIONS = {"django_migrations", "django_content_type", "auth_permission"}
+KEPT_COLLECTIONS = {
+    "django_migrations",
+    "django_content_type",
+    "auth_permission",
+    "auth_group",
+    "auth_group_permissions",
+}
 
 
 class GuardedDatabase:
@@ -86,5 +99,37 @@ def committed_database(django_db_setup: None, django_db_blocker: Any) -> Generat
 
 @pytest.fixture
 def api() -> APIClient:
-    """A client that gets a 500 as an answer, as a real one would."""
+    """A client with every right, for what is not about rights; it gets a 500 as an answer, as a real one would."""
+    client = APIClient(raise_request_exception=False)
+    client.force_authenticate(get_user_model()(username="everything", is_staff=True, is_superuser=True))
+    return client
+
+
+@pytest.fixture
+def nobody() -> APIClient:
+    """Without a token and without a cookie."""
     return APIClient(raise_request_exception=False)
+
+
+@pytest.fixture
+def as_candidate() -> Callable[[Session], APIClient]:
+    """`as_candidate(session)`: with the token that starting this session gives."""
+    return lambda session: bearing(candidate_token.issue(session.pk)[0])
+
+
+@pytest.fixture
+def as_machine() -> Callable[..., APIClient]:
+    """`as_machine("Operator")`: with an API token of somebody in these groups."""
+    return lambda *groups, **overrides: bearing(make_api_token(make_staff(*groups, **overrides)))
+
+
+@pytest.fixture
+def as_staff() -> Callable[..., Client]:
+    """`as_staff("Reviewer")`: somebody in these groups, signed in by the cookie of the admin."""
+
+    def sign_in(*groups: str, **overrides: Any) -> Client:
+        client = Client(raise_request_exception=False)
+        client.force_login(make_staff(*groups, **overrides))
+        return client
+
+    return sign_in

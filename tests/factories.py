@@ -1,12 +1,16 @@
-"""Sessions and events for tests: through the product's own code, or in the earlier service's exact shape."""
+"""Sessions and events for tests: through the product's own code, or in the earlier service's exact shape. And staff."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.db import connection
+from django.utils import timezone
 
+from proctoring_site.access import api_tokens
 from sessions_app import services
 from sessions_app.models import Event, Session
 
@@ -27,6 +31,20 @@ def make_event(session: Session | None = None, **overrides: Any) -> Event:
     """Counted and stored, as by a request; without a session it gets one of its own."""
     session_id = (session or make_session()).pk
     return services.log_event(session_id, **{"event_type": "focus_lost", "timestamp": NOON, **overrides})
+
+
+def make_staff(*groups: str, **overrides: Any) -> Any:
+    """An active staff account in these groups, which the migrations made. Without a password it can only be forced in:
+    hashing one takes longer than most tests."""
+    fields = {"username": f"staff-{uuid4().hex[:8]}", "is_staff": True, "password": None, **overrides}
+    account = get_user_model().objects.create_user(**fields)
+    account.groups.set([Group.objects.get(name=name) for name in groups])
+    return account
+
+
+def make_api_token(owner: Any) -> str:
+    """The text that a machine sends; valid for an hour."""
+    return api_tokens.create(owner=owner, name="a test", expires_at=timezone.now() + timedelta(hours=1))[1]
 
 
 def old_session(**overrides: Any) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from proctoring_site.embedded_mongod import find_mongod
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PATIENCE_S = 60
+#: Requests that a served worker answers at once; one more waits.
+THREADS = 16
 
 
 class Mongod:
@@ -93,7 +95,7 @@ class Web:
             "SECRET_KEY": secrets.token_urlsafe(50),
             **environment,
         }
-        served = ["--interface", "wsgi", "--blocking-threads", "16", "--host", "127.0.0.1", "--port", str(port)]
+        served = ["--interface", "wsgi", "--blocking-threads", str(THREADS), "--host", "127.0.0.1", "--port", str(port)]
         served += ["--working-dir", str(REPOSITORY), "--log-level", "error", "proctoring_site.wsgi:application"]
         command = [sys.executable, "-m", "granian", *served]
         with open(log or os.devnull, "wb") as said:

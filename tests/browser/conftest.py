@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from django.conf import settings
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 from pymongo import MongoClient
 
 from proctoring_site.child_process import end, start_tied
+from tests.callers import bearer
 
 USERNAME, PASSWORD = "reviewer", "correct horse battery"
 START_TIMEOUT_S = 30
@@ -42,18 +43,37 @@ class Site:
     data_dir: Path
     import_dir: Path
     process: subprocess.Popen
+    #: The headers of a machine with every right.
+    staff: dict[str, str]
 
     @property
     def worker_pids(self) -> list[int]:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return [int(pid) for pid in children.split()]
 
-    def start_session(self, name: str = "Ada Example") -> str:
-        return httpx.post(f"{self.url}/sessions", json={"candidate_name": name}).json()["id"]
+    def start_session(self, name: str = "Ada Example") -> "Sitting":
+        session = httpx.post(f"{self.url}/sessions", json={"candidate_name": name}).json()
+        return Sitting(session["id"], session["token"])
 
 
-def _manage(environment: dict[str, str], *arguments: str) -> None:
-    subprocess.run([sys.executable, "manage.py", *arguments], cwd=settings.BASE_DIR, env=environment, check=True)
+@dataclass(frozen=True)
+class Sitting:
+    """A session that was started, and the token that its candidate got."""
+
+    id: str
+    token: str
+
+    @property
+    def candidate(self) -> dict[str, str]:
+        return bearer(self.token)
+
+
+def _manage(environment: dict[str, str], *arguments: str) -> str:
+    command = [sys.executable, "manage.py", *arguments]
+    done = subprocess.run(
+        command, cwd=settings.BASE_DIR, env=environment, check=True, stdout=subprocess.PIPE, text=True
+    )
+    return done.stdout
 
 
 @pytest.fixture(scope="package")
@@ -75,6 +95,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Generator[Site, None, None
     _manage(environment, "migrate", "--verbosity", "0")
     _manage(environment, "load_demo")
     _manage(environment, "createsuperuser", "--noinput", "--username", USERNAME, "--email", "")
+    staff = bearer(_manage(environment, "create_api_token", USERNAME, "--name", "test").strip())
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     options = ["--interface", "wsgi", "--workers", "1", "--blocking-threads", "8", "--log-level", "error"]
@@ -83,7 +104,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Generator[Site, None, None
     process = start_tied(command, env=environment)
     try:
         _wait_for(port, process)
-        yield Site(f"http://127.0.0.1:{port}", folder / "data", import_dir, process)
+        yield Site(f"http://127.0.0.1:{port}", folder / "data", import_dir, process, staff)
     finally:
         end(process, patience_s=STOP_TIMEOUT_S)
         with MongoClient(os.environ["MONGODB_URL"]) as client:
@@ -153,6 +174,21 @@ def page(watched: Watched) -> Iterator[Page]:
     yield watched.page
     assert watched.complaints == []
     assert watched.elsewhere == []
+
+
+@pytest.fixture
+def staff_page(page: Page) -> Page:
+    """Signed in as somebody with every right."""
+    log_in(page)
+    return page
+
+
+def log_in(page: Page) -> None:
+    page.goto("/admin/")
+    page.fill("#id_username", USERNAME)
+    page.fill("#id_password", PASSWORD)
+    page.click("[type=submit]")
+    expect(page.locator("#user-tools")).to_be_visible()
 
 
 def screenshot(page: Page, name: str, *, full_page: bool = True) -> None:

@@ -27,9 +27,10 @@ def peak_memory(site) -> int:
     return sum(peaks)
 
 
-def upload(site, session_id, path, **options):
+def upload(site, sitting, path):
+    url = f"{site.url}/sessions/{sitting.id}/video"
     with path.open("rb") as file:
-        return httpx.post(f"{site.url}/sessions/{session_id}/video", files={"file": file}, timeout=300, **options)
+        return httpx.post(url, files={"file": file}, headers=sitting.candidate, timeout=300)
 
 
 @pytest.fixture
@@ -40,9 +41,10 @@ def wire(site):
         yield connection
 
 
-def request_head(path, length, *, method="POST", more=""):
+def upload_head(path, length, *, headers):
+    more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return (
-        f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n"
         f"Content-Type: multipart/form-data; boundary={BOUNDARY.decode()}\r\n{more}\r\n"
     ).encode()
 
@@ -59,56 +61,64 @@ def read_answer(connection) -> tuple[int, dict]:
 
 
 def test_a_large_upload_costs_the_workers_hardly_any_memory(site, tmp_path):
-    session_id = site.start_session("A long sitting")
-    first = upload(site, session_id, clips.clip(tmp_path, ".webm"))  # so that every library is loaded
+    sitting = site.start_session("A long sitting")
+    first = upload(site, sitting, clips.clip(tmp_path, ".webm"))  # so that every library is loaded
     assert first.status_code == 200
     recording = clips.long_recording(tmp_path / "long.webm", size_bytes=LARGE_BYTES)
     before = peak_memory(site)
-    answer = upload(site, session_id, recording)
+    answer = upload(site, sitting, recording)
     assert answer.status_code == 200
     growth = peak_memory(site) - before
-    stored = site.data_dir / "videos" / f"{session_id}.webm"
+    stored = site.data_dir / "videos" / f"{sitting.id}.webm"
     assert stored.stat().st_size == recording.stat().st_size >= LARGE_BYTES
     assert growth < MEMORY_GROWTH_MAX_BYTES
     assert unfinished(site.data_dir) == []
-    with httpx.stream("GET", f"{site.url}/videos/{stored.name}") as served:
+    with httpx.stream("GET", f"{site.url}/videos/{stored.name}", headers=site.staff) as served:
         assert sum(len(chunk) for chunk in served.iter_bytes()) == recording.stat().st_size
     assert peak_memory(site) - before < MEMORY_GROWTH_MAX_BYTES
     stored.unlink()
 
 
 def test_an_upload_that_breaks_off_leaves_the_old_video(site, wire, tmp_path):
-    session_id = site.start_session()
+    sitting = site.start_session()
     clip = clips.clip(tmp_path, ".webm", seconds=2)
-    upload(site, session_id, clip)
+    upload(site, sitting, clip)
     data = clip.read_bytes()
     part = b"--" + BOUNDARY + b'\r\nContent-Disposition: form-data; name="file"; filename="x.webm"\r\n\r\n'
-    wire.sendall(request_head(f"/sessions/{session_id}/video", len(part) + 10 * len(data)) + part + data)
+    head = upload_head(f"/sessions/{sitting.id}/video", len(part) + 10 * len(data), headers=sitting.candidate)
+    wire.sendall(head + part + data)
     wire.shutdown(socket.SHUT_WR)
     while wire.recv(65536):
         pass
-    assert httpx.get(f"{site.url}/videos/{session_id}.webm").content == data
+    assert httpx.get(f"{site.url}/videos/{sitting.id}.webm", headers=site.staff).content == data
     assert unfinished(site.data_dir) == []
 
 
 def test_a_content_length_beyond_the_limit_is_answered_before_the_body_comes(site, wire):
-    session_id = site.start_session()
-    wire.sendall(request_head(f"/sessions/{session_id}/video", 10 * 1024**3))
+    sitting = site.start_session()
+    wire.sendall(upload_head(f"/sessions/{sitting.id}/video", 10 * 1024**3, headers=sitting.candidate))
     status, body = read_answer(wire)
     assert (status, body["code"]) == (413, "video_too_large")
 
 
 def test_an_unknown_session_is_answered_before_the_body_comes(site, wire):
-    wire.sendall(request_head("/sessions/nobody/video", 1024**3))
+    wire.sendall(upload_head("/sessions/nobody/video", 1024**3, headers=site.staff))
+    status, body = read_answer(wire)
+    assert (status, body["code"]) == (404, "not_found")
+
+
+def test_whoever_may_not_upload_is_answered_before_the_body_comes(site, wire):
+    sitting, other = site.start_session(), site.start_session()
+    wire.sendall(upload_head(f"/sessions/{sitting.id}/video", 1024**3, headers=other.candidate))
     status, body = read_answer(wire)
     assert (status, body["code"]) == (404, "not_found")
 
 
 def test_head_of_a_video_has_its_length_and_no_body(site, tmp_path):
-    session_id = site.start_session()
+    sitting = site.start_session()
     clip = clips.clip(tmp_path, ".mp4")
-    upload(site, session_id, clip)
-    answer = httpx.head(f"{site.url}/videos/{session_id}.mp4")
+    upload(site, sitting, clip)
+    answer = httpx.head(f"{site.url}/videos/{sitting.id}.mp4", headers=site.staff)
     assert answer.status_code == 200
     assert answer.headers["Content-Length"] == str(clip.stat().st_size)
     assert answer.headers["Content-Type"] == "video/mp4"
@@ -132,6 +142,7 @@ def test_head_of_a_video_has_its_length_and_no_body(site, tmp_path):
 )
 def test_no_path_leads_out_of_a_drive(site, wire, path):
     (site.data_dir / "secret_key").write_text("secret")
-    wire.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+    staff = f"Authorization: {site.staff['Authorization']}\r\n"
+    wire.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{staff}Connection: close\r\n\r\n".encode())
     status, body = read_answer(wire)
     assert (status, body["code"]) == (404, "not_found")

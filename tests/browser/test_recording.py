@@ -8,9 +8,9 @@ from playwright.sync_api import Page, expect
 
 from media_app.video import MP4, WEBM, identify
 from tests import clips
-from tests.browser.conftest import PASSWORD, USERNAME, screenshot
+from tests.browser.conftest import log_in, screenshot
 
-RECORD_AND_UPLOAD = """async (sessionId) => {
+RECORD_AND_UPLOAD = """async ([sessionId, token]) => {
     const stream = await navigator.mediaDevices.getUserMedia({video: {width: 320, height: 240}, audio: true});
     const recorder = new MediaRecorder(stream, {mimeType: "video/webm;codecs=vp8,opus"});
     const parts = [];
@@ -23,7 +23,9 @@ RECORD_AND_UPLOAD = """async (sessionId) => {
     stream.getTracks().forEach((track) => track.stop());
     const form = new FormData();
     form.append("file", new Blob(parts, {type: "video/webm"}), "recording");
-    const answer = await fetch(`/sessions/${sessionId}/video`, {method: "POST", body: form});
+    const answer = await fetch(
+        `/sessions/${sessionId}/video`, {method: "POST", body: form, headers: {Authorization: `Bearer ${token}`}}
+    );
     return {status: answer.status, body: await answer.json()};
 }"""
 
@@ -46,7 +48,7 @@ PLAY = """async (video) => {
 
 @pytest.fixture
 def blank(page: Page) -> Page:
-    """An empty page of the site's own origin."""
+    """An empty page of the site's own origin, where nobody is signed in."""
     page.route(
         "**/blank", lambda route: route.fulfill(body="<!doctype html><title>blank</title>", content_type="text/html")
     )
@@ -54,80 +56,85 @@ def blank(page: Page) -> Page:
     return page
 
 
+@pytest.fixture
+def staff_blank(blank: Page) -> Page:
+    log_in(blank)
+    blank.goto("/blank")
+    return blank
+
+
 def play(page: Page, path: str) -> dict:
     page.evaluate("(path) => { document.body.innerHTML = `<video src='/${path}' controls></video>`; }", path)
     return page.locator("video").evaluate(PLAY)
 
 
-def log_in(page: Page) -> None:
-    page.goto("/admin/")
-    page.fill("#id_username", USERNAME)
-    page.fill("#id_password", PASSWORD)
-    page.click("[type=submit]")
-
-
 def test_what_the_browser_records_is_accepted_and_plays(site, blank):
-    session_id = site.start_session("Recorded in the browser")
-    answer = blank.evaluate(RECORD_AND_UPLOAD, session_id)
+    sitting = site.start_session("Recorded in the browser")
+    session_id = sitting.id
+    answer = blank.evaluate(RECORD_AND_UPLOAD, [sitting.id, sitting.token])
     assert answer["status"] == 200
     assert answer["body"]["video_path"] == f"videos/{session_id}.webm"
     with (site.data_dir / "videos" / f"{session_id}.webm").open("rb") as file:
         assert identify(file) == WEBM
+    log_in(blank)
+    blank.goto("/blank")
     seen = play(blank, answer["body"]["video_path"])
     assert seen["ready"] >= 2
     assert (seen["width"], seen["height"]) == (320, 240)
     assert seen["colours"] > 5
-    log_in(blank)
     blank.goto(f"/admin/sessions_app/session/{session_id}/change/")
     assert blank.locator("video.review-player").evaluate(PLAY)["ready"] >= 2
     screenshot(blank, "recorded-in-the-browser")
 
 
-def test_an_mp4_of_the_import_folder_is_accepted_and_plays(site, blank):
-    session_id = site.start_session("Imported MP4")
+def test_an_mp4_of_the_import_folder_is_accepted_and_plays(site, staff_blank):
+    session_id = site.start_session("Imported MP4").id
     clips.clip(site.import_dir, ".mp4", name="camera", seconds=3)
-    answer = httpx.post(f"{site.url}/sessions/{session_id}/video/import", json={"filename": "camera.mp4"})
+    path = f"{site.url}/sessions/{session_id}/video/import"
+    answer = httpx.post(path, json={"filename": "camera.mp4"}, headers=site.staff)
     assert answer.status_code == 200
     with (site.data_dir / "videos" / f"{session_id}.mp4").open("rb") as file:
         assert identify(file) == MP4
-    seen = play(blank, answer.json()["video_path"])
+    seen = play(staff_blank, answer.json()["video_path"])
     assert seen["ready"] >= 2
     assert (seen["width"], seen["height"]) == (320, 240)
     assert seen["colours"] > 5
-    screenshot(blank, "imported-mp4")
+    screenshot(staff_blank, "imported-mp4")
 
 
-def test_a_second_recording_replaces_the_first(site, blank, tmp_path):
-    session_id = site.start_session()
+def test_a_second_recording_replaces_the_first(site, staff_blank, tmp_path):
+    sitting = site.start_session()
+    session_id = sitting.id
     for suffix in (".webm", ".mp4"):
         with clips.clip(tmp_path, suffix).open("rb") as file:
-            answer = httpx.post(f"{site.url}/sessions/{session_id}/video", files={"file": file})
+            path = f"{site.url}/sessions/{session_id}/video"
+            answer = httpx.post(path, files={"file": file}, headers=sitting.candidate)
         assert answer.json()["video_path"] == f"videos/{session_id}{suffix}"
-    assert play(blank, answer.json()["video_path"])["ready"] >= 2
-    assert httpx.get(f"{site.url}/videos/{session_id}.webm").status_code == 404
+    assert play(staff_blank, answer.json()["video_path"])["ready"] >= 2
+    assert httpx.get(f"{site.url}/videos/{session_id}.webm", headers=site.staff).status_code == 404
 
 
 def test_a_refusal_reaches_the_page_as_json(site, browser):
     page = browser.new_page(base_url=site.url)
     page.goto("/")
-    session_id = site.start_session()
+    sitting = site.start_session()
     answer = page.evaluate(
-        """async (sessionId) => {
+        """async ([sessionId, token]) => {
             const form = new FormData();
             form.append("file", new Blob(["no video"]), "x.webm");
-            const answer = await fetch(`/sessions/${sessionId}/video`, {method: "POST", body: form});
+            const headers = {Authorization: `Bearer ${token}`};
+            const answer = await fetch(`/sessions/${sessionId}/video`, {method: "POST", body: form, headers});
             return [answer.status, await answer.text()];
         }""",
-        session_id,
+        [sitting.id, sitting.token],
     )
     page.close()
     assert answer[0] == 415
     assert json.loads(answer[1])["code"] == "not_a_video"
 
 
-def test_the_demo_video_plays_in_the_admin(page):
-    log_in(page)
-    page.goto("/admin/sessions_app/session/00000000-0000-4000-8000-000000000002/change/")
-    video = page.locator("video.review-player")
+def test_the_demo_video_plays_in_the_admin(staff_page):
+    staff_page.goto("/admin/sessions_app/session/00000000-0000-4000-8000-000000000002/change/")
+    video = staff_page.locator("video.review-player")
     expect(video).to_be_visible()
     assert video.evaluate(PLAY)["width"] == 320

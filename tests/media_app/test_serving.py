@@ -28,6 +28,7 @@ def put(data_dir):
     return put_file
 
 
+@pytest.mark.usefixtures("database")
 class TestAStoredFile:
     @pytest.mark.parametrize(
         ("drive", "name", "content_type"), [(d, n, t) for d, types in TYPES.items() for n, t in types.items()]

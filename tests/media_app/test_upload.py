@@ -8,7 +8,6 @@ import pytest
 from django.core.files.storage import storages
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
-from rest_framework.test import APIClient
 
 from sessions_app.models import Session
 from tests.drives import stored, unfinished
@@ -256,14 +255,14 @@ class TestARefusedUpload:
         assert answer.json()["code"] == "not_found"
 
 
-def test_an_upload_waits_while_another_for_the_session_is_being_stored(committed_database, api, clips, videos):
+def test_an_upload_waits_while_another_for_the_session_is_being_stored(committed_database, as_candidate, clips, videos):
     """Without that, each could remove as replaced what the other had just stored."""
     session = make_session()
-    upload(api, session.pk, clips[".webm"])
+    upload(as_candidate(session), session.pk, clips[".webm"])
     answers = []
 
     def send() -> None:
-        answers.append(upload(APIClient(), session.pk, clips[".mp4"]).status_code)
+        answers.append(upload(as_candidate(session), session.pk, clips[".mp4"]).status_code)
         connection.close()
 
     other = threading.Thread(target=send)
@@ -277,13 +276,13 @@ def test_an_upload_waits_while_another_for_the_session_is_being_stored(committed
     assert stored(videos) == [f"{session.pk}.mp4"]
 
 
-def test_uploads_at_once_leave_one_whole_video_that_the_session_names(committed_database, clips, videos):
+def test_uploads_at_once_leave_one_whole_video_that_the_session_names(committed_database, as_candidate, clips, videos):
     """Kinds take turns, so that every upload finds the other's file to remove."""
     session = make_session()
     answers = []
 
     def send(path: Path) -> None:
-        client = APIClient(raise_request_exception=False)
+        client = as_candidate(session)
         for _ in range(10):
             answers.append(upload(client, session.pk, path).status_code)
         connection.close()

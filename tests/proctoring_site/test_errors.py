@@ -2,13 +2,18 @@
 
 import io
 import json
+import re
+from urllib.parse import quote
+from uuid import uuid4
 from wsgiref.util import setup_testing_defaults
 
 import pytest
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404
+from django.test import RequestFactory
 from rest_framework import exceptions
 from rest_framework.exceptions import ErrorDetail
+from rest_framework.request import Request
 
 from media_app import errors as media_errors
 from media_app.imports import UnreadableManifest
@@ -16,9 +21,14 @@ from proctoring_site import errors
 from proctoring_site.wsgi import application
 from sessions_app.errors import ProctoringError, SessionNotFound
 from sessions_app.imports import UnreadableFile
+from sessions_app.models import Session
+from tests.factories import make_api_token, make_session, make_staff
 
 #: Raised by commands alone, which have no HTTP status.
 NEVER_ANSWERED = {UnreadableFile, UnreadableManifest}
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+#: The context that DRF gives.
+FROM_A_PROGRAM = {"request": Request(RequestFactory().get("/", headers={"Accept": "application/json"}))}
 
 
 def every_error(of=ProctoringError):
@@ -47,7 +57,7 @@ class TestDomainErrors:
         ],
     )
     def test_they_answer_with_it(self, error, status, code):
-        answer = errors.exception_handler(error, {})
+        answer = errors.exception_handler(error, FROM_A_PROGRAM)
         assert answer.status_code == status
         assert answer.data == {"detail": str(error), "code": code}
 
@@ -67,7 +77,7 @@ class TestFrameworkErrors:
         ],
     )
     def test_they_take_the_same_shape(self, error, status, code):
-        answer = errors.exception_handler(error, {})
+        answer = errors.exception_handler(error, FROM_A_PROGRAM)
         assert answer.status_code == status
         assert set(answer.data) == {"detail", "code"}
         assert answer.data["code"] == code
@@ -86,7 +96,7 @@ class TestFrameworkErrors:
 
 
 class TestOutsideTheAPIsViews:
-    @pytest.mark.parametrize("accept", ["*/*", "text/html"])
+    @pytest.mark.parametrize("accept", ["*/*", "application/json", "text/plain", ""])
     def test_an_unknown_path_is_json(self, api, accept):
         answer = api.get("/no/such/path", headers={"Accept": accept})
         assert answer.status_code == 404
@@ -103,9 +113,11 @@ class TestOutsideTheAPIsViews:
         assert answer.json()["code"] == "bad_request"
         assert "evil" not in answer.json()["detail"]
 
-    def test_a_defect_is_a_500_that_betrays_nothing(self, api, settings):
+    def test_a_defect_is_a_500_that_betrays_nothing(self, as_candidate, settings):
         settings.SCORE_WEIGHTS = "no weights at all"
-        answer = api.post("/sessions/any/events", {"event_type": "focus_lost"}, format="json")
+        answer = as_candidate(Session(pk="any")).post(
+            "/sessions/any/events", {"event_type": "focus_lost"}, format="json"
+        )
         assert answer.status_code == 500
         assert answer.json() == {"detail": "The server failed; the fault was logged.", "code": "server_error"}
 
@@ -115,11 +127,36 @@ class TestOutsideTheAPIsViews:
         assert answer["Content-Type"].startswith("text/html")
 
 
+@pytest.mark.usefixtures("database")
+class TestWhatAPersonFollowsALinkTo:
+    """Behind a link that leads nowhere, or no longer to them, is a page; which of the two, it does not say."""
+
+    def get(self, client, path):
+        return client.get(path, headers={"Accept": BROWSER, "X-Request-ID": "the-same-id"})
+
+    @pytest.mark.parametrize("path", ["/sessions/{id}", "/sessions/{id}/report.html", "/videos/{id}.webm"])
+    def test_it_is_the_same_page_whether_there_is_something_or_not(self, nobody, path):
+        there, missing = (self.get(nobody, path.format(id=pk)) for pk in (make_session().pk, uuid4()))
+        for answer in (there, missing):
+            assert answer.status_code == 404
+            assert answer["Content-Type"].startswith("text/html")
+        assert re.sub("[0-9a-f-]{36}", "", there.text) == re.sub("[0-9a-f-]{36}", "", missing.text)
+
+    def test_it_leads_staff_to_sign_in_and_back(self, nobody):
+        path = f"/sessions/{make_session().pk}/report.html"
+        assert f'href="/admin/login/?next={quote(path, safe="")}"' in self.get(nobody, path).text
+
+    def test_a_path_that_nobody_knows_is_such_a_page_too(self, nobody):
+        answer = self.get(nobody, "/no/such/path")
+        assert (answer.status_code, "<h1>Not found</h1>" in answer.text) == (404, True)
+
+
 class TestTheWSGIApplication:
     """What Django's test client cannot send."""
 
     def get(self, path, **environ):
         setup_testing_defaults(environ)
+        environ.setdefault("HTTP_AUTHORIZATION", f"Bearer {make_api_token(make_staff(is_superuser=True))}")
         path, _, query = path.partition("?")
         environ |= {"PATH_INFO": path, "QUERY_STRING": query, "HTTP_HOST": "localhost", "wsgi.input": io.BytesIO()}
         started = []

@@ -17,11 +17,14 @@ from django.urls.resolvers import URLPattern, URLResolver
 from pymongo import MongoClient
 
 from proctoring_site.log_lines import JSONLine, RequestOnly, TextLine, readable
+from sessions_app.models import Session
 from tests import clips
+from tests.callers import bearer
 from tests.servers import Web, free_port, manage
 
 NAME, MESSAGE = "Zebediah Quillfeather", "whispering-to-a-parrot"
 USERNAME, PASSWORD = "overseer", "correct horse battery"
+WRONG_TOKEN = "pk_nobody-ever-made-this-one"
 
 
 class Site:
@@ -33,6 +36,8 @@ class Site:
         manage("migrate", "--verbosity=0", mongodb_url=url, folder=folder, **own)
         account = ("createsuperuser", "--noinput", f"--username={USERNAME}", "--email=a@example.org")
         manage(*account, mongodb_url=url, folder=folder, **own)
+        making = ("create_api_token", USERNAME, "--name=test")
+        self.staff_token = manage(*making, mongodb_url=url, folder=folder, **own).strip()
         self.web = Web(url, folder, log=self.log, **own, **environment)
         self.client = httpx.Client(base_url=self.web.url, timeout=30)
         self.answers: list[httpx.Response] = []
@@ -55,28 +60,38 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
             client.drop_database(database)
 
 
-def sit_an_exam(site: Site, clip: Path) -> str:
-    session_id = site.send("POST", "/sessions", json={"candidate_name": NAME}).json()["id"]
-    path = f"/sessions/{session_id}"
+def sit_an_exam(site: Site, clip: Path) -> dict[str, str]:
+    session = site.send("POST", "/sessions", json={"candidate_name": NAME}).json()
+    path, own = f"/sessions/{session['id']}", {"headers": bearer(session["token"])}
     for body in ({"event_type": "focus_lost", "message": MESSAGE}, {"event_type": 5, "message": MESSAGE}, [MESSAGE]):
-        site.send("POST", f"{path}/events", json=body)
-    site.send("POST", f"{path}/events", content=f'{{"message": "{MESSAGE}"')
+        site.send("POST", f"{path}/events", json=body, **own)
+    site.send("POST", f"{path}/events", content=f'{{"message": "{MESSAGE}"', **own)
     with clip.open("rb") as file:
-        site.send("POST", f"{path}/video", files={"file": (f"{NAME}.webm", file)})
-    site.send("POST", f"{path}/video", files={"file": (f"{NAME}.webm", NAME.encode())})
-    site.send("POST", f"{path}/video/import", json={"filename": f"{NAME}.webm"})
-    site.send("POST", f"{path}/end")
+        site.send("POST", f"{path}/video", files={"file": (f"{NAME}.webm", file)}, **own)
+    site.send("POST", f"{path}/video", files={"file": (f"{NAME}.webm", NAME.encode())}, **own)
+    site.send("POST", f"{path}/end", **own)
+    site.send("GET", path, **own)
+    return session
+
+
+def read_it_all(site: Site, session_id: str) -> str:
+    """As a machine; answers with a signed link's secret part."""
+    path, machine = f"/sessions/{session_id}", {"headers": bearer(site.staff_token)}
+    site.send("POST", f"{path}/video/import", json={"filename": f"{NAME}.webm"}, **machine)
     for below in ("", "/report", "/report.html", "/report.csv"):
-        site.send("GET", f"{path}{below}")
-    return session_id
+        assert site.send("GET", f"{path}{below}", **machine).status_code == 200
+    url = site.send("POST", f"{path}/video/link", **machine).json()["url"]
+    assert site.send("GET", url).status_code == 200
+    return httpx.URL(url).params["link"]
 
 
 def ask_for_things_that_fail(site: Site) -> None:
+    site.send("GET", "/sessions", headers=bearer(WRONG_TOKEN))
     for path in (f"/videos/{NAME}.webm", f"/sessions/{NAME}", f"/{NAME}", f"/static/{NAME}", f"/admin/{NAME}/"):
         site.send("GET", f"{path}?candidate_name={NAME}")
     for method, path in (("DELETE", "/sessions"), ("POST", f"/sessions/{NAME}/events"), ("POST", f"/admin/{NAME}/")):
         site.send(method, f"{path}?candidate_name={NAME}", json={"event_type": "focus_lost", "message": MESSAGE})
-    site.send("GET", "/sessions", params={"candidate_name": NAME, "limit": "many"})
+    site.send("GET", "/sessions", params={"candidate_name": NAME, "limit": "many"}, headers=bearer(site.staff_token))
     site.send("GET", "/sessions", headers={"Host": "evil.example", "Referer": f"http://x/?q={NAME}"})
 
 
@@ -97,18 +112,21 @@ def review(site: Site) -> str:
 
 
 def test_the_log_of_a_whole_session_has_every_request_and_nobody_in_it(site: Site, tmp_path: Path) -> None:
-    session_id = sit_an_exam(site, clips.clip(tmp_path, ".webm"))
+    session = sit_an_exam(site, clips.clip(tmp_path, ".webm"))
+    link = read_it_all(site, session["id"])
     ask_for_things_that_fail(site)
     cookie = review(site)
     log = site.log.read_text()
-    assert {200, 201, 302, 400, 403, 404, 405, 415} <= {answer.status_code for answer in site.answers}
+    assert {200, 201, 302, 400, 401, 403, 404, 405, 415} <= {answer.status_code for answer in site.answers}
     cookies, key = (cookie, site.client.cookies["csrftoken"]), site.web.environment["SECRET_KEY"]
-    for secret in (*NAME.split(), MESSAGE, PASSWORD, PASSWORD[::-1], *cookies, key, "candidate_name=", "limit="):
+    tokens = (session["token"], site.staff_token, WRONG_TOKEN, link)
+    words = (*NAME.split(), MESSAGE, PASSWORD, PASSWORD[::-1], "candidate_name=", "limit=", "link=")
+    for secret in (*words, *tokens, *cookies, key):
         assert secret.lower() not in log.lower()
     for answer in site.answers:
         (line,) = [line for line in log.splitlines() if answer.headers["X-Request-ID"] in line and "answered" in line]
         assert str(answer.status_code) in line
-    assert session_id in log
+    assert session["id"] in log
 
 
 def test_every_line_of_production_is_one_json_object(tmp_path: Path) -> None:
@@ -200,9 +218,11 @@ def lines_of(stream: io.StringIO) -> list[dict]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
-def test_a_defect_keeps_its_trace_and_loses_its_path(api, settings, logged):
+def test_a_defect_keeps_its_trace_and_loses_its_path(as_candidate, settings, logged):
     settings.SCORE_WEIGHTS = "no weights at all"
-    answer = api.post(f"/sessions/{NAME}/events?{NAME}", {"event_type": "focus_lost"}, format="json")
+    answer = as_candidate(Session(pk=NAME)).post(
+        f"/sessions/{NAME}/events?{NAME}", {"event_type": "focus_lost"}, format="json"
+    )
     defect, access = lines_of(logged)
     assert answer.status_code == access["status"] == 500
     assert (defect["level"], defect["message"]) == ("ERROR", "Internal Server Error: /sessions/{pk}/events")

@@ -10,7 +10,8 @@ from django.test import Client, RequestFactory
 from pymongo.errors import AutoReconnect, ExecutionTimeout, OperationFailure, ServerSelectionTimeoutError
 
 from proctoring_site.outage import RETRY_AFTER_S, is_outage, outage_response
-from tests.servers import Mongod, Web, manage, until
+from tests.callers import bearer
+from tests.servers import THREADS, Mongod, Web, manage, until
 
 #: The issue's limit for an answer while the database is away.
 PROMISED_S = 4
@@ -35,34 +36,62 @@ def mongod(tmp_path_factory):
     mongod.remove()
 
 
+@pytest.fixture(scope="module")
+def machine(mongod):
+    """The headers of a machine with every right."""
+    making = ("create_api_token", "root", "--name=test")
+    return bearer(manage(*making, mongodb_url=mongod.url, folder=mongod.folder).strip())
+
+
 @pytest.fixture(scope="module", params=["DEBUG=0", "DEBUG=1"])
-def client(request, mongod):
-    """Logged in to the admin."""
-    with served(mongod.url, mongod.folder, DEBUG=request.param[-1]) as client:
-        yield client
+def site(request, mongod):
+    with Site(mongod.url, mongod.folder, DEBUG=request.param[-1]) as site:
+        yield site
 
 
-class served:
+class Site:
+    """A served site, and two of its callers: `staff`, signed in to the admin by cookie, and `nobody`."""
+
     def __init__(self, url, folder, **environment):
         self.web = Web(url, folder, **environment)
-        self.client = httpx.Client(base_url=self.web.url, timeout=30)
+        self.staff, self.nobody = (httpx.Client(base_url=self.web.url, timeout=30) for _ in range(2))
 
     def __enter__(self):
-        self.client.get("/admin/login/")
-        form = {"username": "root", "password": PASSWORD, "csrfmiddlewaretoken": self.client.cookies["csrftoken"]}
-        assert self.client.post("/admin/login/?next=/admin/", data=form).status_code == 302
-        return self.client
+        self.staff.get("/admin/login/")
+        form = {"username": "root", "password": PASSWORD, "csrfmiddlewaretoken": self.csrf_token}
+        assert self.staff.post("/admin/login/?next=/admin/", data=form).status_code == 302
+        return self
 
     def __exit__(self, *error):
-        self.client.close()
+        self.staff.close()
+        self.nobody.close()
         self.web.stop()
 
+    @property
+    def csrf_token(self):
+        return self.staff.cookies["csrftoken"]
 
-def start_session(client):
-    return client.post("/sessions", json={"candidate_name": "Ada"}).raise_for_status().json()["id"]
+    def start_session(self):
+        """Its id, and the headers of its candidate."""
+        session = self.nobody.post("/sessions", json={"candidate_name": "Ada"}).raise_for_status().json()
+        return session["id"], bearer(session["token"])
 
 
-def requests_that_need_it(session_id, csrf_token):
+def of_nobody(session_id, candidate, machine):
+    """What comes without a cookie: by nobody, a candidate and a machine."""
+    return [
+        ("GET", "/sessions", {}),
+        ("POST", "/sessions", {"json": {"candidate_name": "Lost"}}),
+        ("GET", f"/sessions/{session_id}", {"headers": candidate}),
+        ("POST", f"/sessions/{session_id}/events", {"json": {"event_type": "focus_lost"}, "headers": candidate}),
+        ("POST", f"/sessions/{session_id}/end", {"headers": candidate}),
+        ("POST", f"/sessions/{session_id}/video", {"files": {"file": b"x"}, "headers": candidate}),
+        ("GET", "/sessions", {"headers": machine}),
+        ("GET", "/sessions", {"headers": bearer("pk_no-such-token")}),
+    ]
+
+
+def of_staff(session_id, csrf_token):
     json, html = {"Accept": "application/json"}, {"Accept": "text/html,*/*;q=0.8"}
     return [
         ("GET", "/sessions", {"headers": json}),
@@ -70,10 +99,7 @@ def requests_that_need_it(session_id, csrf_token):
         ("GET", f"/sessions/{session_id}", {"headers": {"Accept": "*/*"}}),
         ("GET", f"/sessions/{session_id}/report", {"headers": json}),
         ("GET", f"/sessions/{session_id}/report.html", {"headers": html}),
-        ("POST", "/sessions", {"json": {"candidate_name": "Lost"}}),
-        ("POST", f"/sessions/{session_id}/events", {"json": {"event_type": "focus_lost"}}),
-        ("POST", f"/sessions/{session_id}/end", {}),
-        ("POST", f"/sessions/{session_id}/video", {"files": {"file": b"x"}}),
+        ("POST", f"/sessions/{session_id}/end", {"headers": {"X-CSRFToken": csrf_token}}),
         ("GET", "/admin/login/", {"headers": html}),
         ("GET", "/admin/", {"headers": html}),
         ("GET", "/admin/sessions_app/session/", {"headers": html}),
@@ -83,7 +109,8 @@ def requests_that_need_it(session_id, csrf_token):
 
 
 def all_at_once(client, requests, *, timeout):
-    """httpx raises when an answer takes longer than the timeout."""
+    """No more than the server has threads. httpx raises when an answer takes longer than the timeout."""
+    assert len(requests) <= THREADS
     with ThreadPoolExecutor(len(requests)) as pool:
         sent = [pool.submit(client.request, *r[:2], **r[2], timeout=timeout) for r in requests]
     return [answer.result() for answer in sent]
@@ -102,54 +129,77 @@ def assert_says_try_again(answer):
     assert "Traceback" not in answer.text
 
 
-def test_a_stopped_database_is_a_503_in_time_and_service_comes_back_by_itself(mongod, client):
-    session_id = start_session(client)
-    requests = requests_that_need_it(session_id, client.cookies["csrftoken"])
+def test_a_stopped_database_is_a_503_in_time_and_service_comes_back_by_itself(mongod, site, machine):
+    session_id, candidate = site.start_session()
+    requests = {
+        site.staff: of_staff(session_id, site.csrf_token),
+        site.nobody: of_nobody(session_id, candidate, machine),
+    }
     mongod.kill()
     try:
-        for answer in all_at_once(client, requests, timeout=PROMISED_S):
-            assert_says_try_again(answer)
+        for client, its_own in requests.items():
+            for answer in all_at_once(client, its_own, timeout=PROMISED_S):
+                assert_says_try_again(answer)
+        assert_answers_what_needs_no_database(site, session_id, candidate)
+    finally:
+        mongod.start()
+    until(lambda: site.staff.get("/sessions").status_code == 200)
+    mongod.until_writable()
+    assert site.staff.get(f"/sessions/{session_id}").json()["events"] == []
+    reported = {"json": {"event_type": "focus_lost"}, "headers": candidate}
+    assert site.nobody.post(f"/sessions/{session_id}/events", **reported).status_code == 201
+    assert site.staff.get("/admin/sessions_app/session/").status_code == 200
+    assert site.nobody.post(f"/sessions/{session_id}/end", headers=candidate).json()["state"] == "ended"
+    assert site.nobody.get("/sessions", headers=machine).status_code == 200
+
+
+def assert_answers_what_needs_no_database(site, session_id, candidate):
+    for client in (site.staff, site.nobody):
         for path in ("/", "/static/admin/css/base.css", "/docs"):
             assert client.get(path).status_code == 200
         assert client.get("/nowhere").status_code == 404
-        assert client.post("/sessions", json={"candidate_name": 5}).status_code == 400
-    finally:
-        mongod.start()
-    until(lambda: client.get("/sessions").status_code == 200)
-    mongod.until_writable()
-    assert client.get(f"/sessions/{session_id}").json()["events"] == []
-    assert client.post(f"/sessions/{session_id}/events", json={"event_type": "focus_lost"}).status_code == 201
-    assert client.get("/admin/sessions_app/session/").status_code == 200
-    assert client.post(f"/sessions/{session_id}/end").json()["state"] == "ended"
+    events = f"/sessions/{session_id}/events"  # a candidate's token says by itself whose it is
+    assert site.nobody.post(events, json={"event_type": 5}, headers=candidate).status_code == 400
+    assert site.nobody.get(f"/sessions/{session_id}/report", headers=candidate).status_code == 404
+    forged = {"Authorization": f"{candidate['Authorization']}x"}
+    assert site.nobody.post(events, json={"event_type": 5}, headers=forged).status_code in {401, 503}
 
 
-def test_a_frozen_database_is_a_503_and_nothing_stays_half_written(mongod):
-    with served(f"{mongod.url}&{SHORT}", mongod.folder) as client:
-        session_ids = [start_session(client) for _ in range(2)]
-        for session_id in session_ids:
-            client.post(f"/sessions/{session_id}/events", json={"event_type": "focus_lost"}).raise_for_status()
-        requests = requests_that_need_it(session_ids[0], client.cookies["csrftoken"])
-        requests += [("POST", f"/sessions/{session_ids[1]}/events", {"json": {"event_type": "focus_lost"}})] * 2
+def test_a_frozen_database_is_a_503_and_nothing_stays_half_written(mongod, machine):
+    with Site(f"{mongod.url}&{SHORT}", mongod.folder) as site:
+        sessions = [site.start_session() for _ in range(2)]
+        reports = [
+            ("POST", f"/sessions/{session_id}/events", {"json": {"event_type": "focus_lost"}, "headers": candidate})
+            for session_id, candidate in sessions
+        ]
+        for method, path, options in reports:
+            site.nobody.request(method, path, **options).raise_for_status()
+        requests = {
+            site.staff: of_staff(sessions[0][0], site.csrf_token),
+            site.nobody: [*of_nobody(*sessions[0], machine), reports[1], reports[1]],
+        }
         mongod.freeze()
         try:
-            for answer in all_at_once(client, requests, timeout=FROZEN_S):
-                assert_says_try_again(answer)
+            for client, its_own in requests.items():
+                for answer in all_at_once(client, its_own, timeout=FROZEN_S):
+                    assert_says_try_again(answer)
         finally:
             mongod.thaw()
-        until(lambda: client.get("/sessions").status_code == 200)
-        assert_whole(client, session_ids)
+        until(lambda: site.staff.get("/sessions").status_code == 200)
+        assert_whole(site, sessions)
 
 
-def assert_whole(client, session_ids):
+def assert_whole(site, sessions):
     """What was answered with 503 may or may not have happened; what there is must be whole and agree."""
-    for session in client.get("/sessions").raise_for_status().json():
+    for session in site.staff.get("/sessions").raise_for_status().json():
         assert session["candidate_name"]
         assert session["start_time"]
-    for session_id in session_ids:
+    for session_id, candidate in sessions:
+        path, own = f"/sessions/{session_id}", {"headers": candidate}
         # The server may still carry out what it was sent before it froze: an event counted and never stored.
-        until(lambda session_id=session_id: client.post(f"/sessions/{session_id}/end").status_code == 200)
-        events = client.get(f"/sessions/{session_id}").raise_for_status().json()["events"]
-        counts = client.get(f"/sessions/{session_id}/report").raise_for_status().json()["event_counts"]
+        until(lambda path=path, own=own: site.nobody.post(f"{path}/end", **own).status_code == 200)
+        events = site.staff.get(f"/sessions/{session_id}").raise_for_status().json()["events"]
+        counts = site.staff.get(f"/sessions/{session_id}/report").raise_for_status().json()["event_counts"]
         assert counts == {"focus_lost": len(events)}
 
 

@@ -13,6 +13,7 @@ import pytest
 from pymongo import MongoClient
 
 from proctoring_site.answer_headers import HEADERS
+from tests.callers import bearer
 from tests.servers import REPOSITORY, Web, free_port, manage
 
 BEHIND_A_PROXY = {"PRODUCTION": "1", "TRUSTED_PROXY": "1", "ALLOWED_HOSTS": "exam.example.org,127.0.0.1"}
@@ -78,6 +79,15 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
 
 
 @pytest.fixture
+def staff(web: Web) -> dict[str, str]:
+    """The headers of a machine with every right."""
+    url, folder, database = (web.environment[name] for name in ("MONGODB_URL_FILE", "DATA_DIR", "MONGODB_DATABASE"))
+    making = ("create_api_token", "root", "--name=test")
+    said = manage(*making, mongodb_url=Path(url).read_text(), folder=Path(folder), MONGODB_DATABASE=database)
+    return bearer(said.strip())
+
+
+@pytest.fixture
 def client(web: Web) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=web.url, headers=AS_THE_PROXY, timeout=30) as client:
         yield client
@@ -85,12 +95,19 @@ def client(web: Web) -> Iterator[httpx.Client]:
 
 PATHS = ("/", "/docs", "/schema", "/sessions", "/nowhere", "/admin/login/", "/static/admin/css/base.css", "/healthz")
 
+#: Django's, for pages of accounts; and the one of what is the same for everybody.
+OWN_CACHE_CONTROL = {
+    "/admin/login/": "max-age=0, no-cache, no-store, must-revalidate, private",
+    "/static/admin/css/base.css": "max-age=60, public",
+}
+
 
 @pytest.mark.parametrize("path", [*PATHS, "/sessions?limit=x", "/readyz"])
 def test_every_answer_carries_every_header(client: httpx.Client, path: str) -> None:
     headers = client.get(path).headers
     assert headers["Strict-Transport-Security"] == "max-age=31536000"
-    assert {name: headers[name] for name in HEADERS} == dict(HEADERS)
+    own = {"Cache-Control": OWN_CACHE_CONTROL[path]} if path in OWN_CACHE_CONTROL else {}
+    assert {name: headers[name] for name in HEADERS} == {**HEADERS, **own}
     assert "unsafe" not in headers["Content-Security-Policy"]
 
 
@@ -100,9 +117,10 @@ def test_so_does_what_is_answered_in_place_of_a_view(client: httpx.Client) -> No
     assert {name: refused.headers[name] for name in HEADERS} == dict(HEADERS)
 
 
-def test_a_stored_report_keeps_its_stricter_policy(client: httpx.Client) -> None:
+def test_a_stored_report_keeps_its_stricter_policy(client: httpx.Client, staff: dict[str, str]) -> None:
     session_id = client.post("/sessions", json={"candidate_name": "Ada"}).json()["id"]
-    page = client.get(f"/sessions/{session_id}/report.html")
+    page = client.get(f"/sessions/{session_id}/report.html", headers=staff)
+    assert page.status_code == 200
     assert page.headers["Content-Security-Policy"].startswith("default-src 'none';")
     assert page.headers["Permissions-Policy"] == HEADERS["Permissions-Policy"]
 

@@ -7,7 +7,6 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.db import connection
-from rest_framework.test import APIClient
 
 from reports_app import services
 from reports_app.models import StoredReport
@@ -16,8 +15,18 @@ from sessions_app import counters
 from sessions_app import services as sessions
 from sessions_app.models import Event, Session
 from tests import clips
+from tests.callers import bearing
 from tests.drives import unfinished
-from tests.factories import NOON, make_event, make_session, old_event, old_session, write_old_documents
+from tests.factories import (
+    NOON,
+    make_api_token,
+    make_event,
+    make_session,
+    make_staff,
+    old_event,
+    old_session,
+    write_old_documents,
+)
 
 ROUTES = {"html": "report.html", "csv": "report.csv"}
 
@@ -140,16 +149,20 @@ class TestManyAtOnce:
     def session(self, committed_database, data_dir):
         return make_session()
 
-    def run(self, session, work):
-        """Each thread does its rounds with a client of its own; what went wrong comes back as texts."""
+    @pytest.fixture
+    def reviewer_token(self, committed_database):
+        return make_api_token(make_staff("Reviewer"))
+
+    def run(self, work):
+        """Each thread does its rounds; what went wrong comes back as texts."""
         wrong, start = [], threading.Barrier(self.THREADS)
 
         def thread(number):
-            client, chance = APIClient(raise_request_exception=False), random.Random(number)
+            chance = random.Random(number)
             start.wait()
             for turn in range(self.ROUNDS):
                 try:
-                    wrong.extend(work(client, chance, f"thread {number} turn {turn}"))
+                    wrong.extend(work(chance, f"thread {number} turn {turn}"))
                 except Exception as error:
                     wrong.append(repr(error))
             connection.close()
@@ -161,15 +174,14 @@ class TestManyAtOnce:
             running.join()
         return wrong
 
-    def test_no_request_fails_and_no_file_is_torn(self, session):
-        def work(client, chance, message):
-            event = client.post(
-                f"/sessions/{session.pk}/events", {"event_type": "focus_lost", "message": message}, format="json"
-            )
+    def test_no_request_fails_and_no_file_is_torn(self, session, as_candidate, reviewer_token):
+        def work(chance, message):
+            reported = {"event_type": "focus_lost", "message": message}
+            event = as_candidate(session).post(f"/sessions/{session.pk}/events", reported, format="json")
             if event.status_code != 201:
                 yield f"event: {event.status_code}"
             for path in ("report", "report.html", "report.csv"):
-                answer = client.get(f"/sessions/{session.pk}/{path}")
+                answer = bearing(reviewer_token).get(f"/sessions/{session.pk}/{path}")
                 body = answer.getvalue() if answer.streaming else answer.content
                 if answer.status_code != 200:
                     yield f"{path}: {answer.status_code}"
@@ -178,7 +190,7 @@ class TestManyAtOnce:
                 elif path == "report.csv" and not body.endswith(b"\r\n"):
                     yield f"a torn table of {len(body)} bytes"
 
-        assert self.run(session, work) == []
+        assert self.run(work) == []
         expected = self.THREADS * self.ROUNDS
         found = Session.objects.get(pk=session.pk)
         assert found.counts == {"focus_lost": expected}
@@ -192,13 +204,13 @@ class TestManyAtOnce:
         """Writers start from whichever state they read, late ones included; what they leave must be told apart."""
         snapshots = []
 
-        def work(client, chance, message):
+        def work(chance, message):
             snapshots.append(Session.objects.get(pk=session.pk))
             sessions.log_event(session.pk, event_type="focus_lost", message=message, timestamp=NOON)
             services.store(chance.choice(snapshots), "html")
             return []
 
-        assert self.run(session, work) == []
+        assert self.run(work) == []
         found = Session.objects.get(pk=session.pk)
         text = storages["reports"].open(services.file_name(found.pk, "html")).read().decode()
         if services.is_current(found, "html"):
@@ -207,14 +219,14 @@ class TestManyAtOnce:
         text = storages["reports"].open(services.file_name(found.pk, "html")).read().decode()
         assert text.count("<td>thread ") == self.THREADS * self.ROUNDS
 
-    def test_readers_of_an_unchanged_session_leave_a_current_file(self, session):
+    def test_readers_of_an_unchanged_session_leave_a_current_file(self, session, reviewer_token):
         for number in range(50):
             make_event(session, message=f"event {number}")
 
-        def work(client, chance, message):
-            answer = client.get(f"/sessions/{session.pk}/report.html")
+        def work(chance, message):
+            answer = bearing(reviewer_token).get(f"/sessions/{session.pk}/report.html")
             if answer.status_code != 200 or answer.getvalue().count(b"<td>event ") != 50:
                 yield message
 
-        assert self.run(session, work) == []
+        assert self.run(work) == []
         assert services.is_current(Session.objects.get(pk=session.pk), "html")

@@ -5,14 +5,17 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
+from django.conf import settings
 
 from sessions_app.models import Event, Session
+from tests.callers import bearing
 from tests.factories import NOON, make_event, make_session, make_sessions
 
 pytestmark = pytest.mark.usefixtures("database")
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3,6})?Z")
 SESSION_FIELDS = {"id", "candidate_name", "start_time", "end_time", "video_path", "state"}
+STARTED_FIELDS = SESSION_FIELDS | {"token", "token_expires_at"}
 EVENT_FIELDS = {"id", "event_type", "message", "timestamp"}
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 UNKNOWN = str(uuid4())
@@ -28,7 +31,7 @@ class TestStartingASession:
         assert answer.status_code == 201
         assert answer["Content-Type"] == "application/json"
         session = answer.json()
-        assert set(session) == SESSION_FIELDS
+        assert set(session) == STARTED_FIELDS
         assert str(UUID(session["id"])) == session["id"]
         assert UUID(session["id"]).version == 4
         assert session["candidate_name"] == "Grace Hopper"
@@ -36,9 +39,33 @@ class TestStartingASession:
         assert session["end_time"] is None
         assert session["video_path"] is None
         assert session["state"] == "running"
+        assert re.fullmatch(r"pc\.[\w.-]+", session["token"])
+        lifetime = datetime.fromisoformat(session["token_expires_at"]) - datetime.fromisoformat(session["start_time"])
+        assert lifetime.total_seconds() == pytest.approx(settings.CANDIDATE_TOKEN_MAX_AGE_S, abs=5)
+
+    def test_its_token_is_the_candidates_key_to_this_session_and_no_other(self, nobody):
+        session, other = (
+            nobody.post("/sessions", {"candidate_name": name}, format="json").json() for name in ("Ada", "Grace")
+        )
+        candidate = bearing(session["token"])
+        assert self.log_with(candidate, session).status_code == 201
+        assert self.log_with(candidate, other).status_code == 404
+        assert self.log_with(nobody, session).status_code == 404
+        assert Event.objects.get().session_id == session["id"]
+
+    def log_with(self, client, session):
+        return client.post(f"/sessions/{session['id']}/events", {"event_type": "focus_lost"}, format="json")
+
+    def test_its_token_is_told_nowhere_else(self, api):
+        session = api.post("/sessions", {"candidate_name": "Ada"}, format="json").json()
+        path = f"/sessions/{session['id']}"
+        for answer in (api.get("/sessions"), api.get(path), bearing(session["token"]).get(path)):
+            assert answer.status_code == 200
+            assert session["token"] not in answer.content.decode()
 
     def test_a_later_read_gives_the_same_instants_to_the_millisecond(self, api):
-        session = api.post("/sessions", {"candidate_name": "Grace Hopper"}, format="json").json()
+        started = api.post("/sessions", {"candidate_name": "Grace Hopper"}, format="json").json()
+        session = {name: started[name] for name in SESSION_FIELDS}
         detail = api.get(f"/sessions/{session['id']}").json()
         assert detail == {**session, "events": []}
         assert api.get("/sessions").json() == [session]
@@ -86,7 +113,7 @@ class TestLookingAtASession:
     def test_the_number_of_queries_does_not_grow_with_the_events(self, api, django_assert_num_queries):
         session = make_session()
         Event.objects.bulk_create([Event(session=session, event_type="x") for _ in range(200)])
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(3):  # the session, its events, and the audit record
             assert len(api.get(f"/sessions/{session.pk}").json()["events"]) == 200
 
     def test_a_browsers_accept_header_gets_json(self, api):
@@ -239,7 +266,23 @@ class TestWhatIsNotThere:
         assert Session.objects.filter(pk=session.pk).exists()
 
 
-def test_head_and_options_answer_without_a_failure(api):
+def test_head_answers_without_a_failure(api):
     make_sessions(2)
     assert api.head("/sessions").status_code == 200
-    assert api.options("/sessions").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/healthz", "/sessions", "/sessions/{id}", "/sessions/{id}/events", "/sessions/{id}/report", "/videos/x"],
+)
+def test_options_says_nothing_of_the_api(api, nobody, path):
+    """Of CORS a middleware speaks, before any of our routes is asked."""
+    for client in (api, nobody):
+        answer = client.options(path.format(id=make_session().pk))
+        assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+
+
+def test_no_answer_about_a_person_is_kept_by_a_cache(api):
+    session = make_session()
+    for path in ("/sessions", f"/sessions/{session.pk}", f"/sessions/{UNKNOWN}"):
+        assert api.get(path)["Cache-Control"] == "no-store"

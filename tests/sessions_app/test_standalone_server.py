@@ -4,8 +4,11 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
+from tests.callers import bearer
 from tests.factories import old_event, old_session
 from tests.servers import Mongod, Web, manage, until
+
+USERNAME, PASSWORD = "root", "correct horse"
 
 
 @pytest.fixture(scope="module")
@@ -18,16 +21,38 @@ def server(tmp_path_factory):
         client["proctoring"]["sessions"].insert_one(session)
         client["proctoring"]["events"].insert_many([old_event(session), old_event(session, event_type="a.b")])
     manage("migrate", "--verbosity=0", mongodb_url=mongod.url, folder=folder)
+    manage(
+        *("createsuperuser", "--noinput", f"--username={USERNAME}", "--email=a@example.org"),
+        mongodb_url=mongod.url,
+        folder=folder,
+        DJANGO_SUPERUSER_PASSWORD=PASSWORD,
+    )
     yield mongod
     mongod.remove()
 
 
 @pytest.fixture(scope="module")
-def client(server):
+def web(server):
     web = Web(server.url, server.folder)
-    with httpx.Client(base_url=web.url, timeout=30) as client:
-        yield client
+    yield web
     web.stop()
+
+
+@pytest.fixture(scope="module")
+def client(server, web):
+    """A machine with every right."""
+    token = manage("create_api_token", USERNAME, "--name=test", mongodb_url=server.url, folder=server.folder).strip()
+    with httpx.Client(base_url=web.url, headers=bearer(token), timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def admin(web):
+    with httpx.Client(base_url=web.url, timeout=30) as admin:
+        admin.get("/admin/login/").raise_for_status()
+        form = {"username": USERNAME, "password": PASSWORD, "csrfmiddlewaretoken": admin.cookies["csrftoken"]}
+        assert admin.post("/admin/login/?next=/admin/", data=form).status_code == 302
+        yield admin
 
 
 def test_it_is_a_standalone(server):
@@ -35,11 +60,12 @@ def test_it_is_a_standalone(server):
         assert "setName" not in client.admin.command("hello")
 
 
-def test_a_session_runs_from_its_start_to_its_report(client):
-    session = client.post("/sessions", json={"candidate_name": "Ada"}).raise_for_status().json()
+def test_a_session_runs_from_its_start_to_its_report(web, client):
+    session = httpx.post(f"{web.url}/sessions", json={"candidate_name": "Ada"}).raise_for_status().json()
+    candidate = httpx.Client(base_url=web.url, headers=bearer(session["token"]), timeout=30)
     for event_type in ("focus_lost", "phone_detected", "focus_lost", "x.y"):
-        client.post(f"/sessions/{session['id']}/events", json={"event_type": event_type}).raise_for_status()
-    ended = client.post(f"/sessions/{session['id']}/end").raise_for_status().json()
+        candidate.post(f"/sessions/{session['id']}/events", json={"event_type": event_type}).raise_for_status()
+    ended = candidate.post(f"/sessions/{session['id']}/end").raise_for_status().json()
     assert ended["state"] == "ended"
     detail = client.get(f"/sessions/{session['id']}").raise_for_status().json()
     assert [event["event_type"] for event in detail["events"]] == ["focus_lost", "phone_detected", "focus_lost", "x.y"]
@@ -64,23 +90,14 @@ def test_the_commands_work_on_it(server, tmp_path):
     assert "1 sessions and 0 events new" in said
 
 
-def test_the_admin_logs_in(server, client):
-    manage(
-        *("createsuperuser", "--noinput", "--username=root", "--email=a@example.org"),
-        mongodb_url=server.url,
-        folder=server.folder,
-        DJANGO_SUPERUSER_PASSWORD="correct horse",
-    )
-    client.get("/admin/login/").raise_for_status()
-    form = {"username": "root", "password": "correct horse", "csrfmiddlewaretoken": client.cookies["csrftoken"]}
-    assert client.post("/admin/login/?next=/admin/", data=form).status_code == 302
-    assert "Adopted" in client.get("/admin/sessions_app/session/").raise_for_status().text
+def test_the_admin_logs_in(admin):
+    assert "Adopted" in admin.get("/admin/sessions_app/session/").raise_for_status().text
 
 
-def test_the_admin_still_lists_what_was_there_before_a_kill(server, client):
+def test_the_admin_still_lists_what_was_there_before_a_kill(server, client, admin):
     """After it, such a server says that its collections are empty, until somebody counts them."""
     server.kill()
     server.start()
     until(lambda: client.get("/sessions").status_code == 200)
-    page = client.get("/admin/sessions_app/session/").raise_for_status().text
+    page = admin.get("/admin/sessions_app/session/").raise_for_status().text
     assert all(name in page for name in ("Adopted", "Ada", "Imported"))

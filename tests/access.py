@@ -1,0 +1,228 @@
+"""Callers of every kind and requests to every route, for the tests of who may do what."""
+
+import json
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.core import signing
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+from django.views.generic import RedirectView
+
+from proctoring_site.access import api_tokens, candidate_token
+from reports_app import services as reports
+from sessions_app import services as sessions
+from sessions_app.models import Session
+from tests import clips
+from tests.factories import NOON, make_api_token, make_session, make_staff
+
+#: What an answer must not give away about the session of `evidence`.
+CANDIDATE_NAME = "Ada Unmistakable"
+EVENT_MESSAGE = "an unmistakable message"
+IMPORTED = "recording.webm"
+CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A running session with an event, a stored video and stored reports; and how to ask for each of them."""
+
+    session: Session
+    other: Session
+
+    @property
+    def video(self) -> str:
+        return self.session.video_name
+
+    @property
+    def report(self) -> str:
+        return reports.file_name(self.session.pk, "html")
+
+    def ended(self) -> "Evidence":
+        Session.objects.filter(pk=self.session.pk).update(end_time=NOON + timedelta(hours=1))
+        self.session.refresh_from_db()
+        return self
+
+    def path(self, route: str) -> str:
+        name = self.report if route.startswith("/reports/") else self.video
+        return route.format(id=quote(self.session.pk, safe=""), name=name)
+
+    def missing(self) -> "Evidence":
+        """The same of a session that never was."""
+        pk = "ffffffff-0000-4000-8000-000000000000"
+        return replace(self, session=Session(pk=pk, video_path=f"videos/{pk}.webm"))
+
+
+@pytest.fixture
+def make_evidence(database: None, data_dir: Path, settings: Any) -> Callable[..., Evidence]:
+    (settings.VIDEO_IMPORT_DIR / IMPORTED).write_bytes(clip_bytes())
+
+    def make(**overrides: Any) -> Evidence:
+        session = make_session(**{"candidate_name": CANDIDATE_NAME, **overrides})
+        sessions.log_event(session.pk, event_type="phone_detected", message=EVENT_MESSAGE)
+        name = f"{session.pk}.webm"
+        (data_dir / "videos").mkdir(parents=True, exist_ok=True)
+        (data_dir / "videos" / name).write_bytes(clip_bytes())
+        Session.objects.filter(pk=session.pk).update(video_path=f"videos/{name}")
+        session.refresh_from_db()
+        for format_name in reports.FORMATS:
+            reports.ensure_stored(session, format_name)
+        return Evidence(session, make_session(candidate_name="Somebody Else"))
+
+    return make
+
+
+@pytest.fixture
+def evidence(make_evidence: Callable[..., Evidence]) -> Evidence:
+    return make_evidence()
+
+
+@lru_cache
+def clip_bytes() -> bytes:
+    with TemporaryDirectory() as folder:
+        return clips.clip(Path(folder), ".webm").read_bytes()
+
+
+def caller(authorization: str | None = None, *, signed_in: Any = None) -> Client:
+    """As a browser or program would come: nothing is forced past CSRF or a token."""
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    if signed_in is not None:
+        client.force_login(signed_in)
+        send_csrf_token(client)
+    if authorization is not None:
+        client.defaults["HTTP_AUTHORIZATION"] = f"Bearer {authorization}"
+    return client
+
+
+def send_csrf_token(client: Client) -> None:
+    client.cookies["csrftoken"] = client.defaults["HTTP_X_CSRFTOKEN"] = secrets.token_hex(16)
+
+
+def account_of(role: str) -> Any:
+    return make_staff(is_superuser=True) if role == "superuser" else make_staff(role)
+
+
+def candidate(session: Session) -> Client:
+    return caller(candidate_token.issue(session.pk)[0])
+
+
+def machine(owner: Any) -> Client:
+    return caller(make_api_token(owner))
+
+
+def candidate_token_issued(session_id: str, *, seconds_ago: int) -> str:
+    signer = _SignedEarlier(seconds_ago, salt="proctoring.candidate", sep=".")
+    return candidate_token.PREFIX + signer.sign(session_id)
+
+
+def signed_earlier(value: Any, *, salt: str, seconds_ago: int) -> str:
+    return _SignedEarlier(seconds_ago, salt=salt).sign_object(value)
+
+
+class _SignedEarlier(signing.TimestampSigner):
+    def __init__(self, seconds_ago: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.seconds_ago = seconds_ago
+
+    def timestamp(self) -> str:
+        return signing.b62_encode(int(time.time()) - self.seconds_ago)
+
+
+def bad_tokens(session: Session, *, max_age_s: int) -> dict[str, str]:
+    """By what is bad about them; each but the forged ones was good once."""
+
+    def text_of_one(**overrides: Any) -> tuple[Any, str]:
+        return api_tokens.create(owner=make_staff(is_superuser=True), **{"name": "x", **overrides})
+
+    an_hour = timedelta(hours=1)
+    revoked, revoked_text = text_of_one(expires_at=timezone.now() + an_hour)
+    api_tokens.revoke(revoked)
+    of_deactivated, deactivated_text = text_of_one(expires_at=timezone.now() + an_hour)
+    _change(of_deactivated.owner, is_active=False)
+    of_former_staff, former_text = text_of_one(expires_at=timezone.now() + an_hour)
+    _change(of_former_staff.owner, is_staff=False)
+    forger = signing.TimestampSigner(key="another key", salt="proctoring.candidate", sep=".")
+    return {
+        "a candidate's, expired": candidate_token_issued(session.pk, seconds_ago=max_age_s + 2),
+        "a candidate's, forged": candidate_token.PREFIX + forger.sign(session.pk),
+        "a candidate's, without a signature": f"{candidate_token.PREFIX}{session.pk}",
+        "a machine's, revoked": revoked_text,
+        "a machine's, expired": text_of_one(expires_at=timezone.now() - timedelta(seconds=1))[1],
+        "a machine's, forged": api_tokens.PREFIX + secrets.token_urlsafe(32),
+        "of a deactivated owner": deactivated_text,
+        "of an owner who is no longer staff": former_text,
+        "empty": "",
+    }
+
+
+def _change(account: Any, **fields: bool) -> None:
+    for name, value in fields.items():
+        setattr(account, name, value)
+    account.save(update_fields=list(fields))
+
+
+def ask(client: Client, method: str, path: str, **headers: str) -> Any:
+    """A request that is well-formed, so that nothing but the caller's rights decides."""
+    body, content_type = b"", "application/json"
+    match path.rsplit("/", 1)[-1] if method == "POST" else "":
+        case "sessions":
+            body = json.dumps({"candidate_name": CANDIDATE_NAME})
+        case "events":
+            body = json.dumps({"event_type": "focus_lost"})
+        case "import":
+            body = json.dumps({"filename": IMPORTED})
+        case "link" if "/report/" in path:
+            body = json.dumps({"format": "html"})
+        case "video":
+            upload = SimpleUploadedFile("clip.webm", clip_bytes())
+            body, content_type = encode_multipart(BOUNDARY, {"file": upload}), MULTIPART_CONTENT
+    return client.generic(method, path, body, content_type=content_type, **headers)
+
+
+def content_of(answer: Any) -> bytes:
+    return b"".join(answer) if answer.streaming else answer.content
+
+
+def routes(resolver: URLResolver | None = None, prefix: str = "/") -> Iterator[tuple[str, URLPattern]]:
+    """Every route of the URL configuration, written as in the README: /sessions/{id}/events."""
+    for entry in (resolver or get_resolver()).url_patterns:
+        path = prefix + _readable(str(entry.pattern))
+        if isinstance(entry, URLResolver):
+            yield from routes(entry, path)
+        else:
+            yield path, entry
+
+
+def _readable(pattern: str) -> str:
+    text = pattern.removeprefix("^").removesuffix("$").replace("\\.", ".")
+    text = text.replace("(?P<pk>[^/.]+)", "{id}").replace("(?P<url>.*)", "{anything else}")
+    return re.sub(r"<(path:)?\w*id>", "{id}", text).replace("<name>", "{name}")
+
+
+def methods_of(route: URLPattern) -> set[str]:
+    """What the view has. Django's redirect answers every method alike, by pointing elsewhere."""
+    if issubclass(getattr(route.callback, "view_class", object), RedirectView):
+        return {"GET"}
+    actions = getattr(route.callback, "actions", None)
+    view = getattr(route.callback, "cls", None) or route.callback.view_class
+    names = actions or [name for name in view.http_method_names if name != "options" and hasattr(view, name)]
+    return {name.upper() for name in names} - {"HEAD"}
+
+
+def early_in_a_minute() -> None:
+    """The throttle counts by the minute: wait for the next when this one is nearly over."""
+    if (left := 60 - time.time() % 60) < 10:
+        time.sleep(left + 0.1)

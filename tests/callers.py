@@ -1,0 +1,14 @@
+"""How a caller says who it is, in process and over the wire."""
+
+from rest_framework.test import APIClient
+
+
+def bearer(token: str) -> dict[str, str]:
+    """The header, for clients over the wire."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+def bearing(token: str) -> APIClient:
+    client = APIClient(raise_request_exception=False)
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    return client

@@ -1,0 +1,291 @@
+"""The contract at /schema: complete, without warnings, and with examples that the server really answers."""
+
+import json
+import re
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+import yaml
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+from django.test import RequestFactory
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
+from jsonschema import Draft202012Validator, FormatChecker
+
+from proctoring_site.outage import outage_response
+from sessions_app.models import Session
+from tests import access, drives
+from tests.access import IMPORTED, account_of, ask, caller, candidate, early_in_a_minute, machine, methods_of, routes
+from tests.factories import NOON, make_event, make_session
+
+data_dir, make_evidence, evidence = drives.data_dir, access.make_evidence, access.evidence
+
+#: Pages and pictures for people, no part of the API; the admin has no contract.
+NOT_IN_THE_DOCUMENT = {"/docs", "/favicon.ico"}
+OPEN = {"/", "/healthz", "/readyz", "/schema"}
+CALLERS = [{"token": []}, {"staff": []}]
+#: The ids and the clock's part of the examples, which no second answer can have.
+NEVER_THE_SAME = {"id", "token", "token_expires_at", "url", "expires_at", "start_time", "timestamp"}
+
+
+@lru_cache
+def document():
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "schema.yml"
+        call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(file))
+        return yaml.safe_load(file.read_text())
+
+
+def operations():
+    return [(m.upper(), path, it) for path, methods in document()["paths"].items() for m, it in methods.items()]
+
+
+def examples(of, *, least, most):
+    """(method, path, status, content type, example's name, value), of the answers between these statuses."""
+    return [
+        (method, path, int(status), media, example.get("summary") or name, example["value"])
+        for method, path, operation in of
+        for status, answer in operation["responses"].items()
+        for media, content in answer.get("content", {}).items()
+        for name, example in content.get("examples", {}).items()
+        if least <= int(status) <= most
+    ]
+
+
+def named(example):
+    return " ".join(map(str, example[:5]))
+
+
+REFUSALS = examples(operations(), least=400, most=499)
+ANSWERS = examples(operations(), least=200, most=299)
+REQUESTS = [
+    (method, path, media, name, example["value"])
+    for method, path, operation in operations()
+    for media, content in operation.get("requestBody", {}).get("content", {}).items()
+    for name, example in content.get("examples", {}).items()
+]
+
+
+def schema_errors(schema: dict[str, Any], value: Any) -> list[str]:
+    whole = as_json_schema({**schema, "components": document()["components"]})
+    return [error.message for error in Draft202012Validator(whole, format_checker=FormatChecker()).iter_errors(value)]
+
+
+def as_json_schema(node: Any) -> Any:
+    """OpenAPI 3.0 says `nullable` where JSON Schema says a type of its own."""
+    if isinstance(node, list):
+        return [as_json_schema(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    plain = {key: as_json_schema(item) for key, item in node.items()}
+    return {"anyOf": [plain, {"type": "null"}]} if plain.pop("nullable", False) is True else plain
+
+
+def documented(method, path, status, media="application/json"):
+    return document()["paths"][path][method.lower()]["responses"][str(status)]["content"][media]
+
+
+def test_every_route_is_in_it():
+    expected = {
+        (method, path)
+        for path, route in routes()
+        if not path.startswith("/admin/") and path not in NOT_IN_THE_DOCUMENT
+        for method in methods_of(route)
+    }
+    assert {(method, path) for method, path, _ in operations()} == expected
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), operations(), ids=lambda part: str(part)[:40])
+class TestEveryOperation:
+    def test_says_who_may_call(self, method, path, operation):
+        if path in OPEN:
+            assert operation.get("security", [{}]) == [{}]
+        elif (method, path) == ("POST", "/sessions") or "{name}" in path:
+            assert operation["security"] == [*CALLERS, {}]
+        else:
+            assert operation["security"] == CALLERS
+
+    def test_says_how_it_refuses(self, method, path, operation):
+        expected = {400, 405}
+        if path not in OPEN:
+            expected |= {401, 429, 503} | ({404} if (method, path) != ("POST", "/sessions") else set())
+        if path == "/readyz":
+            expected |= {503}
+        if method == "POST":
+            expected |= {403}
+        if "requestBody" in operation:
+            expected |= {413, 415}
+        assert {int(status) for status in operation["responses"] if int(status) >= 400} == expected
+
+    def test_names_the_headers_of_its_answers(self, method, path, operation):
+        for status, answer in operation["responses"].items():
+            needed = {"401": {"WWW-Authenticate"}, "405": {"Allow"}, "429": {"Retry-After"}}.get(status, set())
+            assert {"X-Request-ID"} | needed <= set(answer["headers"])
+
+    def test_has_an_example_of_every_json(self, method, path, operation):
+        bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+        contents = [
+            body["content"]["application/json"] for body in bodies if "application/json" in body.get("content", {})
+        ]
+        if path not in OPEN:
+            assert all(content.get("examples") for content in contents)
+
+
+@pytest.mark.parametrize("example", ANSWERS + REFUSALS, ids=named)
+def test_an_example_of_an_answer_fits_its_schema(example):
+    method, path, status, media, _, value = example
+    assert schema_errors(documented(method, path, status, media)["schema"], value) == []
+
+
+@pytest.mark.parametrize("example", REQUESTS, ids=lambda example: " ".join(example[:4]))
+def test_an_example_of_a_request_is_accepted(example, evidence):
+    method, path, media, _, value = example
+    client = machine(account_of("superuser"))
+    answer = client.generic(method, evidence.path(path), json.dumps(value), content_type=media)
+    assert answer.status_code in (200, 201)
+    assert schema_errors(documented(method, path, answer.status_code)["schema"], answer.json()) == []
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), operations(), ids=lambda part: str(part)[:40])
+def test_an_answer_has_the_type_and_exactly_the_fields_of_its_examples(method, path, operation, evidence):
+    make_event(evidence.session)
+    answer = ask(machine(account_of("superuser")), method, evidence.path(path))
+    media = answer.headers["Content-Type"].partition(";")[0]
+    offered = operation["responses"][str(answer.status_code)]["content"]
+    content = offered.get(media) or offered[media.partition("/")[0] + "/*"]
+    if media != "application/json":
+        return
+    assert schema_errors(content["schema"], answer.json()) == []
+    if shown := [example["value"] for example in content.get("examples", {}).values()]:
+        assert shape(answer.json()) in map(shape, shown)
+
+
+def shape(value: Any) -> Any:
+    """The names of the fields, all the way down; of what a list or a mapping by event type holds, the first."""
+    if isinstance(value, list):
+        return [shape(item) for item in value[:1]]
+    if not isinstance(value, dict):
+        return None
+    return {key: None if key == "event_counts" else shape(item) for key, item in value.items()}
+
+
+class TestTheExamplesTellOneStory:
+    """The session of the examples, played: the server answers with the very same values."""
+
+    @pytest.fixture
+    def played(self, database, data_dir):
+        of_report = documented("GET", "/sessions/{id}/report", 200)["examples"]["ThreeEvents"]["value"]
+        session = make_session(pk=of_report["session_id"], candidate_name=of_report["candidate_name"])
+        for event_type, count in of_report["event_counts"].items():
+            for _ in range(count):
+                make_event(session, event_type=event_type)
+        end = NOON + timedelta(seconds=of_report["interview_duration_seconds"])
+        Session.objects.filter(pk=session.pk).update(end_time=end, video_path=f"videos/{session.pk}.webm")
+        return session
+
+    def test_of_the_report(self, played, api):
+        shown = documented("GET", "/sessions/{id}/report", 200)["examples"]["ThreeEvents"]["value"]
+        assert api.get(f"/sessions/{played.pk}/report").json() == shown
+
+    def test_of_the_session(self, played, api):
+        shown = documented("POST", "/sessions/{id}/end", 200)["examples"]["Ended,WithAVideo"]["value"]
+        assert api.post(f"/sessions/{played.pk}/end").json() == shown
+
+    def test_of_a_new_session(self, database, api):
+        shown = documented("POST", "/sessions", 201)["examples"]["Started"]["value"]
+        answer = api.post("/sessions", {"candidate_name": shown["candidate_name"]}, format="json").json()
+        assert {**answer, **{key: shown[key] for key in NEVER_THE_SAME & shown.keys()}} == shown
+
+    def test_of_an_event(self, played, api):
+        shown = documented("POST", "/sessions/{id}/events", 201)["examples"]["Event"]["value"]
+        sent = {key: shown[key] for key in ("event_type", "message", "timestamp")}
+        answer = api.post(f"/sessions/{played.pk}/events", sent, format="json").json()
+        assert {**answer, "id": shown["id"]} == shown
+
+
+@pytest.mark.parametrize("example", REFUSALS, ids=named)
+def test_a_refusal_is_said_as_in_its_example(example, evidence, settings):
+    method, path, status, media, name, shown = example
+    answer = provoke(name, method, path, evidence, settings)
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"].partition(";")[0] == media
+    assert without_numbers(yaml.safe_load(answer.content)) == without_numbers(shown)  # JSON is YAML, too
+    headers = document()["paths"][path][method.lower()]["responses"][str(status)]["headers"]
+    assert headers.keys() <= answer.headers.keys()
+
+
+def without_numbers(body):
+    """Limits and waiting times are the setting's and the clock's."""
+    return json.loads(re.sub(r"\b\d[\d,]*\b", "1", json.dumps(body)))
+
+
+def provoke(name, method, path, evidence, settings):
+    url, everything = evidence.path(path), machine(account_of("superuser"))
+    match name:
+        case "Refused":
+            return ask(everything, method, url, HTTP_HOST="elsewhere.example")
+        case "Another method":
+            return ask(everything, "PUT", url)
+        case "A bad token":
+            return ask(caller("pk_forged"), method, url)
+        case "Not there, or not for you":
+            return ask(caller(), method, url)
+        case "A cookie alone":
+            browser = caller(signed_in=account_of("superuser"))
+            del browser.defaults["HTTP_X_CSRFTOKEN"]
+            return ask(browser, method, url)
+        case "Too often":
+            settings.ANONYMOUS_PER_MINUTE = 1
+            early_in_a_minute()
+            return [ask(caller(), method, url) for _ in range(2)][-1]
+        case "Only with a token" | "Not for this token":
+            settings.SESSION_CREATION = "token"
+            return ask(caller() if name == "Only with a token" else candidate(evidence.session), method, url)
+        case "Another type":
+            return everything.generic(method, url, "text", content_type="text/plain")
+        case "Not JSON":
+            return everything.generic(method, url, "nonsense", content_type="application/json")
+        case "Not multipart":
+            return everything.generic(method, url, "nonsense", content_type="multipart/form-data")
+        case "Too large":
+            return everything.generic(
+                method, url, b" " * (settings.JSON_BODY_MAX_BYTES + 1), content_type="application/json"
+            )
+        case "Too large a video":
+            settings.VIDEO_MAX_BYTES = 100
+            return ask(everything, method, url)
+        case "No video":
+            if path.endswith("/import"):
+                (settings.VIDEO_IMPORT_DIR / IMPORTED).write_bytes(b"no video")
+                return ask(everything, method, url)
+            return send_form(everything, url, {"file": SimpleUploadedFile("x.webm", b"no video")})
+        case "Not a plain name":
+            return everything.generic(method, url, '{"filename": "../x"}', content_type="application/json")
+        case "Not valid":
+            if method == "GET":
+                return everything.get(url, {"limit": "0"})
+            if path.endswith("/video"):
+                return send_form(everything, url, {})
+            body = '{"format": "pdf"}' if path.endswith("/link") else "{}"
+            return everything.generic(method, url, body, content_type="application/json")
+    raise AssertionError(f"Nobody knows how to provoke {name}.")
+
+
+def send_form(client, url, fields):
+    return client.generic("POST", url, encode_multipart(BOUNDARY, fields), content_type=MULTIPART_CONTENT)
+
+
+def test_an_outage_is_said_as_in_its_example():
+    """What the middleware answers in place of any route; that it does, test_outage.py says."""
+    answer = outage_response(RequestFactory().get("/sessions"))
+    said = document()["paths"]["/sessions"]["get"]["responses"]["503"]
+    assert [json.loads(answer.content)] == [
+        it["value"] for it in said["content"]["application/json"]["examples"].values()
+    ]
+    assert set(said["headers"]) - {"X-Request-ID"} <= set(answer.headers)
+    page = outage_response(RequestFactory().get("/sessions", headers={"accept": "text/html"}))
+    assert page.headers["Content-Type"].partition(";")[0] in said["content"]

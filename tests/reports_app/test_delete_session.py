@@ -1,0 +1,58 @@
+"""Deleting a session takes all of it, and can be finished when it was cut off."""
+
+import pytest
+from django.core.files import File
+from django.core.files.storage import storages
+
+from media_app.services import attach_video
+from reports_app import services
+from reports_app.models import StoredReport
+from reports_app.renderers import FORMATS
+from sessions_app.models import Event, Session
+from tests import clips
+from tests.factories import make_event, make_session
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+def files():
+    return {drive: set(storages[drive].listdir("")[1]) for drive in ("videos", "reports")}
+
+
+@pytest.fixture
+def whole_session(tmp_path):
+    """With events, a video and every report."""
+    session = make_session()
+    make_event(session)
+    with clips.clip(tmp_path, ".webm").open("rb") as file:
+        session = attach_video(session, File(file, name="clip.webm"))
+    for form in FORMATS:
+        services.ensure_stored(session, form)
+    return session
+
+
+def test_it_takes_events_video_and_reports(whole_session):
+    other = make_session()
+    make_event(other)
+    other.refresh_from_db()
+    services.ensure_stored(other, "html")
+    services.delete_session(whole_session)
+    assert list(Session.objects.all()) == [other]
+    assert list(Event.objects.values_list("session_id", flat=True)) == [other.pk]
+    assert not any(whole_session.pk in name for names in files().values() for name in names)
+    assert set(StoredReport.objects.values_list("session_id", flat=True)) == {other.pk}
+    assert services.file_name(other.pk, "html") in files()["reports"]
+
+
+def test_it_finishes_what_was_cut_off(whole_session):
+    storages["videos"].delete(whole_session.video_name)
+    Event.objects.filter(session_id=whole_session.pk).delete()
+    services.delete_session(whole_session)
+    assert not Session.objects.exists()
+    services.delete_session(whole_session)
+
+
+def test_it_leaves_a_file_that_may_be_another_sessions(whole_session):
+    adopted = make_session(video_path=f"data/videos/{whole_session.video_name}")
+    services.delete_session(adopted)
+    assert whole_session.video_name in files()["videos"]

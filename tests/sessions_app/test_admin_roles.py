@@ -1,0 +1,156 @@
+"""What each group sees of the sessions in the admin, and what it can do to them."""
+
+import pytest
+
+from proctoring_site.audit.models import Action, AuditRecord
+from sessions_app import services
+from sessions_app.models import Event, Session
+from tests.factories import make_event, make_session
+
+LIST = "/admin/sessions_app/session/"
+EVIDENCE = ("integrity_score", "risk_band", "events", "video")
+
+pytestmark = pytest.mark.usefixtures("committed_database")
+
+
+def page_of(session):
+    return f"{LIST}{session.pk}/change/"
+
+
+def columns(client):
+    return set(client.get(LIST).context["cl"].list_display)
+
+
+def names(client, query=""):
+    return {session.candidate_name for session in client.get(LIST + query).context["cl"].result_list}
+
+
+def do(client, action, *sessions, **more):
+    return client.post(LIST, {"action": action, "_selected_action": [s.pk for s in sessions], **more}, follow=True)
+
+
+def actions(client):
+    form = client.get(LIST).context["action_form"]
+    return {name for name, _ in form.fields["action"].choices if name} if form else set()
+
+
+@pytest.fixture
+def running():
+    session = make_session(candidate_name="Runa Running")
+    make_event(session, event_type="phone_detected", message="a phone in the hand")
+    return session
+
+
+@pytest.fixture
+def ended():
+    session = make_session(candidate_name="Enda Ended")
+    make_event(session, message="looked elsewhere")
+    return services.end_session(session)
+
+
+class TestAReviewer:
+    def test_sees_every_session_with_evidence_and_reports(self, as_staff, running, ended):
+        reviewer = as_staff("Reviewer")
+        assert names(reviewer) == {"Runa Running", "Enda Ended"}
+        assert {*EVIDENCE, "report"} <= columns(reviewer)
+        assert "looked elsewhere" in reviewer.get(page_of(ended)).content.decode()
+
+    def test_can_act_on_none(self, as_staff, running):
+        reviewer = as_staff("Reviewer")
+        assert actions(reviewer) == set()
+        for action in ("end_sessions", "regenerate_reports", "delete_selected"):
+            do(reviewer, action, running, post="yes")
+        assert Session.objects.get().end_time is None
+
+
+class TestAProctor:
+    def test_sees_running_sessions_with_their_events_and_no_report(self, as_staff, running, ended):
+        proctor = as_staff("Proctor")
+        assert names(proctor) == {"Runa Running"}
+        assert set(EVIDENCE) <= columns(proctor)
+        assert "report" not in columns(proctor)
+        assert "a phone in the hand" in proctor.get(page_of(running)).content.decode()
+
+    def test_does_not_learn_of_an_ended_one(self, as_staff, ended):
+        proctor = as_staff("Proctor")
+        answer = proctor.get(page_of(ended), follow=True)
+        assert "Enda Ended" not in answer.content.decode()
+        assert names(proctor, "?q=Enda") == set()
+
+    def test_ends_a_running_one(self, as_staff, running):
+        proctor = as_staff("Proctor")
+        assert actions(proctor) == {"end_sessions"}
+        answer = do(proctor, "end_sessions", running)
+        assert "Sessions ended: 1." in answer.content.decode()
+        assert Session.objects.get().end_time is not None
+        assert AuditRecord.objects.get(action=Action.ENDED).changes == {"state": ["running", "ended"]}
+
+
+class TestAnOperator:
+    def test_sees_which_sessions_there_are_and_nothing_of_what_was_seen(self, as_staff, running, ended):
+        operator = as_staff("Operator")
+        assert names(operator) == {"Runa Running", "Enda Ended"}
+        assert not {*EVIDENCE, "report"} & columns(operator)
+        page = operator.get(page_of(running)).content.decode()
+        assert "Runa Running" in page
+        for evidence in ("phone", "score", "watch", "report"):
+            assert evidence not in page.partition('<div id="content"')[2].lower()
+
+    @pytest.mark.parametrize("query", ["?band=high", "?video=no"])
+    def test_cannot_find_out_by_a_filter(self, as_staff, running, query):
+        assert as_staff("Operator").get(LIST + query).status_code == 302  # to the list, with the filter dropped
+
+    def test_regenerates_reports(self, as_staff, ended):
+        operator = as_staff("Operator")
+        assert actions(operator) == {"regenerate_reports", "delete_selected"}
+        answer = do(operator, "regenerate_reports", ended)
+        assert "were regenerated: 1." in answer.content.decode()
+        assert AuditRecord.objects.get(action=Action.REGENERATED).object_id == ended.pk
+
+    def test_deletes_a_session_after_being_asked(self, as_staff, running, ended):
+        operator = as_staff("Operator")
+        asked = operator.get(f"{LIST}{ended.pk}/delete/")
+        assert "1 events" in asked.content.decode()
+        operator.post(f"{LIST}{ended.pk}/delete/", {"post": "yes"})
+        assert list(Session.objects.all()) == [running]
+        assert set(Event.objects.values_list("session_id", flat=True)) == {running.pk}
+
+    def test_deletes_several_from_the_list(self, as_staff, running, ended):
+        operator = as_staff("Operator")
+        assert Session.objects.count() == 2
+        do(operator, "delete_selected", running, ended)
+        assert Session.objects.count() == 2  # that was the question
+        do(operator, "delete_selected", running, ended, post="yes")
+        assert (Session.objects.count(), Event.objects.count()) == (0, 0)
+
+    def test_leaves_the_name_in_no_log_when_it_deletes(self, as_staff, ended, client):
+        operator = as_staff("Operator")
+        operator.post(f"{LIST}{ended.pk}/delete/", {"post": "yes"})
+        operator.get("/admin/")  # shows and so forgets the message
+        index = operator.get("/admin/").content.decode()
+        assert "Enda Ended" not in index
+        record = AuditRecord.objects.get(action=Action.DELETED)
+        assert record.object_id == ended.pk
+        assert "Enda" not in f"{record.changes}{record.details}"
+
+
+class TestAnAuditor:
+    def test_sees_no_session(self, as_staff, running):
+        auditor = as_staff("Auditor")
+        for path in (LIST, page_of(running), f"{LIST}{running.pk}/delete/"):
+            assert auditor.get(path).status_code == 404
+        assert "Sessions" not in auditor.get("/admin/").content.decode()
+
+
+class TestEveryLook:
+    def test_is_recorded_once_with_who_and_what(self, as_staff, running):
+        reviewer = as_staff("Reviewer", username="rita")
+        reviewer.get(LIST, {"state": "running", "q": "Runa"})
+        reviewer.get(page_of(running))
+        listed, looked = AuditRecord.objects.filter(actor_name="rita").exclude(action=Action.LOGGED_IN).order_by("at")
+        assert (listed.action, listed.details) == (
+            Action.LISTED,
+            {"filters": ["q", "state"], "sessions": [running.pk]},
+        )
+        assert (looked.action, looked.object_kind, looked.object_id) == (Action.LOOKED, "session", running.pk)
+        assert looked.address == "127.0.0.1"
