@@ -14,13 +14,16 @@ from rest_framework.views import set_rollback
 
 from media_app.errors import ImportFileNotFound, NotAVideo, StoredFileNotFound, UnsafeFileName, VideoTooLarge
 from proctoring_site.json_only import BodyTooLarge
-from sessions_app.errors import ProctoringError, SessionNotFound
+from sessions_app.errors import EventIdConflict, EventUndecided, ProctoringError, SessionClosed, SessionNotFound
 
 STATUS: Mapping[type[ProctoringError], int] = {
     SessionNotFound: 404,
     ImportFileNotFound: 404,
     StoredFileNotFound: 404,
     UnsafeFileName: 400,
+    SessionClosed: 409,
+    EventIdConflict: 409,
+    EventUndecided: 503,
     VideoTooLarge: 413,
     NotAVideo: 415,
 }

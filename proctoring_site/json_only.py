@@ -34,6 +34,12 @@ class BoundedJSONParser(JSONParser):
             raise ParseError(f"The body is not valid JSON: {reason}") from error
 
 
+class PlainTextJSONParser(BoundedJSONParser):
+    """JSON under the one type that a browser's beacon sends without asking the server first."""
+
+    media_type = "text/plain"
+
+
 class AlwaysJSON(BaseContentNegotiation):
     """One fixed renderer: no 406 for a browser's Accept header, and no negotiation cost on the hot path."""
 

@@ -133,6 +133,9 @@ FILE_UPLOAD_PERMISSIONS = 0o640
 # --- Score --------------------------------------------------------------------------------------------------------
 SCORE_WEIGHTS = env.weights("SCORE_WEIGHTS")  # on top of sessions_app.scoring.DEFAULT_WEIGHTS
 
+# --- Sessions -----------------------------------------------------------------------------------------------------
+EVENT_GRACE_S = env.whole_number("EVENT_GRACE_S", 120)  # how long after the end events are still taken, marked late
+
 # --- Who may do what ----------------------------------------------------------------------------------------------
 OPEN_API = env.flag("OPEN_API")  # everybody may do everything on the API, as in the earlier service
 SESSION_CREATION = env.choice("SESSION_CREATION", ("open", "token"), "open")

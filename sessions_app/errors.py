@@ -11,6 +11,26 @@ class ProctoringError(Exception):
         super().__init__(sentence or self.sentence)
 
 
+class SessionClosed(ProctoringError):
+    code = "session_closed"
+    sentence = "The session has ended, and the time for late events is over."
+
+
+class EventIdConflict(ProctoringError):
+    code = "event_id_conflict"
+    sentence = "This id was used for something else; give every event an id of its own."
+
+
+class EventNotStorable(ProctoringError):
+    code = "not_storable"
+    sentence = "The event holds something that cannot be stored."
+
+
+class EventUndecided(ProctoringError):
+    code = "try_again"
+    sentence = "The event was sent before and is not safely stored yet; send it again in a few seconds."
+
+
 class SessionNotFound(ProctoringError):
     code = "not_found"
     sentence = "There is no such session."

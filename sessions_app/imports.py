@@ -301,6 +301,7 @@ def _event(said: dict[str, Any]) -> dict[str, Any]:
         "event_type": valid["event_type"],
         "message": valid.get("message"),
         "timestamp": _naive(valid["timestamp"]),
+        "occurred_at": _naive(valid["timestamp"]),
     }
 
 

@@ -12,6 +12,7 @@ from sessions_app.querysets import EventQuerySet, SessionQuerySet
 EVENT_TYPE_MAX_LENGTH = 64
 CANDIDATE_NAME_MAX_LENGTH = 200
 MESSAGE_MAX_LENGTH = 4000
+SOURCE_MAX_LENGTH = 100
 
 
 def new_id() -> str:
@@ -33,6 +34,15 @@ class State(models.TextChoices):
 
     RUNNING = "running"  # the candidate's browser may still report
     ENDED = "ended"
+
+
+class Mark(models.TextChoices):
+    """What is odd about an event's instant. It is kept as it was told; the timeline says so."""
+
+    NAIVE = "naive"  # told without a zone, and taken for UTC
+    FUTURE = "future"  # after it was received, by our clock
+    BEFORE_START = "before_start"
+    LATE = "late"  # received after the session's end, within the grace time
 
 
 class Session(models.Model):
@@ -101,14 +111,32 @@ class Event(models.Model):
     )
     event_type = models.CharField(max_length=EVENT_TYPE_MAX_LENGTH)
     message = models.TextField(null=True, blank=True)
+    #: The client's, as it was told.
     timestamp = models.DateTimeField(default=now, null=True)
+    #: The same by our clock; the timeline's order. Events of the earlier service have their `timestamp` here.
+    occurred_at = models.DateTimeField(null=True)
+    received_at = models.DateTimeField(null=True)
+    #: The client's clock minus ours when it sent the event; None when it did not say when that was.
+    clock_skew_ms = models.BigIntegerField(null=True)
+    duration_s = models.FloatField(null=True)
+    #: The detector's, 0 to 1.
+    confidence = models.FloatField(null=True)
+    #: Which detector, and its version.
+    source = models.CharField(max_length=SOURCE_MAX_LENGTH, null=True)
+    #: The client's counter.
+    sequence = models.BigIntegerField(null=True)
+    data = models.JSONField(null=True)
+    #: Some of Mark.
+    marks = models.JSONField(null=True)
+    #: Of what the client told, when it gave the event its id: tells a resend from another event of the same id.
+    digest = models.CharField(max_length=64, null=True)
 
     objects = EventQuerySet.as_manager()
 
     class Meta:
         db_table = "events"
         default_permissions = ()
-        indexes = [models.Index(fields=["session", "timestamp", "id"], name="events_timeline")]
+        indexes = [models.Index(fields=["session", "occurred_at", "id"], name="events_order")]
 
     def __str__(self) -> str:
         return f"{self.event_type} at {self.timestamp}"

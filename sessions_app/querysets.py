@@ -82,4 +82,4 @@ class SessionQuerySet(QuerySet):
 class EventQuerySet(QuerySet):
     def in_order(self) -> Self:
         """The timeline's order within one session; the id breaks ties so that the order is total."""
-        return self.order_by("timestamp", "id")
+        return self.order_by("occurred_at", "id")

@@ -1,15 +1,20 @@
 """Is this field well-formed? And which fields an answer has: the earlier contract's, and `state`."""
 
+import json
+import re
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from sessions_app.ingestion import Reported
 from sessions_app.models import (
     CANDIDATE_NAME_MAX_LENGTH,
     EVENT_TYPE_MAX_LENGTH,
     MESSAGE_MAX_LENGTH,
+    SOURCE_MAX_LENGTH,
     Event,
     Session,
     State,
@@ -17,6 +22,11 @@ from sessions_app.models import (
 
 #: No sitting was before, none will be after; keeps instants that overflow a time zone or BSON away.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+DATA_MAX_BYTES, DATA_MAX_DEPTH = 2048, 4
+DURATION_MAX_S = 24 * 3600
+SEQUENCE_MAX = 2**53  # what a browser counts exactly
+BATCH_MAX = 500
+ZONE = re.compile(r"(?:[Zz]|[+-]\d\d:?(?:\d\d)?)$")
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 #: What the document of the API shows; its test asks for the same and compares.
@@ -95,10 +105,100 @@ class NewEvent(serializers.Serializer):
 
 
 @extend_schema_serializer(examples=[OpenApiExample("Event", EVENT)])
+class Identifier(Text):
+    """UUID text, in any spelling; the usual one comes out."""
+
+    default_error_messages = {"not_a_uuid": "Not a UUID."}
+
+    def to_internal_value(self, data: Any) -> str:
+        try:
+            return str(UUID(super().to_internal_value(data)))
+        except ValueError:
+            self.fail("not_a_uuid")
+
+
+class SmallObject(serializers.DictField):
+    """A JSON object of at most DATA_MAX_BYTES as compact JSON, nested at most DATA_MAX_DEPTH deep."""
+
+    default_error_messages = {
+        "too_large": f"More than {DATA_MAX_BYTES} bytes.",
+        "too_deep": f"Nested more than {DATA_MAX_DEPTH} deep.",
+    }
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        value = super().to_internal_value(data)
+        if _depth(value) > DATA_MAX_DEPTH:
+            self.fail("too_deep")
+        if len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")) > DATA_MAX_BYTES:
+            self.fail("too_large")
+        return value
+
+
+class ReportedEvent(NewEvent):
+    """An event as a client tells it. With an `id` of the client's own it can be sent again and is stored once."""
+
+    id = Identifier(required=False, allow_null=True)
+    duration_s = serializers.FloatField(required=False, allow_null=True, min_value=0, max_value=DURATION_MAX_S)
+    confidence = serializers.FloatField(required=False, allow_null=True, min_value=0, max_value=1)
+    source = Text(required=False, allow_null=True, max_length=SOURCE_MAX_LENGTH)
+    sequence = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=SEQUENCE_MAX)
+    data = SmallObject(required=False, allow_null=True)
+
+    def reported(self) -> Reported:
+        """What was told; call after `is_valid`."""
+        told = self.initial_data.get("timestamp")
+        is_naive = isinstance(told, str) and ZONE.search(told.strip()) is None
+        event = {name: value for name, value in self.validated_data.items() if name != "sent_at"}
+        return Reported(**event, is_naive=is_naive)
+
+
+class SentEvent(ReportedEvent):
+    """One alone, with the instant at which the client sent it, which tells how far its clock is off."""
+
+    sent_at = Instant(required=False, allow_null=True)
+
+
+class EventBatch(serializers.Serializer):
+    """Events are looked at one by one, so that a bad one does not lose the others."""
+
+    sent_at = Instant(required=False, allow_null=True)
+    events = serializers.ListField(child=serializers.JSONField(), min_length=1, max_length=BATCH_MAX)
+
+
 class EventSerializer(serializers.ModelSerializer):
     class Meta:
         model = Event
-        fields = ["id", "event_type", "message", "timestamp"]
+        fields = [
+            "id",
+            "event_type",
+            "message",
+            "timestamp",
+            "occurred_at",
+            "received_at",
+            "clock_skew_ms",
+            "duration_s",
+            "confidence",
+            "source",
+            "sequence",
+            "data",
+            "marks",
+        ]
+
+
+class RejectedEvent(serializers.Serializer):
+    index = serializers.IntegerField(help_text="Its place in the batch, from 0.")
+    id = serializers.CharField(allow_null=True)
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    fields = serializers.DictField(required=False)
+
+
+class BatchOutcome(serializers.Serializer):
+    """What became of each event of a batch, by its place: not all have an id. `created` and `duplicate` are stored."""
+
+    created = serializers.ListField(child=serializers.DictField())
+    duplicate = serializers.ListField(child=serializers.DictField())
+    rejected = RejectedEvent(many=True)
 
 
 @extend_schema_serializer(examples=[OpenApiExample("Ended, with a video", ENDED)])
@@ -139,3 +239,9 @@ class SessionListQuery(serializers.Serializer):
     state = serializers.ChoiceField(required=False, choices=State.choices)
     started_from = Instant(required=False)
     started_before = Instant(required=False)
+
+
+def _depth(value: Any) -> int:
+    if isinstance(value, dict):
+        value = list(value.values())
+    return 1 + max(map(_depth, value), default=0) if isinstance(value, list) else 0

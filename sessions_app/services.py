@@ -1,28 +1,25 @@
 """What happens to a session, in what order. Every function answers with the session or event as it now is."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from django.conf import settings
 from django.db.models import F
 from django.db.models.functions import Coalesce
 
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
-from sessions_app import counters
+from sessions_app import counters, ingestion
+from sessions_app.errors import ProctoringError
+from sessions_app.ingestion import Reported
 from sessions_app.models import Event, Session, State, now, to_milliseconds
-from sessions_app.scoring import Policy, Score, integrity_score
+from sessions_app.policy import active_policy
+from sessions_app.scoring import Score, integrity_score
 
 logger = logging.getLogger(__name__)
 
 #: For `update`: one revision more; adopted documents have none yet.
 NEXT_REVISION = Coalesce(F("revision"), 0) + 1
-
-
-def active_policy() -> Policy:
-    """The shipped weights with the setting SCORE_WEIGHTS on top."""
-    return Policy.with_overrides(settings.SCORE_WEIGHTS)
 
 
 def start_session(*, candidate_name: str, at: datetime | None = None) -> Session:
@@ -34,16 +31,33 @@ def start_session(*, candidate_name: str, at: datetime | None = None) -> Session
 
 
 def log_event(
-    session_id: str, *, event_type: str, message: str | None = None, timestamp: datetime | None = None
-) -> Event:
-    """Count and store one event. `timestamp` is the client's, now when absent. Raises SessionNotFound."""
-    counters.count_event(session_id, event_type, weighed=active_policy().weights)
-    return Event.objects.create(
-        session_id=session_id,
-        event_type=event_type,
-        message=message,
-        timestamp=to_milliseconds(timestamp or now()),
-    )
+    session_id: str, event: Reported, *, sent_at: datetime | None = None, received_at: datetime | None = None
+) -> tuple[Event, bool]:
+    """The event as it is stored now, and whether this call created it; a resend of its id finds it there.
+
+    Raises SessionNotFound, SessionClosed, EventIdConflict, EventNotStorable, EventUndecided.
+    """
+    (outcome,) = log_events(session_id, [event], sent_at=sent_at, received_at=received_at)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def log_events(
+    session_id: str,
+    events: Sequence[Reported],
+    *,
+    sent_at: datetime | None = None,
+    received_at: datetime | None = None,
+) -> list[tuple[Event, bool] | ProctoringError]:
+    """The same for several at once: an outcome for each, in their order; one that cannot be stored fails no other."""
+    at = to_milliseconds(received_at or now())
+    documents = [ingestion.document_of(session_id, event, sent_at=sent_at, received_at=at) for event in events]
+    outcomes = ingestion.write(documents)
+    return [
+        outcome if isinstance(outcome, Exception) else (ingestion.event_of(outcome[0]), outcome[1])
+        for outcome in outcomes
+    ]
 
 
 def end_session(session: Session, *, at: datetime | None = None) -> Session:

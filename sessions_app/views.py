@@ -11,23 +11,28 @@ from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from proctoring_site.access import candidate_token, throttle
+from proctoring_site.access.authentication import TokenInBody
 from proctoring_site.access.candidate_token import Candidate
 from proctoring_site.access.permissions import Guarded, Rule, holds, own_session
 from proctoring_site.access.roles import Right, may
 from proctoring_site.audit.actors import ActorKind, client_address, current_actor
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
-from sessions_app import services
+from proctoring_site.json_only import BoundedJSONParser, PlainTextJSONParser
+from sessions_app import batches, services
 from sessions_app.models import Event, Session
 from sessions_app.pagination import NewestFirst
 from sessions_app.serializers import (
+    BatchOutcome,
+    EventBatch,
     EventSerializer,
-    NewEvent,
     NewSession,
+    SentEvent,
     SessionDetailSerializer,
     SessionListQuery,
     SessionSerializer,
@@ -59,6 +64,7 @@ class SessionViewSet(Guarded, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
             "list": (staff_who_see_sessions,),
             "create": (creation_is_open, holds(Right.CREATE)),
             "retrieve": (own_session, staff_who_see_sessions),
+            "events_batch": (own_session, holds(Right.IMPORT)),
             "events": (own_session, holds(Right.IMPORT)),
             "end": (own_session, holds(Right.SUPERVISE)),
         }
@@ -114,15 +120,38 @@ class SessionViewSet(Guarded, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
         session.token, session.token_expires_at = candidate_token.issue(session.pk)
         return Response(StartedSessionSerializer(session).data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(summary="Log an event", request=NewEvent, responses={201: EventSerializer})
+    @extend_schema(summary="Log an event", request=SentEvent, responses={201: EventSerializer})
     @action(detail=True, methods=["post"])
     def events(self, request: Request, pk: str) -> Response:
-        new = NewEvent(data=request.data)
+        """With an `id` of the client's own, sending it again gives the same answer and stores nothing more."""
+        new = SentEvent(data=request.data)
         new.is_valid(raise_exception=True)
-        if current_actor().kind in {ActorKind.USER, ActorKind.TOKEN}:  # evidence that no candidate's browser made
-            record(Action.CREATED, ObjectKind.EVENT, self.get_object().pk)
-        event = services.log_event(pk, **new.validated_data)
+        sent_at = new.validated_data.get("sent_at")
+        self._record_events_of_staff(pk)
+        event, _ = services.log_event(pk, new.reported(), sent_at=sent_at)
         return Response(EventSerializer(event).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(summary="Log up to 500 events in one commit", request=EventBatch, responses=BatchOutcome)
+    @action(
+        detail=True,
+        methods=["post"],
+        url_path="events/batch",
+        url_name="events-batch",
+        parser_classes=[BoundedJSONParser, PlainTextJSONParser],
+        authentication_classes=[TokenInBody, *api_settings.DEFAULT_AUTHENTICATION_CLASSES],
+    )
+    def events_batch(self, request: Request, pk: str) -> Response:
+        """Each is looked at alone. Also as `text/plain` with the token as `token` in the body, for a beacon."""
+        batch = EventBatch(data=request.data)
+        batch.is_valid(raise_exception=True)
+        self._record_events_of_staff(pk)
+        sent_at = batch.validated_data.get("sent_at")
+        return Response(batches.log(pk, batch.validated_data["events"], sent_at=sent_at))
+
+    def _record_events_of_staff(self, pk: str) -> None:
+        """Evidence that no candidate's browser made; nor anybody of an open API."""
+        if current_actor().kind in {ActorKind.USER, ActorKind.TOKEN}:
+            record(Action.CREATED, ObjectKind.EVENT, self.get_object().pk)
 
     @extend_schema(summary="End a session; again changes nothing", request=None, responses=SessionSerializer)
     @action(detail=True, methods=["post"])

@@ -30,7 +30,9 @@ def make_sessions(count: int, **overrides: Any) -> list[Session]:
 def make_event(session: Session | None = None, **overrides: Any) -> Event:
     """Counted and stored, as by a request; without a session it gets one of its own."""
     session_id = (session or make_session()).pk
-    return services.log_event(session_id, **{"event_type": "focus_lost", "timestamp": NOON, **overrides})
+    told = {"event_type": "focus_lost", "timestamp": NOON, **overrides}
+    at = told["timestamp"] or NOON
+    return services.log_event(session_id, services.Reported(**told), received_at=at)[0]
 
 
 def make_staff(*groups: str, **overrides: Any) -> Any:

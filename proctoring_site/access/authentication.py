@@ -50,7 +50,9 @@ class BearerToken(BaseAuthentication):
         scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         if scheme.lower() != SCHEME.lower():
             return None
-        token = token.strip()
+        return self.by_token(request, token.strip())
+
+    def by_token(self, request: Request, token: str) -> tuple[Any, str]:
         caller = self._candidate(token) if token.startswith(candidate_token.PREFIX) else self._machine(token)
         if caller is None:
             count_nobody(request)
@@ -72,6 +74,17 @@ class BearerToken(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return SCHEME
+
+
+class TokenInBody(BearerToken):
+    """For a beacon, which can send no header: `token` in a JSON object of the type text/plain. The body of such a
+    request is read first, and is of bounded size."""
+
+    def authenticate(self, request: Request) -> tuple[Any, str] | None:
+        if settings.OPEN_API or not (request.content_type or "").startswith("text/plain"):
+            return None
+        token = request.data.get("token") if isinstance(request.data, dict) else None
+        return self.by_token(request, token) if isinstance(token, str) else None
 
 
 class StaffCookie(SessionAuthentication):

@@ -1,0 +1,53 @@
+"""A batch of events: each is looked at alone, all that are well-formed are stored in one commit."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from rest_framework.exceptions import ErrorDetail
+
+from sessions_app import services
+from sessions_app.errors import SessionClosed, SessionNotFound
+from sessions_app.serializers import ReportedEvent
+
+#: These are about the session, so about the batch as a whole.
+OF_THE_SESSION = (SessionNotFound, SessionClosed)
+
+
+def log(session_id: str, raw_events: Sequence[Any], *, sent_at: datetime | None) -> dict[str, list[dict[str, Any]]]:
+    """What became of each event, by its place in the batch: created, duplicate, rejected.
+
+    Raises SessionNotFound and SessionClosed; then none is stored.
+    """
+    checked = [ReportedEvent(data=raw) for raw in raw_events]
+    good = [(index, event) for index, event in enumerate(checked) if event.is_valid()]
+    outcome: dict[str, list[dict[str, Any]]] = {"created": [], "duplicate": [], "rejected": []}
+    for index, event in enumerate(checked):
+        if event.errors:
+            outcome["rejected"].append(_malformed(index, event))
+    results = services.log_events(session_id, [event.reported() for _, event in good], sent_at=sent_at)
+    for (index, event), result in zip(good, results, strict=True):
+        if isinstance(result, OF_THE_SESSION):
+            raise result
+        if isinstance(result, Exception):
+            told = event.validated_data.get("id")
+            outcome["rejected"].append({"index": index, "id": told, "code": result.code, "detail": str(result)})
+        else:
+            stored, is_new = result
+            outcome["created" if is_new else "duplicate"].append({"index": index, "id": stored.pk})
+    outcome["rejected"].sort(key=lambda rejected: rejected["index"])
+    return outcome
+
+
+def _malformed(index: int, event: ReportedEvent) -> dict[str, Any]:
+    raw = event.initial_data
+    told = raw.get("id") if isinstance(raw, dict) else None
+    fields = {name: [str(fault) for fault in _flat(faults)] for name, faults in event.errors.items()}
+    told = told if isinstance(told, str) else None
+    return {"index": index, "id": told, "code": "invalid", "detail": "Some fields are not valid.", "fields": fields}
+
+
+def _flat(faults: Any) -> list[ErrorDetail]:
+    if isinstance(faults, dict):
+        faults = list(faults.values())
+    return [flat for fault in faults for flat in _flat(fault)] if isinstance(faults, list) else [faults]

@@ -1,0 +1,244 @@
+"""How events come in: each once, counted, with a time that can be trusted, whoever sends it how often.
+
+Raw documents, since a group of events has many sessions and the ORM has no word for "insert what is not there yet". The
+order of the steps is that of counters.py: count first, then store; what turns out to be there already is counted off
+again. A crash in between leaves a count too high, which `recount` mends when the session ends.
+"""
+
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import bson
+from bson.errors import BSONError
+from django.conf import settings
+from django.db import connection
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from proctoring_site.mongo_engine.instants import parse_instant
+from sessions_app import counters
+from sessions_app.errors import EventIdConflict, EventNotStorable, EventUndecided, SessionClosed, SessionNotFound
+from sessions_app.group_commit import Document, GroupCommit, Outcome
+from sessions_app.models import Event, Mark, new_id, to_milliseconds
+from sessions_app.policy import active_policy
+
+DUPLICATE_KEY = 11000
+#: A clock that runs ahead by less than this is not worth a mark; nor is a reaction that beats the start's round trip.
+CLOCK_TOLERANCE = timedelta(seconds=5)
+#: How long a duplicate's first copy may take to reach the majority before the client is asked to try again.
+SETTLE_TRIES, SETTLE_S = 50, 0.1
+#: The counts become durable with the events that are committed after them: the journal keeps their order.
+COUNTED_AT_ONCE = WriteConcern(w=1)
+MILLISECOND = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """One event as the client told it. `timestamp` None: now. `id` None: a new one, and no protection from a resend."""
+
+    event_type: str
+    id: str | None = None
+    message: str | None = None
+    timestamp: datetime | None = None
+    is_naive: bool = False
+    duration_s: float | None = None
+    confidence: float | None = None
+    source: str | None = None
+    sequence: int | None = None
+    data: Mapping[str, Any] | None = None
+
+
+def document_of(session_id: str, event: Reported, *, sent_at: datetime | None, received_at: datetime) -> Document:
+    """As it is stored. The client's instant stays as told; `occurred_at` is that instant by our clock."""
+    skew_ms = None if sent_at is None else round((sent_at - received_at) / MILLISECOND)
+    told = event.timestamp or received_at
+    by_our_clock = told if event.timestamp is None else told - timedelta(milliseconds=skew_ms or 0)
+    marks = [Mark.NAIVE.value] if event.is_naive else []
+    if by_our_clock > received_at + CLOCK_TOLERANCE:
+        marks.append(Mark.FUTURE.value)
+    return {
+        "_id": event.id or new_id(),
+        "session_id": session_id,
+        "event_type": event.event_type,
+        "message": event.message,
+        "timestamp": to_milliseconds(told),
+        "occurred_at": to_milliseconds(by_our_clock),
+        "received_at": received_at,
+        "clock_skew_ms": skew_ms,
+        "duration_s": event.duration_s,
+        "confidence": event.confidence,
+        "source": event.source,
+        "sequence": event.sequence,
+        "data": dict(event.data) if event.data is not None else None,
+        "marks": marks,
+        "digest": _digest(event) if event.id else None,
+    }
+
+
+def write(documents: Sequence[Document]) -> Sequence[Outcome]:
+    """Store each once. An outcome per document: (as stored, whether this call created it), or why it is not stored.
+
+    Raises what the database raises when nobody can know what became of the group; sending again with ids is safe.
+    """
+    storable = [document for document in documents if is_storable(document)]
+    if connection.session is not None:  # a transaction is its thread's own: nobody else may commit for it
+        outcomes = iter(commit(storable))
+    else:
+        outcomes = iter(_writer.submit(storable)) if storable else iter(())
+    stored = set(map(id, storable))
+    return [next(outcomes) if id(document) in stored else EventNotStorable() for document in documents]
+
+
+def is_storable(document: Document) -> bool:
+    """Whether BSON can say it; what it cannot (half a surrogate, an integer of 65 bits) would fail the whole group."""
+    try:
+        bson.encode(document)
+    except (BSONError, OverflowError, UnicodeError):
+        return False
+    return True
+
+
+def commit(documents: Sequence[Document]) -> list[Outcome]:
+    """Count and store a group, of any sessions. Never raises for a single document; that is its outcome."""
+    sessions = _sessions_of(documents)
+    outcomes: list[Outcome | None] = [_refusal(sessions.get(d["session_id"]), d) for d in documents]
+    taken = [n for n, refusal in enumerate(outcomes) if refusal is None]
+    keys = {n: _count_key(sessions[documents[n]["session_id"]]["event_counts"], documents[n]) for n in taken}
+    gone = _count(documents, keys, by=1)
+    for n in [n for n in taken if documents[n]["session_id"] in gone]:
+        outcomes[n] = SessionNotFound()
+        taken.remove(n)
+    refused = {taken[at]: code for at, code in _insert([documents[n] for n in taken]).items()}
+    if refused:
+        _count(documents, {n: keys[n] for n in refused}, by=-1)
+    there = _stored([documents[n]["_id"] for n, code in refused.items() if code == DUPLICATE_KEY])
+    for n in taken:
+        match refused.get(n):
+            case None:
+                outcomes[n] = (documents[n], True)
+            case code if code == DUPLICATE_KEY:
+                outcomes[n] = _duplicate(documents[n], there.get(documents[n]["_id"]))
+            case _:
+                outcomes[n] = EventNotStorable()
+    return outcomes
+
+
+_writer = GroupCommit(commit)
+
+
+def _sessions_of(documents: Sequence[Document]) -> dict[str, Document]:
+    """The sessions of these events by id, counted; what is missing is not there."""
+    ids = list({document["session_id"] for document in documents})
+    sessions = _find_sessions(ids)
+    uncounted = [pk for pk, session in sessions.items() if not isinstance(session.get("event_counts"), dict)]
+    if uncounted:
+        counters.count_adopted(uncounted, weighed=active_policy().weights)
+        sessions.update(_find_sessions(uncounted))
+    return sessions
+
+
+def _find_sessions(ids: Sequence[str]) -> dict[str, Document]:
+    fields = {"start_time": 1, "end_time": 1, "event_counts": 1}
+    found = connection.get_collection("sessions").find({"_id": {"$in": ids}}, fields, session=connection.session)
+    return {session["_id"]: session for session in found}
+
+
+def _refusal(session: Document | None, document: Document) -> Exception | None:
+    """Why the event cannot be taken. None when it can; then its marks say how it lies to the session's times."""
+    if session is None:
+        return SessionNotFound()
+    start, end = _instant(session.get("start_time")), _instant(session.get("end_time"))
+    if start and document["occurred_at"] < start - CLOCK_TOLERANCE:
+        document["marks"].append(Mark.BEFORE_START.value)
+    if end and document["received_at"] > end:
+        if document["received_at"] > end + timedelta(seconds=settings.EVENT_GRACE_S):
+            return SessionClosed()
+        document["marks"].append(Mark.LATE.value)
+    return None
+
+
+def _count_key(counts: dict[str, int], document: Document) -> str:
+    """Where the event is counted: under its type, or with the others once the session counts many types by name."""
+    key = counters.key_of(document["event_type"])
+    is_named = key in counts or document["event_type"] in active_policy().weights
+    if not is_named and len(counts) >= counters.DISTINCT_TYPES_MAX:
+        return counters.OTHER_KEY
+    counts.setdefault(key, 0)
+    return key
+
+
+def _count(documents: Sequence[Document], keys: Mapping[int, str], *, by: int) -> set[str]:
+    """Add to the counts of the sessions; answers with those sessions that have been deleted since they were found."""
+    steps: dict[str, Counter[str]] = {}
+    for n, key in keys.items():
+        steps.setdefault(documents[n]["session_id"], Counter())[f"event_counts.{key}"] += by
+    if not steps:
+        return set()
+    sessions = connection.get_collection("sessions")
+    if connection.session is None:
+        sessions = sessions.with_options(write_concern=COUNTED_AT_ONCE)
+    changes = [UpdateOne({"_id": pk}, {"$inc": {**step, "revision": 1}}) for pk, step in steps.items()]
+    found = sessions.bulk_write(changes, ordered=False, session=connection.session).matched_count
+    return set() if found == len(steps) else set(steps) - set(_find_sessions(list(steps)))
+
+
+def _insert(documents: Sequence[Document]) -> dict[int, int]:
+    """Insert each on its own; the server's error codes of those that it refused, by their place."""
+    if not documents:
+        return {}
+    try:
+        connection.get_collection("events").insert_many(documents, ordered=False, session=connection.session)
+    except BulkWriteError as error:
+        if error.details["writeConcernErrors"]:
+            raise
+        return {fault["index"]: fault["code"] for fault in error.details["writeErrors"]}
+    return {}
+
+
+def _stored(ids: Sequence[str]) -> dict[str, Document]:
+    """The first copies of duplicates, once a majority has them: only then may they be acknowledged as stored."""
+    events = connection.get_collection("events").with_options(read_concern=ReadConcern("majority"))
+    found: dict[str, Document] = {}
+    for look in range(SETTLE_TRIES if ids else 0):
+        if look:
+            time.sleep(SETTLE_S)
+        found = {document["_id"]: document for document in events.find({"_id": {"$in": list(ids)}})}
+        if len(found) == len(set(ids)):
+            break
+    return found
+
+
+def _duplicate(document: Document, stored: Document | None) -> Outcome:
+    if stored is None:
+        return EventUndecided()
+    same = stored["session_id"] == document["session_id"] and stored.get("digest") == document["digest"] is not None
+    return (stored, False) if same else EventIdConflict()
+
+
+def event_of(document: Document) -> Event:
+    """The stored document as a model, its instants with their zone."""
+    values = {
+        name: value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
+        for name, value in document.items()
+        if name != "_id"
+    }
+    return Event(id=document["_id"], **values)
+
+
+def _digest(event: Reported) -> str:
+    """What the client told, but for when it sent it: a resend is another sending of the same."""
+    told = {name: value for name, value in asdict(event).items() if name != "id"}
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _instant(value: Any) -> datetime | None:
+    """As pymongo reads it: UTC without saying so; adopted documents may hold text."""
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else parse_instant(value)

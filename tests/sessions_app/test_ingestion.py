@@ -1,0 +1,251 @@
+"""Each event once: resends, conflicts, batches, beacons, companions in one commit."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+
+from sessions_app import services
+from sessions_app.models import Event, Session, now
+from tests.factories import NOON, make_session
+
+pytestmark = pytest.mark.usefixtures("committed_database")
+
+
+@pytest.fixture
+def session():
+    return services.start_session(candidate_name="Ada Example")
+
+
+@pytest.fixture
+def candidate(as_candidate, session):
+    return as_candidate(session)
+
+
+def log(client, session, **event):
+    return client.post(f"/sessions/{session.pk}/events", {"event_type": "focus_lost", **event}, format="json")
+
+
+def log_batch(client, session, *events, **more):
+    body = {"events": list(events), **more}
+    return client.post(f"/sessions/{session.pk}/events/batch", body, format="json")
+
+
+def counts(session):
+    return Session.objects.get(pk=session.pk).counts
+
+
+def new():
+    return str(uuid4())
+
+
+class TestAResend:
+    def test_gets_the_same_answer_and_stores_nothing_more(self, candidate, session):
+        event = {"id": new(), "message": "4 s", "data": {"window": [1, 2]}}
+        first = log(candidate, session, **event)
+        again = log(candidate, session, **event, sent_at=now().isoformat())
+        assert (first.status_code, again.status_code) == (201, 201)
+        assert first.json() == again.json()
+        assert Event.objects.count() == 1
+        assert counts(session) == {"focus_lost": 1}
+
+    def test_knows_its_id_in_any_spelling(self, candidate, session):
+        told = new()
+        log(candidate, session, id=told)
+        assert log(candidate, session, id=told.upper()).json()["id"] == told
+        assert Event.objects.count() == 1
+
+    def test_with_another_body_is_a_conflict_that_reveals_nothing(self, candidate, session):
+        told = new()
+        log(candidate, session, id=told, message="the first")
+        answer = log(candidate, session, id=told, message="another")
+        assert (answer.status_code, answer.json()["code"]) == (409, "event_id_conflict")
+        assert "the first" not in answer.content.decode()
+        assert Event.objects.get().message == "the first"
+        assert counts(session) == {"focus_lost": 1}
+
+    def test_in_another_session_is_the_same_conflict(self, candidate, session, as_candidate):
+        told, other = new(), services.start_session(candidate_name="Bo")
+        log(candidate, session, id=told)
+        answer = log(as_candidate(other), other, id=told)
+        assert (answer.status_code, answer.json()["code"]) == (409, "event_id_conflict")
+        assert counts(other) == {} or counts(other) == {"focus_lost": 0}
+        assert session.pk not in answer.content.decode()
+
+    def test_of_an_event_that_came_without_an_id_of_the_clients_is_a_conflict(self, candidate, session):
+        stored = log(candidate, session).json()
+        assert log(candidate, session, id=stored["id"]).status_code == 409
+
+    def test_by_many_at_once_is_stored_once_and_all_are_told_the_same(self, candidate, session):
+        event = {"id": new(), "timestamp": NOON.isoformat()}
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(lambda _: log(candidate, session, **event), range(48)))
+        assert {answer.status_code for answer in answers} == {201}
+        assert len({answer.content for answer in answers}) == 1
+        assert Event.objects.count() == 1
+        assert counts(session) == {"focus_lost": 1}
+
+
+class TestABatch:
+    def test_stores_what_is_good_and_names_what_is_bad(self, candidate, session):
+        told = [new(), new()]
+        answer = log_batch(
+            candidate,
+            session,
+            {"event_type": "focus_lost", "id": told[0]},
+            {"event_type": 5},
+            "no object",
+            {"event_type": "no_face", "confidence": 2, "id": told[1]},
+            {"event_type": "phone_detected"},
+        )
+        assert answer.status_code == 200
+        outcome = answer.json()
+        assert [(row["index"], row["code"]) for row in outcome["rejected"]] == [(1, "invalid"), (2, "invalid"), (3, "invalid")]
+        assert set(outcome["rejected"][2]["fields"]) == {"confidence"}
+        assert [row["index"] for row in outcome["created"]] == [0, 4]
+        assert outcome["created"][0]["id"] == told[0]
+        assert counts(session) == {"focus_lost": 1, "phone_detected": 1}
+
+    def test_sent_again_creates_nothing(self, candidate, session):
+        events = [{"event_type": "focus_lost", "id": new(), "sequence": n} for n in range(500)]
+        first, again = (log_batch(candidate, session, *events).json() for _ in range(2))
+        assert (len(first["created"]), len(first["duplicate"])) == (500, 0)
+        assert (len(again["created"]), len(again["duplicate"])) == (0, 500)
+        assert counts(session) == {"focus_lost": 500}
+        assert Event.objects.count() == 500
+
+    def test_holds_the_same_event_twice_and_stores_it_once(self, candidate, session):
+        event = {"event_type": "focus_lost", "id": new()}
+        outcome = log_batch(candidate, session, event, event).json()
+        assert (len(outcome["created"]), len(outcome["duplicate"])) == (1, 1)
+        assert counts(session) == {"focus_lost": 1}
+
+    @pytest.mark.parametrize("size", [0, 501])
+    def test_of_a_wrong_size_is_refused_whole(self, candidate, session, size):
+        answer = log_batch(candidate, session, *[{"event_type": "x"}] * size)
+        assert (answer.status_code, set(answer.json()["fields"])) == (400, {"events"})
+        assert Event.objects.count() == 0
+
+    def test_comes_by_a_beacon_with_the_token_in_its_body(self, nobody, session):
+        token = services_token(session)
+        body = json.dumps({"token": token, "events": [{"event_type": "tab_hidden", "id": new()}]})
+        path = f"/sessions/{session.pk}/events/batch"
+        answer = nobody.post(path, body, content_type="text/plain;charset=UTF-8")
+        assert (answer.status_code, len(answer.json()["created"])) == (200, 1)
+        forged = body.replace(token, token[:-3] + "abc")
+        assert nobody.post(path, forged, content_type="text/plain").status_code == 401
+        without = json.dumps({"events": [{"event_type": "x"}]})
+        assert nobody.post(path, without, content_type="text/plain").status_code == 404
+
+
+def services_token(session):
+    from proctoring_site.access import candidate_token
+
+    return candidate_token.issue(session.pk)[0]
+
+
+class TestTime:
+    def test_is_corrected_by_the_clients_clock_when_it_sent(self, candidate, session):
+        ahead = timedelta(hours=5)
+        told = now() + ahead - timedelta(seconds=3)
+        event = log(candidate, session, timestamp=told.isoformat(), sent_at=(now() + ahead).isoformat()).json()
+        stored = Event.objects.get()
+        assert stored.timestamp == told
+        assert abs(stored.clock_skew_ms - ahead / timedelta(milliseconds=1)) < 2000
+        assert abs((stored.occurred_at - (told - ahead)).total_seconds()) < 2
+        assert event["marks"] == []
+
+    def test_orders_the_timeline_by_our_clock(self, candidate, session, api):
+        log(candidate, session, event_type="second", timestamp=now().isoformat())
+        early = now() + timedelta(hours=2, seconds=-60)
+        log(candidate, session, event_type="first", timestamp=early.isoformat(), sent_at=(now() + timedelta(hours=2)).isoformat())
+        events = api.get(f"/sessions/{session.pk}").json()["events"]
+        assert [event["event_type"] for event in events] == ["first", "second"]
+
+    @pytest.mark.parametrize(
+        ("told", "mark"),
+        [
+            (lambda: (now() + timedelta(hours=1)).isoformat(), "future"),
+            (lambda: (now() - timedelta(hours=1)).isoformat(), "before_start"),
+            (lambda: now().replace(tzinfo=None).isoformat(), "naive"),
+        ],
+    )
+    def test_that_is_odd_is_kept_and_marked(self, candidate, session, told, mark):
+        text = told()
+        event = log(candidate, session, timestamp=text).json()
+        assert event["marks"] == [mark]
+        assert event["timestamp"][:19] == text[:19]
+
+    def test_after_the_end_is_marked_late_and_then_refused(self, candidate, session, settings):
+        services.end_session(session)
+        assert log(candidate, session).json()["marks"] == ["late"]
+        settings.EVENT_GRACE_S = 0
+        answer = log(candidate, session)
+        assert (answer.status_code, answer.json()["code"]) == (409, "session_closed")
+        assert log_batch(candidate, session, {"event_type": "x"}).status_code == 409
+        assert Event.objects.count() == 1
+
+
+class TestDetails:
+    def test_are_kept_and_shown(self, candidate, session, api):
+        told = {"duration_s": 4.5, "confidence": 0.91, "source": "phone-net 2.1", "sequence": 7, "data": {"box": [1, 2, 3, 4]}}
+        event = log(candidate, session, **told).json()
+        assert {name: event[name] for name in told} == told
+        assert api.get(f"/sessions/{session.pk}").json()["events"] == [event]
+
+    @pytest.mark.parametrize(
+        "bad",
+        [
+            {"duration_s": -1},
+            {"duration_s": float(10**9)},
+            {"confidence": 1.01},
+            {"source": "x" * 101},
+            {"sequence": -1},
+            {"sequence": 2**60},
+            {"data": [1]},
+            {"data": {"x": "y" * 2048}},
+            {"data": {"a": {"b": {"c": {"d": {}}}}}},
+            {"id": "not-a-uuid"},
+            {"sent_at": "soon"},
+        ],
+    )
+    def test_out_of_their_limits_are_refused_by_name(self, candidate, session, bad):
+        answer = log(candidate, session, **bad)
+        assert (answer.status_code, set(answer.json()["fields"])) == (400, set(bad))
+        assert Event.objects.count() == 0
+
+
+class TestCompanions:
+    def test_what_the_database_cannot_hold_fails_nobody_else(self, session):
+        events = [services.Reported("focus_lost"), services.Reported("focus_lost", message="\ud800"), services.Reported("no_face")]
+        fine, bad, too = services.log_events(session.pk, events)
+        assert (fine[1], too[1]) == (True, True)
+        assert bad.code == "not_storable"
+        assert counts(session) == {"focus_lost": 1, "no_face": 1}
+
+    def test_many_writers_of_many_sessions_lose_and_double_nothing(self, as_candidate):
+        sessions = [services.start_session(candidate_name=str(n)) for n in range(4)]
+        clients = [as_candidate(session) for session in sessions]
+
+        def write(n):
+            return log(clients[n % 4], sessions[n % 4], event_type=f"type_{n % 3}").status_code
+
+        with ThreadPoolExecutor(24) as pool:
+            assert set(pool.map(write, range(240))) == {201}
+        for session in sessions:
+            assert sum(counts(session).values()) == Event.objects.filter(session_id=session.pk).count() == 60
+
+    def test_an_unknown_session_is_told_so_and_fails_nobody_else(self, session):
+        from sessions_app import ingestion
+
+        at = now()
+        documents = [
+            ingestion.document_of(pk, services.Reported("x"), sent_at=None, received_at=at) for pk in (session.pk, new())
+        ]
+        known, unknown = ingestion.commit(documents)
+        assert known[1] is True
+        assert unknown.code == "not_found"
+        assert connection.database["events"].count_documents({}) == 1
