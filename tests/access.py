@@ -72,7 +72,7 @@ def make_evidence(database: None, data_dir: Path, settings: Any) -> Callable[...
 
     def make(**overrides: Any) -> Evidence:
         session = make_session(**{"candidate_name": CANDIDATE_NAME, **overrides})
-        sessions.log_event(session.pk, event_type="phone_detected", message=EVENT_MESSAGE)
+        sessions.log_event(session.pk, sessions.Reported("phone_detected", message=EVENT_MESSAGE))
         name = f"{session.pk}.webm"
         (data_dir / "videos").mkdir(parents=True, exist_ok=True)
         (data_dir / "videos" / name).write_bytes(clip_bytes())

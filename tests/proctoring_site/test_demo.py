@@ -60,7 +60,7 @@ def test_a_second_run_changes_nothing(data_dir):  # noqa: F811
 
 def test_what_was_reported_since_stays():
     load_demo()
-    services.log_event(demo.RUNNING, event_type="phone_detected")
+    services.log_event(demo.RUNNING, services.Reported("phone_detected"))
     load_demo()
     assert Session.objects.get(pk=demo.RUNNING).counts["phone_detected"] == 1
 

@@ -206,7 +206,7 @@ class TestManyAtOnce:
 
         def work(chance, message):
             snapshots.append(Session.objects.get(pk=session.pk))
-            sessions.log_event(session.pk, event_type="focus_lost", message=message, timestamp=NOON)
+            sessions.log_event(session.pk, sessions.Reported("focus_lost", message=message, timestamp=NOON))
             services.store(chance.choice(snapshots), "html")
             return []
 

@@ -304,7 +304,7 @@ def test_an_empty_database_gets_the_same_collections_and_indexes(fresh, api):
 def test_a_session_that_was_created_here_has_the_earlier_services_shape(fresh):
     migrate()
     session = services.start_session(candidate_name="Ada", at=NOON)
-    services.log_event(session.pk, event_type="x", timestamp=NOON)
+    services.log_event(session.pk, services.Reported("x", timestamp=NOON))
     document, event = fresh["sessions"].find_one(), fresh["events"].find_one()
     assert isinstance(document["_id"], str)
     assert document["start_time"].replace(tzinfo=UTC) == NOON

@@ -85,7 +85,7 @@ class TestCounting:
 
     def test_an_unknown_session_is_refused_and_nothing_is_stored(self, database):
         with pytest.raises(SessionNotFound):
-            services.log_event("nobody", event_type="focus_lost")
+            services.log_event("nobody", services.Reported("focus_lost"))
         assert not Event.objects.exists()
         assert not Session.objects.exists()
 
@@ -120,12 +120,12 @@ class TestAdoptedSessions:
 
     def test_the_first_event_counts_the_stored_ones_too(self, database):
         session_id = self.adopt("focus_lost", "focus_lost", "a.b", None, "", 5)
-        services.log_event(session_id, event_type="focus_lost")
+        services.log_event(session_id, services.Reported("focus_lost"))
         assert counts_of(session_id) == {"focus_lost": 3, "a.b": 1, "": 2, "5": 1}
 
     def test_the_first_event_of_a_type_that_is_not_weighed_too(self, database):
         session_id = self.adopt("new type")
-        services.log_event(session_id, event_type="new type")
+        services.log_event(session_id, services.Reported("new type"))
         assert counts_of(session_id) == {"new type": 2}
 
     def test_the_rarest_types_give_way_to_the_cap_and_weighed_ones_never(self, database):
@@ -145,13 +145,13 @@ class TestAdoptedSessions:
     def test_a_field_that_is_no_counts_is_replaced(self, database):
         session = old_session(event_counts="many")
         write_old_documents([session], [old_event(session)])
-        services.log_event(session["_id"], event_type="focus_lost")
+        services.log_event(session["_id"], services.Reported("focus_lost"))
         assert counts_of(session["_id"]) == {"focus_lost": 2}
 
     def test_many_at_once_as_first_are_all_counted(self, committed_database):
         for _ in range(5):
             session_id = self.adopt("focus_lost", "x", "x")
-            together(16, lambda n, session_id=session_id: services.log_event(session_id, event_type="x"))
+            together(16, lambda n, session_id=session_id: services.log_event(session_id, services.Reported("x")))
             assert counts_of(session_id) == {"focus_lost": 1, "x": 18} == stored_of(session_id)
 
 
@@ -175,7 +175,7 @@ class TestManyWriters:
     TYPES = ("focus_lost", "phone_detected", "a.b$c", "x")
 
     def write(self, session_id, n):
-        events = [services.log_event(session_id, event_type=self.TYPES[(n + i) % 4]) for i in range(self.EVENTS)]
+        events = [services.log_event(session_id, services.Reported(self.TYPES[(n + i)) % 4]) for i in range(self.EVENTS)]
         return Counter(event.event_type for event in events)
 
     def test_32_on_one_session_are_stored_counted_and_acknowledged_alike(self, committed_database):
@@ -205,7 +205,7 @@ class TestManyWriters:
 
         def work(n):
             for i in range(10):
-                services.log_event(session.pk, event_type=f"type {n}.{i}")
+                services.log_event(session.pk, services.Reported(f"type {n}.{i}"))
 
         together(16, work)
         counts = counts_of(session.pk)
@@ -264,7 +264,7 @@ class TestAfterACrash:
         session = make_session()
         make_event(session)
         with failing_inserts("events"), pytest.raises(BulkWriteError):
-            services.log_event(session.pk, event_type="focus_lost")
+            services.log_event(session.pk, services.Reported("focus_lost"))
         assert counts_of(session.pk) == {"focus_lost": 2}
         assert stored_of(session.pk) == {"focus_lost": 1}
         assert services.end_session(session).counts == {"focus_lost": 1}
@@ -277,7 +277,7 @@ class TestAfterACrash:
         def work(n):
             if n:
                 while not done.is_set():
-                    services.log_event(session.pk, event_type="x")
+                    services.log_event(session.pk, services.Reported("x"))
                 return None
             try:
                 return counters.recount(session.pk, weighed=WEIGHED)

@@ -21,7 +21,7 @@ def stored_and_counted(pk: str) -> tuple[int, int]:
 
 def test_ending_again_mends_what_a_cut_off_end_left():
     session = make_session()
-    services.log_event(session.pk, event_type="no_face")
+    services.log_event(session.pk, services.Reported("no_face"))
     counters.count_event(session.pk, "no_face", weighed=WEIGHED)  # counted, and the server died before it stored
     Session.objects.filter(pk=session.pk).update(end_time=session.start_time)  # the end was cut off before its recount
     services.end_session(Session.objects.get(pk=session.pk))
