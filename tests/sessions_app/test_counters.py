@@ -7,10 +7,9 @@ from threading import Event as Flag
 
 import pytest
 from django.db import connection, connections
-from pymongo.errors import BulkWriteError
 
 from sessions_app import counters, services
-from sessions_app.errors import SessionNotFound
+from sessions_app.errors import EventNotStorable, SessionNotFound
 from sessions_app.models import Event, Session
 from tests.factories import make_event, make_session, old_event, old_session, write_old_documents
 
@@ -175,7 +174,9 @@ class TestManyWriters:
     TYPES = ("focus_lost", "phone_detected", "a.b$c", "x")
 
     def write(self, session_id, n):
-        events = [services.log_event(session_id, services.Reported(self.TYPES[(n + i)) % 4]) for i in range(self.EVENTS)]
+        events = [
+            services.log_event(session_id, services.Reported(self.TYPES[(n + i) % 4]))[0] for i in range(self.EVENTS)
+        ]
         return Counter(event.event_type for event in events)
 
     def test_32_on_one_session_are_stored_counted_and_acknowledged_alike(self, committed_database):
@@ -210,7 +211,7 @@ class TestManyWriters:
         together(16, work)
         counts = counts_of(session.pk)
         assert sum(counts.values()) == Event.objects.count() == 160
-        assert len(counts) == counters.DISTINCT_TYPES_MAX + 1
+        assert counters.DISTINCT_TYPES_MAX < len(counts) <= counters.DISTINCT_TYPES_MAX + 1 + 16
 
 
 class TestAfterACrash:
@@ -260,14 +261,12 @@ class TestAfterACrash:
         with pytest.raises(SessionNotFound):
             counters.recount("nobody", weighed=WEIGHED)
 
-    def test_an_event_whose_insert_fails_is_counted_until_the_end_and_then_no_more(self, committed_database):
+    def test_an_event_that_the_server_refuses_is_counted_off_again(self, committed_database):
         session = make_session()
         make_event(session)
-        with failing_inserts("events"), pytest.raises(BulkWriteError):
+        with failing_inserts("events"), pytest.raises(EventNotStorable):
             services.log_event(session.pk, services.Reported("focus_lost"))
-        assert counts_of(session.pk) == {"focus_lost": 2}
-        assert stored_of(session.pk) == {"focus_lost": 1}
-        assert services.end_session(session).counts == {"focus_lost": 1}
+        assert counts_of(session.pk) == stored_of(session.pk) == {"focus_lost": 1}
 
     def test_while_others_write_nothing_is_taken_for_a_crash(self, committed_database):
         session = make_session()

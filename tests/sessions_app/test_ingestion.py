@@ -10,7 +10,7 @@ from django.db import connection
 
 from sessions_app import services
 from sessions_app.models import Event, Session, now
-from tests.factories import NOON, make_session
+from tests.factories import NOON
 
 pytestmark = pytest.mark.usefixtures("committed_database")
 
@@ -103,7 +103,11 @@ class TestABatch:
         )
         assert answer.status_code == 200
         outcome = answer.json()
-        assert [(row["index"], row["code"]) for row in outcome["rejected"]] == [(1, "invalid"), (2, "invalid"), (3, "invalid")]
+        assert [(row["index"], row["code"]) for row in outcome["rejected"]] == [
+            (1, "invalid"),
+            (2, "invalid"),
+            (3, "invalid"),
+        ]
         assert set(outcome["rejected"][2]["fields"]) == {"confidence"}
         assert [row["index"] for row in outcome["created"]] == [0, 4]
         assert outcome["created"][0]["id"] == told[0]
@@ -161,7 +165,13 @@ class TestTime:
     def test_orders_the_timeline_by_our_clock(self, candidate, session, api):
         log(candidate, session, event_type="second", timestamp=now().isoformat())
         early = now() + timedelta(hours=2, seconds=-60)
-        log(candidate, session, event_type="first", timestamp=early.isoformat(), sent_at=(now() + timedelta(hours=2)).isoformat())
+        log(
+            candidate,
+            session,
+            event_type="first",
+            timestamp=early.isoformat(),
+            sent_at=(now() + timedelta(hours=2)).isoformat(),
+        )
         events = api.get(f"/sessions/{session.pk}").json()["events"]
         assert [event["event_type"] for event in events] == ["first", "second"]
 
@@ -191,7 +201,13 @@ class TestTime:
 
 class TestDetails:
     def test_are_kept_and_shown(self, candidate, session, api):
-        told = {"duration_s": 4.5, "confidence": 0.91, "source": "phone-net 2.1", "sequence": 7, "data": {"box": [1, 2, 3, 4]}}
+        told = {
+            "duration_s": 4.5,
+            "confidence": 0.91,
+            "source": "phone-net 2.1",
+            "sequence": 7,
+            "data": {"box": [1, 2, 3, 4]},
+        }
         event = log(candidate, session, **told).json()
         assert {name: event[name] for name in told} == told
         assert api.get(f"/sessions/{session.pk}").json()["events"] == [event]
@@ -220,7 +236,11 @@ class TestDetails:
 
 class TestCompanions:
     def test_what_the_database_cannot_hold_fails_nobody_else(self, session):
-        events = [services.Reported("focus_lost"), services.Reported("focus_lost", message="\ud800"), services.Reported("no_face")]
+        events = [
+            services.Reported("focus_lost"),
+            services.Reported("focus_lost", message="\ud800"),
+            services.Reported("no_face"),
+        ]
         fine, bad, too = services.log_events(session.pk, events)
         assert (fine[1], too[1]) == (True, True)
         assert bad.code == "not_storable"
@@ -243,7 +263,8 @@ class TestCompanions:
 
         at = now()
         documents = [
-            ingestion.document_of(pk, services.Reported("x"), sent_at=None, received_at=at) for pk in (session.pk, new())
+            ingestion.document_of(pk, services.Reported("x"), sent_at=None, received_at=at)
+            for pk in (session.pk, new())
         ]
         known, unknown = ingestion.commit(documents)
         assert known[1] is True
