@@ -98,6 +98,12 @@ def committed_database(django_db_setup: None, django_db_blocker: Any) -> Generat
 
 
 @pytest.fixture
+def db() -> None:
+    """In place of pytest-django's, which `admin_client` and others ask for."""
+    pytest.fail("It empties every collection, the groups' included: take `database` or `committed_database`.")
+
+
+@pytest.fixture
 def api() -> APIClient:
     """A client with every right, for what is not about rights; it gets a 500 as an answer, as a real one would."""
     client = APIClient(raise_request_exception=False)
