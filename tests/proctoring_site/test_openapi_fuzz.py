@@ -30,7 +30,7 @@ from tests.conftest import KEPT_COLLECTIONS
 from tests.factories import NOON, make_api_token
 from tests.servers import Web
 
-EXAMPLES = int(os.environ.get("OPENAPI_FUZZ_EXAMPLES", "3"))
+EXAMPLES = int(os.environ.get("OPENAPI_FUZZ_EXAMPLES", "2"))
 SEED = int(os.environ.get("OPENAPI_FUZZ_SEED", "1"))
 #: Far fewer would mean that the document or the engine lost most of the operations.
 CASES_MIN = 200
