@@ -15,7 +15,7 @@ run: $(VENV)/.run  ## start the service, with a MongoDB of its own unless MONGOD
 
 test: $(VENV)/.dev  ## run every test, against real processes and a real MongoDB
 	@.ci/system-packages
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev  ## check style and format
 	@$(BIN)/ruff check

@@ -23,11 +23,13 @@ from uuid import uuid4
 
 from pymongo import MongoClient
 
-from bench.server import Server, serve, video_of
+from bench.server import Server, prepare, serve, video_of
 from proctoring_site.embedded_mongod import EmbeddedMongod
 from proctoring_site.mongodb_url import with_options
 
 PROCESSES = 2
+#: On each of two servers that are compared.
+TURNS = 6
 
 
 def main() -> None:
@@ -39,19 +41,23 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, EmbeddedMongod(Path(folder) / "mongodb") as mongod:
         url = with_options(mongod.url)
+        staff = prepare(url, Path(folder))
         with serve(url, Path(folder)) as server:
-            run(options, url, server, Path(folder))
+            run(options, url, server, Path(folder), staff)
+        # Both fresh: a server that has just answered with long lists and taken an upload is slower.
+        with serve(url, Path(folder)) as server, serve(url, Path(folder), OPEN_API="1") as open_server:
+            compare_with_open_api(options, url, server, open_server)
 
 
-def run(options: argparse.Namespace, url: str, server: Server, folder: Path) -> None:
+def run(options: argparse.Namespace, url: str, server: Server, folder: Path, staff: str) -> None:
     database = MongoClient(url)["proctoring"]
     print(f"{options.writers} connections, {options.seconds:g} s each, {os.cpu_count()} cores\n")
     print(f"{'':34}{'per second':>11}{'p50 ms':>9}{'p99 ms':>9}   ratio to the bare driver")
 
     bare = drive(options, "insert", url, "")
     show("driver: insert_one", bare)
-    session = new_session(server.port)
-    posted = drive(options, "event", f"127.0.0.1:{server.port}", f"/sessions/{session}/events")
+    session, candidate = new_session(server.port)
+    posted = drive(options, "event", f"127.0.0.1:{server.port}", f"/sessions/{session}/events", candidate)
     show("POST /sessions/{id}/events", posted, to=bare)
     agree(database, session, posted.done)
 
@@ -67,8 +73,28 @@ def run(options: argparse.Namespace, url: str, server: Server, folder: Path) -> 
         ("GET …/report, 5,000 events", f"/sessions/{large}/report"),
         ("GET /sessions (100 of many)", "/sessions"),
     ):
-        show(title, drive(options, "get", f"127.0.0.1:{server.port}", path), to=found)
+        show(title, drive(options, "get", f"127.0.0.1:{server.port}", path, staff), to=found)
     upload(server, folder, options.upload_mib)
+
+
+def compare_with_open_api(options: argparse.Namespace, url: str, server: Server, open_server: Server) -> None:
+    """What the candidate's token costs: turns on both servers, one after the other, so that they share the noise."""
+    database = MongoClient(url)["proctoring"]
+    sessions = [(one, *new_session(one.port)) for one in (server, open_server)]
+    rates: dict[int, list[float]] = {one.port: [] for one, *_ in sessions}
+    done = dict.fromkeys(rates, 0)
+    for turn in range(TURNS):
+        for one, session, candidate in sessions if turn % 2 else reversed(sessions):
+            token = candidate if one is server else ""
+            path = f"/sessions/{session}/events"
+            posted = drive(options, "event", f"127.0.0.1:{one.port}", path, token, seconds=options.seconds / 2)
+            rates[one.port].append(posted.rate)
+            done[one.port] += posted.done
+    print(f"\nPOST events, {TURNS} turns of {options.seconds / 2:g} s on each server, medians:")
+    for one, session, _ in sessions:
+        agree(database, session, done[one.port])
+    guarded, unguarded = (median(rates[one.port]) for one in (server, open_server))
+    print(f"    with a token {guarded:,.0f} per second, OPEN_API=1 {unguarded:,.0f}: ratio {guarded / unguarded:.2f}")
 
 
 class Result:
@@ -83,20 +109,23 @@ def show(title: str, result: Result, *, to: Result | None = None) -> None:
     print(f"{title:34}{result.rate:11,.0f}{result.p50_ms:9.1f}{result.p99_ms:9.1f}   {ratio}", flush=True)
 
 
-def drive(options: argparse.Namespace, what: str, where: str, path: str) -> Result:
+def drive(
+    options: argparse.Namespace, what: str, where: str, path: str, token: str = "", *, seconds: float | None = None
+) -> Result:
     """The same request again and again from `writers` connections, spread over processes of their own."""
-    each = max(1, options.writers // PROCESSES)
+    each, seconds = max(1, options.writers // PROCESSES), seconds or options.seconds
     with ProcessPoolExecutor(PROCESSES) as pool:
-        parts = list(pool.map(_drive, *zip(*[(what, where, path, each, options.seconds)] * PROCESSES, strict=True)))
+        parts = list(pool.map(_drive, *zip(*[(what, where, path, token, each, seconds)] * PROCESSES, strict=True)))
     latencies = [latency for part in parts for latency in part]
-    return Result(len(latencies), options.seconds, latencies)
+    return Result(len(latencies), seconds, latencies)
 
 
-def _drive(what: str, where: str, path: str, connections: int, seconds: float) -> list[float]:
+def _drive(what: str, where: str, path: str, token: str, connections: int, seconds: float) -> list[float]:
     client = MongoClient(where) if what in {"insert", "find"} else None
     latencies: list[float] = []
     threads = [
-        Thread(target=_loop, args=(_request(what, where, path, client), seconds, latencies)) for _ in range(connections)
+        Thread(target=_loop, args=(_request(what, where, path, token, client), seconds, latencies))
+        for _ in range(connections)
     ]
     for thread in threads:
         thread.start()
@@ -115,7 +144,7 @@ def _loop(request: Callable[[], None], seconds: float, latencies: list[float]) -
     latencies.extend(mine)
 
 
-def _request(what: str, where: str, path: str, client: MongoClient | None) -> Callable[[], None]:
+def _request(what: str, where: str, path: str, token: str, client: MongoClient | None) -> Callable[[], None]:
     if what == "insert":
         events = client["proctoring"]["bench"]
         return lambda: events.insert_one(
@@ -132,7 +161,7 @@ def _request(what: str, where: str, path: str, client: MongoClient | None) -> Ca
         "event": json.dumps({"event_type": "focus_lost", "message": "window"}),
         "create": json.dumps({"candidate_name": "Bench"}),
     }[what]
-    headers = {"Content-Type": "application/json"} if body else {}
+    headers = ({"Content-Type": "application/json"} if body else {}) | (bearer(token) if token else {})
 
     def request() -> None:
         connection.request(method, path, body, headers)
@@ -152,12 +181,21 @@ def agree(database, session: str, acknowledged: int) -> None:
         sys.exit("They differ: events were lost, doubled or miscounted.")
 
 
-def new_session(port: int) -> str:
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def new_session(port: int) -> tuple[str, str]:
+    """Its id, and its candidate's token."""
     connection = http.client.HTTPConnection("127.0.0.1", port)
     connection.request(
         "POST", "/sessions", json.dumps({"candidate_name": "Bench"}), {"Content-Type": "application/json"}
     )
-    return json.load(connection.getresponse())["id"]
+    answer = connection.getresponse()
+    if answer.status != 201:
+        raise RuntimeError(f"POST /sessions answered {answer.status}")
+    session = json.load(answer)
+    return session["id"], session["token"]
 
 
 def fill(database, sessions: int) -> None:
@@ -185,7 +223,7 @@ def with_events(database, n: int) -> str:
 
 def upload(server: Server, folder: Path, mib: int) -> None:
     clip = video_of(folder, mib)
-    session = new_session(server.port)
+    session, candidate = new_session(server.port)
     server.forget_peak_memory()
     at_rest = server.peak_memory_kib()
     began = time.perf_counter()
@@ -196,6 +234,8 @@ def upload(server: Server, folder: Path, mib: int) -> None:
             "--fail",
             "--output",
             os.devnull,
+            "-H",
+            f"Authorization: Bearer {candidate}",
             "-F",
             f"file=@{clip}",
             f"http://127.0.0.1:{server.port}/sessions/{session}/video",

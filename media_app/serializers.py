@@ -1,7 +1,7 @@
 """Well-formed requests for videos."""
 
 from django.core.files.uploadedfile import UploadedFile
-from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from sessions_app.serializers import Text
@@ -30,6 +30,11 @@ class LinkSerializer(serializers.Serializer):
     expires_at = serializers.DateTimeField()
 
 
+@extend_schema_field({"type": "string", "maxLength": FILENAME_MAX_LENGTH, "pattern": r"^[^/\\\u0000]+$"})
+class FileName(Text):
+    """What is no plain name, or none of a file, the service finds out."""
+
+
 @extend_schema_serializer(examples=[OpenApiExample("A file of the import folder", {"filename": "recording.webm"})])
 class VideoImport(serializers.Serializer):
-    filename = Text(max_length=FILENAME_MAX_LENGTH, trim_whitespace=False)
+    filename = FileName(max_length=FILENAME_MAX_LENGTH, trim_whitespace=False)

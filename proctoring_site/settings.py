@@ -165,7 +165,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Proctoring backend",
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "proctoring_site.openapi.describe"],
-    "VERSION": "0.1.0",
+    "VERSION": "0.2.0",
     # The two others are not a caller's choice: whoever sends nothing is nobody, and OPEN_API asks for nothing.
     "AUTHENTICATION_WHITELIST": [
         "proctoring_site.access.authentication.BearerToken",

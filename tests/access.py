@@ -226,3 +226,11 @@ def early_in_a_minute() -> None:
     """The throttle counts by the minute: wait for the next when this one is nearly over."""
     if (left := 60 - time.time() % 60) < 10:
         time.sleep(left + 0.1)
+
+
+TOKEN_TEXT = re.compile(r"pk_[A-Za-z0-9_-]{43}")
+
+
+def status_with(text: str) -> int:
+    """What the list of sessions answers to a token."""
+    return ask(caller(text), "GET", "/sessions").status_code

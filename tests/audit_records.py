@@ -1,13 +1,21 @@
-"""What the audit log took, for tests of it."""
+"""What the audit log took, and records for it to show, for tests of it."""
 
+import csv
+import io
 import json
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection
 
-from proctoring_site.audit.models import AuditRecord
+from proctoring_site.audit.models import Action, ActorKind, AuditRecord, ObjectKind
+from tests.factories import NOON
+
+LIST, EXPORT = "/admin/audit/auditrecord/", "/admin/audit/auditrecord/export/"
+FIELDS = ["id", "at", "actor_kind", "actor_id", "actor_name", "action", "object_kind", "object_id"]
+FIELDS += ["address", "request_id", "changes", "details"]
 
 
 @contextmanager
@@ -29,3 +37,27 @@ def whole_database() -> str:
     for name in connection.database.list_collection_names():
         documents += connection.database[name].find(session=connection.session)
     return json.dumps(documents, default=str)
+
+
+def make_record(**overrides):
+    fields = {"at": NOON, "actor_kind": ActorKind.USER, "actor_name": "rita", "action": Action.LOOKED}
+    fields |= {"object_kind": ObjectKind.SESSION, "object_id": "exam-1", "request_id": "request-1"}
+    return AuditRecord(**{**fields, **overrides})
+
+
+def write(*records):
+    return AuditRecord.objects.bulk_create(records)
+
+
+def write_many(count, **overrides):
+    return write(*(make_record(at=NOON + timedelta(seconds=n), **overrides) for n in range(count)))
+
+
+def exported(auditor, **query):
+    """The rows without the head, and without the export's own record."""
+    answer = auditor.get(EXPORT, query)
+    assert answer.status_code == 200
+    head, *rows = csv.reader(io.StringIO(answer.getvalue().decode(), newline=""))
+    assert head == FIELDS
+    rows = [dict(zip(head, row, strict=True)) for row in rows]
+    return [row for row in rows if row["action"] != "exported"]

@@ -24,8 +24,8 @@ def fragmented_mp4(path: Path) -> Path:
     with av.open(str(path), "w", options={"movflags": "frag_keyframe+empty_moov"}) as container:
         stream = container.add_stream("libx264", rate=15, options={"g": "5"})
         stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
-        for _ in range(30):
-            container.mux(stream.encode(av.VideoFrame(320, 240, "yuv420p")))
+        for number in range(30):
+            container.mux(stream.encode(_noise(number, 320, 240)))
         container.mux(stream.encode(None))
     return path
 
@@ -51,7 +51,7 @@ def huge_pictures(path: Path, side_px: int) -> Path:
         stream = container.add_stream(CODECS[path.suffix], rate=15)
         stream.width, stream.height, stream.pix_fmt = side_px, side_px, "yuv420p"
         stream.options = {"preset": "ultrafast", "deadline": "realtime", "cpu-used": "8"}
-        container.mux(stream.encode(av.VideoFrame(side_px, side_px, "yuv420p")))
+        container.mux(stream.encode(_black(side_px)))
         container.mux(stream.encode(None))
     return path
 
@@ -128,8 +128,16 @@ def _silence(number: int) -> av.AudioFrame:
     return frame
 
 
-def _noise(number: int) -> av.VideoFrame:
-    frame = av.VideoFrame(1280, 720, "yuv420p")
+def _black(side_px: int) -> av.VideoFrame:
+    """Filled: a new frame shows whatever the memory held before, and how large that gets encoded is luck."""
+    frame = av.VideoFrame(side_px, side_px, "yuv420p")
+    for plane, level in zip(frame.planes, (16, 128, 128), strict=True):
+        plane.update(bytes([level]) * plane.buffer_size)
+    return frame
+
+
+def _noise(number: int, width: int = 1280, height: int = 720) -> av.VideoFrame:
+    frame = av.VideoFrame(width, height, "yuv420p")
     for plane in frame.planes:
         plane.update(random.Random(number).randbytes(plane.buffer_size))
     return frame

@@ -14,6 +14,7 @@ from pymongo.database import Database
 from rest_framework.test import APIClient
 
 from proctoring_site.access import candidate_token
+from proctoring_site.access.roles import GROUPS
 from proctoring_site.mongo_engine.base import DatabaseWrapper
 from sessions_app.models import Session
 from tests.callers import bearing
@@ -95,6 +96,13 @@ def committed_database(django_db_setup: None, django_db_blocker: Any) -> Generat
         for name in connection.database.list_collection_names():
             if name not in KEPT_COLLECTIONS and not name.startswith("system."):
                 connection.database[name].delete_many({})
+        connection.database["auth_group"].delete_many({"name": {"$nin": list(GROUPS)}})
+
+
+@pytest.fixture
+def db() -> None:
+    """In place of pytest-django's, which `admin_client` and others ask for."""
+    pytest.fail("It empties every collection, the groups' included: take `database` or `committed_database`.")
 
 
 @pytest.fixture

@@ -55,13 +55,11 @@ _running: list[TestMongod] = []
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests() -> Generator[None, None, None]:
-    """A wrapper runs before pytest-django reads the settings. Workers of xdist inherit the controller's environment."""
-    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-        os.environ["MONGODB_URL"] += f"&appname={worker}"  # so that a failpoint can be set for one worker alone
-    else:
-        mongod = TestMongod()
-        _running.append(mongod)
-        _set_environment(mongod)
+    """A wrapper runs before pytest-django reads the settings. Each worker of xdist has a server of its own, since a
+    failpoint is the whole server's."""
+    mongod = TestMongod()
+    _running.append(mongod)
+    _set_environment(mongod)
     return (yield)
 
 

@@ -77,10 +77,18 @@ class Mongod:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def freeze(self) -> None:
+        """Returns when every thread stands still: until then mongod may answer one request more."""
         self.process.send_signal(signal.SIGSTOP)
+        threads = Path(f"/proc/{self.process.pid}/task")
+        until(lambda: all(state_of(thread) == "T" for thread in threads.iterdir()))
 
     def thaw(self) -> None:
         self.process.send_signal(signal.SIGCONT)
+
+
+def state_of(thread: Path) -> str:
+    """The third field of proc_pid_stat(5); the second, a name, may hold anything."""
+    return (thread / "stat").read_text().rpartition(")")[2].split()[0]
 
 
 class Web:
@@ -127,8 +135,8 @@ def manage(*arguments: str, mongodb_url: str, folder: Path, **environment: str) 
     return done.stdout
 
 
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+def until(holds: Callable[[], object], *, patience_s: float = PATIENCE_S) -> None:
+    deadline = time.monotonic() + patience_s
     while not holds():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.05)

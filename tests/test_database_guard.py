@@ -36,6 +36,12 @@ def test_a_connection_that_was_moved_to_another_database_is_refused(database, mo
         Session.objects.count()
 
 
+@pytest.mark.parametrize("fixture", ["db", "admin_client", "admin_user"])
+def test_what_would_empty_the_whole_database_is_refused(request, fixture):
+    with pytest.raises(pytest.fail.Exception, match="take `database`"):
+        request.getfixturevalue(fixture)
+
+
 def test_the_tests_have_a_server_of_their_own(database):
     assert os.environ["MONGODB_URL"].startswith("mongodb://127.0.0.1:")
     assert connection.settings_dict["HOST"].startswith(os.environ["MONGODB_URL"].partition("?")[0])

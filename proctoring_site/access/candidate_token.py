@@ -20,14 +20,7 @@ class Candidate:
 
     session_id: str
     is_authenticated = True
-    is_active = is_staff = is_superuser = False
-
-    @property
-    def pk(self) -> str:
-        return self.session_id
-
-    def has_perm(self, right: str) -> bool:
-        return False
+    is_active = is_staff = False
 
 
 def issue(session_id: str) -> tuple[str, datetime]:

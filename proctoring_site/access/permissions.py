@@ -19,10 +19,6 @@ Rule = Callable[[Request, APIView], bool]
 NOT_YOURS = "There is nothing here, or nothing that you may see without signing in or with another right."
 
 
-def anybody(request: Request, view: APIView) -> bool:
-    return True
-
-
 def own_session(request: Request, view: APIView) -> bool:
     """The candidate, with the token of just this session."""
     return isinstance(request.user, Candidate) and request.user.session_id == view.kwargs.get("pk")

@@ -107,5 +107,8 @@ def _told(name: str, old: Any, new: Any) -> tuple[Any, Any]:
 
 
 def _names(model: type[Model], pks: set) -> list[str]:
-    name = {User: "username", Permission: "codename"}.get(model, "name")
-    return sorted(model.objects.filter(pk__in=pks).order_by().values_list(name, flat=True))
+    """Rights as `has_perm` spells them: a codename alone, such as view_session, is that of two apps."""
+    rows = model.objects.filter(pk__in=pks).order_by()
+    if model is Permission:
+        return sorted(map(".".join, rows.values_list("content_type__app_label", "codename")))
+    return sorted(rows.values_list("username" if model is User else "name", flat=True))

@@ -70,6 +70,7 @@ class AuditRecord(models.Model):
     class Meta:
         db_table = "audit_log"
         default_permissions = ("view",)
+        base_manager_name = "objects"  # Django's own paths, such as save_base, go by it
         indexes = [
             models.Index(fields=["-at", "-id"], name="audit_newest"),
             models.Index(fields=["action", "-at", "-id"], name="audit_action"),

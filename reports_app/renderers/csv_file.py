@@ -3,12 +3,9 @@
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
+from proctoring_site.csv_cells import instant, safe
 from reports_app.builder import EventFact, Report
-
-#: A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection); an apostrophe keeps it text.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def render(report: Report, events: Sequence[EventFact]) -> bytes:
@@ -45,12 +42,3 @@ def summary(report: Report) -> Iterator[tuple[str, str]]:
     for deduction in report.deductions:
         yield f"deduction {deduction.event_type}", f"{deduction.points} ({deduction.count} × {deduction.weight})"
     yield "notice", report.notice
-
-
-def safe(cell: object) -> str:
-    text = str(cell)  # an adopted document may hold anything
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
-
-
-def instant(at: datetime | None) -> str:
-    return "" if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -21,6 +21,14 @@ from proctoring_site.child_process import end, start_tied
 from tests.callers import bearer
 
 USERNAME, PASSWORD = "reviewer", "correct horse battery"
+#: reviewer, proctor, operator, auditor; superusers have a name of their own.
+GROUPS = ("Reviewer", "Proctor", "Operator", "Auditor")
+ONE_OF_EACH_GROUP = f"""
+from django.contrib.auth.models import Group, User
+for name in {GROUPS}:
+    account = User.objects.create_user("the-" + name.lower(), password="{PASSWORD}", is_staff=True)
+    account.groups.add(Group.objects.get(name=name))
+"""
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 15
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -95,6 +103,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Generator[Site, None, None
     _manage(environment, "migrate", "--verbosity", "0")
     _manage(environment, "load_demo")
     _manage(environment, "createsuperuser", "--noinput", "--username", USERNAME, "--email", "")
+    _manage(environment, "shell", "--verbosity", "0", "--command", ONE_OF_EACH_GROUP)
     staff = bearer(_manage(environment, "create_api_token", USERNAME, "--name", "test").strip())
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -183,9 +192,9 @@ def staff_page(page: Page) -> Page:
     return page
 
 
-def log_in(page: Page) -> None:
+def log_in(page: Page, username: str = USERNAME) -> None:
     page.goto("/admin/")
-    page.fill("#id_username", USERNAME)
+    page.fill("#id_username", username)
     page.fill("#id_password", PASSWORD)
     page.click("[type=submit]")
     expect(page.locator("#user-tools")).to_be_visible()

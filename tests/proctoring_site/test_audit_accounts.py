@@ -19,6 +19,7 @@ from tests.factories import make_api_token, make_staff
 from tests.servers import REPOSITORY, manage
 
 PASSWORD = "correct horse battery"
+RIGHT = "reports_app.regenerate_report"
 ADDRESS, REQUEST_ID = "203.0.113.7", "request-of-a-test"
 FROM_THERE = {"REMOTE_ADDR": ADDRESS, "HTTP_X_REQUEST_ID": REQUEST_ID}
 
@@ -128,16 +129,16 @@ class TestRights:
 
     def test_rights_of_a_group_and_of_one_account(self):
         rita, auditor = make_staff(username="rita"), Group.objects.get(name="Auditor")
-        right = Permission.objects.get(codename="delete_session")
+        right = Permission.objects.get(codename="regenerate_report")
         with recording() as records:
             auditor.permissions.add(right)
             rita.user_permissions.add(right)
         assert told(records) == [("changed", "group", "Auditor"), ("changed", "user", "rita")]
-        assert records[0].changes == {"permissions": [["view_auditrecord"], ["delete_session", "view_auditrecord"]]}
-        assert records[1].changes == {"permissions": [[], ["delete_session"]]}
+        assert records[0].changes == {"permissions": [["audit.view_auditrecord"], ["audit.view_auditrecord", RIGHT]]}
+        assert records[1].changes == {"permissions": [[], [RIGHT]]}
 
     def test_a_right_given_from_its_own_side(self):
-        rita, right = make_staff(username="rita"), Permission.objects.get(codename="delete_session")
+        rita, right = make_staff(username="rita"), Permission.objects.get(codename="regenerate_report")
         with recording() as records:
             right.user_set.add(rita)
         assert [record.changes for record in records] == [{"users": [[], ["rita"]]}]

@@ -92,9 +92,9 @@ class TestLooks:
         ("route", "kind"), [("/sessions/{id}/video/link", "video"), ("/sessions/{id}/report/link", "report")]
     )
     def test_through_a_link_are_those_of_whoever_made_it(self, evidence, route, kind):
-        rita = make_staff("Reviewer", username="rita")
+        staff = caller(signed_in=make_staff("Reviewer", username="rita"))
         with recording() as records:
-            url = ask(caller(signed_in=rita), "POST", evidence.path(route), **FROM_THERE).json()["url"]
+            url = ask(staff, "POST", evidence.path(route), **FROM_THERE).json()["url"]
             ask(caller(), "GET", url.removeprefix("http://testserver"), REMOTE_ADDR="198.51.100.9")
         pk = evidence.session.pk
         assert told(records) == [("linked", kind, pk), ("looked", kind, pk)]
@@ -149,8 +149,8 @@ class TestDeeds:
 
     def test_a_deletion_in_the_admin(self, evidence):
         olive, pk = make_staff("Operator", username="olive"), evidence.session.pk
+        client = caller(signed_in=olive)
         with recording() as records:
-            client = caller(signed_in=olive)
             client.post(f"/admin/sessions_app/session/{pk}/delete/", {"post": "yes"}, **FROM_THERE)
         assert not Session.objects.filter(pk=pk).exists()
         deleted = [record for record in records if record.action == "deleted"]
@@ -159,15 +159,15 @@ class TestDeeds:
         assert (deleted[0].actor_name, deleted[0].request_id) == ("olive", REQUEST_ID)
 
     def test_an_import_of_sessions(self, tmp_path):
-        rows = [{"external_id": "exam-1", "candidate_name": CANDIDATE_NAME, "start_time": "2026-03-02T12:00:00Z"}]
-        (tmp_path / "sessions.json").write_text(json.dumps(rows))
+        row = {"id": "exam-1", "candidate_name": CANDIDATE_NAME, "start_time": "2026-03-02T12:00:00Z"}
+        (tmp_path / "sessions.jsonl").write_text(json.dumps(row))
         with recording() as records:
-            call_command("import_sessions", str(tmp_path / "sessions.json"), verbosity=0)
+            call_command("import_sessions", str(tmp_path / "sessions.jsonl"), verbosity=0)
         pk = Session.objects.get().pk
         assert told(records) == [("imported", "session", "")]
         assert records[0].details == {"sessions": [pk], "events": 0}
         with recording() as records:
-            call_command("import_sessions", str(tmp_path / "sessions.json"), verbosity=0)
+            call_command("import_sessions", str(tmp_path / "sessions.jsonl"), verbosity=0)
         assert records == []
 
 

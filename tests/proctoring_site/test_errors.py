@@ -102,8 +102,8 @@ class TestOutsideTheAPIsViews:
         assert answer.status_code == 404
         assert answer.json() == {"detail": "Not found.", "code": "not_found"}
 
-    def test_in_the_admin_it_is_a_page(self, committed_database, admin_client):
-        answer = admin_client.get("/admin/no/such/page/")
+    def test_in_the_admin_it_is_a_page(self, database, as_staff):
+        answer = as_staff(is_superuser=True).get("/admin/no/such/page/")
         assert answer.status_code == 404
         assert answer["Content-Type"].startswith("text/html")
 

@@ -4,134 +4,25 @@ import os
 import re
 import signal
 import socket
-import socketserver
 import stat
-import struct
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from pathlib import Path
 
-import bson
 import httpx
 import pytest
 from pymongo import MongoClient
 
-from proctoring_site import first_run
-from proctoring_site.child_process import LaunchError, RestartBudget, processes_with
+from proctoring_site.child_process import LaunchError, RestartBudget
 from proctoring_site.embedded_mongod import EmbeddedMongod
 from proctoring_site.launch import is_loopback, kept_secret_key
 from proctoring_site.named_mongodb import is_new_enough
-from tests.callers import bearer
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-READY = "Stop with Ctrl-C."
-OURS = {
-    "MONGODB_URL",
-    "MONGODB_URL_FILE",
-    "SECRET_KEY_FILE",
-    "MONGODB_DATABASE",
-    "SECRET_KEY",
-    "DATA_DIR",
-    "HOST",
-    "PORT",
-    "PRODUCTION",
-    "DEBUG",
-}
-#: To hello, ping and buildInfo alike.
-OLD_ANSWER = {
-    "ok": 1.0,
-    "version": "5.0.31",
-    "minWireVersion": 0,
-    "maxWireVersion": 13,
-    "helloOk": True,
-    "isWritablePrimary": True,
-    "ismaster": True,
-}
-
-
-class Launch:
-    """One `python -m proctoring_site.launch` on a folder and a port of its own."""
-
-    def __init__(self, data_dir: Path, output: Path, **environment: str) -> None:
-        self.data_dir, self.output = data_dir, output
-        kept = {name: value for name, value in os.environ.items() if name not in OURS}
-        self.port = int(environment.get("PORT") or free_port())
-        self.url = f"http://127.0.0.1:{self.port}"
-        with output.open("wb") as file:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "proctoring_site.launch"],
-                cwd=REPOSITORY,
-                env={**kept, "DATA_DIR": str(data_dir), "PORT": str(self.port), **environment},
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-            )
-
-    @property
-    def said(self) -> str:
-        return self.output.read_text()
-
-    def until_ready(self) -> "Launch":
-        wait_for(lambda: READY in self.said or self.process.poll() is not None, 60)
-        assert READY in self.said, self.said
-        return self
-
-    def stop(self, *signals: signal.Signals) -> int:
-        for number in signals:
-            self.process.send_signal(number)
-        return self.process.wait(30)
-
-    def web_processes(self) -> list[int]:
-        return sorted(processes_with(str(self.data_dir / f"web-{self.port}.pid")))
-
-    def mongod_processes(self) -> list[int]:
-        return processes_with(str(self.data_dir / "mongodb" / "db"))
-
-    def children(self) -> list[int]:
-        return [*self.web_processes(), *self.mongod_processes()]
-
-    @cached_property
-    def staff(self) -> dict[str, str]:
-        """The headers of a machine with the rights of the first account; kept, for times when nothing answers."""
-        command = [sys.executable, "manage.py", "create_api_token", first_run.USERNAME, "--name=test"]
-        kept = {name: value for name, value in os.environ.items() if name not in OURS}
-        environment = {**kept, "DATA_DIR": str(self.data_dir)}
-        made = subprocess.run(command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-        return bearer(made.stdout.strip())
-
-    def answers(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/sessions", headers=self.staff, timeout=5).status_code == 200
-        except httpx.HTTPError:
-            return False
-
-    def create_session(self, name: str) -> None:
-        answer = httpx.post(f"{self.url}/sessions", json={"candidate_name": name}, timeout=10)
-        assert answer.status_code == 201, answer.text
-
-    def names(self) -> set[str]:
-        answer = httpx.get(f"{self.url}/sessions", headers=self.staff, timeout=10).raise_for_status()
-        return {session["candidate_name"] for session in answer.json()}
-
-
-Launcher = Callable[..., Launch]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
-
-
-def wait_for(condition: Callable[[], object], timeout_s: float = 20) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
+from tests.launches import Launch, Launcher, wait_for
+from tests.old_server import OldServer
+from tests.servers import REPOSITORY, free_port
 
 
 @pytest.fixture
@@ -249,7 +140,7 @@ def test_a_secret_that_cannot_be_read_is_one_line(launch: Launcher, tmp_path: Pa
 def test_a_stop_while_it_starts_leaves_nothing(launch: Launcher, after_s: float) -> None:
     started = launch()
     # Its first file says that it listens to signals: how long Python takes to get there is the machine's affair.
-    wait_for((started.data_dir / f"web-{started.port}.lock").exists, 30)
+    wait_for((started.data_dir / f"web-{started.port}.lock").exists, patience_s=30)
     time.sleep(after_s)
     assert started.stop(signal.SIGINT) == 0
     assert started.children() == []
@@ -344,36 +235,6 @@ def test_which_servers_are_new_enough(version: str, enough: bool) -> None:
 )
 def test_which_hosts_are_loopback(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
-
-
-class OldServer:
-    """Says what a MongoDB 5.0 says to hello and buildInfo; a real one of that age cannot be installed here."""
-
-    def __enter__(self) -> "OldServer":
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _OldServerConnection)
-        self._server.daemon_threads = True
-        self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class _OldServerConnection(socketserver.StreamRequestHandler):
-    OP_REPLY, OP_QUERY, OP_MSG = 1, 2004, 2013
-
-    def handle(self) -> None:
-        while header := self.rfile.read(16):
-            length, request_id, _, code = struct.unpack("<iiii", header)
-            self.rfile.read(length - 16)
-            reply = bson.encode(OLD_ANSWER)
-            if code == self.OP_QUERY:
-                kind, payload = self.OP_REPLY, struct.pack("<iqii", 8, 0, 0, 1) + reply
-            else:
-                kind, payload = self.OP_MSG, struct.pack("<iB", 0, 0) + reply
-            self.wfile.write(struct.pack("<iiii", 16 + len(payload), 1, request_id, kind) + payload)
 
 
 def test_a_migration_that_fails_stops_the_start_and_says_why(launch: Launcher, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from tests.conftest import KEPT_COLLECTIONS
 from tests.factories import NOON, make_api_token
 from tests.servers import Web
 
-EXAMPLES = int(os.environ.get("OPENAPI_FUZZ_EXAMPLES", "3"))
+EXAMPLES = int(os.environ.get("OPENAPI_FUZZ_EXAMPLES", "2"))
 SEED = int(os.environ.get("OPENAPI_FUZZ_SEED", "1"))
 #: Far fewer would mean that the document or the engine lost most of the operations.
 CASES_MIN = 200
@@ -153,8 +153,16 @@ def configuration(headers: dict[str, str]) -> SchemathesisConfig:
             "checks": {
                 "positive_data_acceptance": {"expected-statuses": ANSWERS_TO_WELL_FORMED},
                 "negative_data_rejection": {"expected-statuses": ANSWERS_TO_OTHERS},
+                # The roles say who calls; and a video that was uploaded is no session that somebody else may use.
                 "ignored_auth": {"enabled": False},
+                "ensure_resource_availability": {"enabled": False},
             },
+            "operations": [
+                {  # `..`, or a name too long for a file system, fits the pattern of a file's name and is none
+                    "include-name": "POST /sessions/{id}/video/import",
+                    "checks": {"positive_data_acceptance": {"expected-statuses": [*ANSWERS_TO_WELL_FORMED, "400"]}},
+                }
+            ],
         }
     )
 

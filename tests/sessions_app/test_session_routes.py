@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from django.conf import settings
@@ -18,7 +18,7 @@ SESSION_FIELDS = {"id", "candidate_name", "start_time", "end_time", "video_path"
 STARTED_FIELDS = SESSION_FIELDS | {"token", "token_expires_at"}
 EVENT_FIELDS = {"id", "event_type", "message", "timestamp"}
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
-UNKNOWN = str(uuid4())
+UNKNOWN = "00000000-0000-4000-8000-0000000000ff"
 
 
 def is_instant(text):

@@ -85,6 +85,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "audit_log",
+                "base_manager_name": "objects",
                 "default_permissions": ("view",),
                 "indexes": [
                     models.Index(fields=["-at", "-id"], name="audit_newest"),
