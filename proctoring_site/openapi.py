@@ -85,6 +85,15 @@ NOT_A_VIDEO = Refusal(
 UNSAFE_NAME = Refusal(
     400, "unsafe_filename", "Not a plain name", "Give the plain name of a file inside the import folder."
 )
+SESSION_CLOSED = Refusal(
+    409, "session_closed", "Too late", "The session has ended, and the time for late events is over."
+)
+ID_CONFLICT = Refusal(
+    409,
+    "event_id_conflict",
+    "An id used before",
+    "This id was used for something else; give every event an id of its own.",
+)
 THROTTLED = Refusal(429, "throttled", "Too often", "Request was throttled. Expected available in 42 seconds.")
 OUTAGE = Refusal(
     503,
@@ -104,7 +113,8 @@ ALSO: Mapping[tuple[str, str], tuple[Refusal, ...]] = MappingProxyType(
     {
         ("GET", "/sessions"): (_invalid("limit", "A whole number from 1 to 1000."),),
         ("POST", "/sessions"): (_invalid("candidate_name", REQUIRED), NOT_SIGNED_IN, NO_RIGHT),
-        ("POST", "/sessions/{id}/events"): (_invalid("event_type", REQUIRED),),
+        ("POST", "/sessions/{id}/events"): (_invalid("event_type", REQUIRED), SESSION_CLOSED, ID_CONFLICT),
+        ("POST", "/sessions/{id}/events/batch"): (_invalid("events", REQUIRED), SESSION_CLOSED),
         ("POST", "/sessions/{id}/video"): (
             _invalid("file", "No file was submitted."),
             VIDEO_TOO_LARGE,
@@ -150,6 +160,7 @@ SENTENCES: Mapping[int, str] = MappingProxyType(
         403: "This is not allowed.",
         404: "There is no such thing, or not for this caller.",
         405: "This path has no such method.",
+        409: "This does not go with what is there already.",
         413: "What was sent is too large.",
         415: "What was sent is of a type that is not accepted here.",
         429: "Too many calls from one address.",
@@ -207,7 +218,8 @@ class AutoSchema(openapi.AutoSchema):
         if self.method == "POST":
             yield NO_CSRF_TOKEN
         if body := operation.get("requestBody"):
-            yield ANOTHER_TYPE
+            # The same type with a token in the body is a beacon; without, nobody's.
+            yield NOT_JSON if "text/plain" in body["content"] else ANOTHER_TYPE
             yield from (NOT_JSON, BODY_TOO_LARGE) if "application/json" in body["content"] else (NOT_MULTIPART,)
 
     def _map_basic_serializer(self, serializer: Any, direction: str) -> dict[str, Any]:

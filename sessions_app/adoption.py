@@ -37,6 +37,16 @@ def convert_text_instants(documents: Collection, fields: Iterable[str]) -> int:
     return converted
 
 
+def set_aside(documents: Collection, names: Iterable[str], *, ours: str) -> None:
+    """Fields that earlier documents have under names which now mean something: kept, as `adopted.{name}`.
+
+    `ours` is a field that every document of ours has.
+    """
+    for name in names:
+        theirs = {name: {"$exists": True}, ours: {"$exists": False}}
+        documents.update_many(theirs, {"$rename": {name: f"adopted.{name}"}})
+
+
 def count_sessions(database: Database, *, weighed: Container[str]) -> int:
     """Count the events of every session that has no counts yet; answers how many sessions that were."""
     uncounted = database["sessions"].find({"event_counts": {"$not": {"$type": "object"}}}, {"_id": 1}, batch_size=BATCH)

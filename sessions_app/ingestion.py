@@ -194,6 +194,8 @@ def _insert(documents: Sequence[Document]) -> dict[int, int]:
     """Insert each on its own; the server's error codes of those that it refused, by their place."""
     if not documents:
         return {}
+    if connection.session is not None:
+        return _insert_in_transaction(documents)
     try:
         connection.get_collection("events").insert_many(documents, ordered=False, session=connection.session)
     except BulkWriteError as error:
@@ -203,14 +205,36 @@ def _insert(documents: Sequence[Document]) -> dict[int, int]:
     return {}
 
 
+def _insert_in_transaction(documents: Sequence[Document]) -> dict[int, int]:
+    """The same where a refused insert would end the caller's transaction: look before."""
+    events = connection.get_collection("events")
+    ids = [document["_id"] for document in documents]
+    there = {row["_id"] for row in events.find({"_id": {"$in": ids}}, {"_id": 1}, session=connection.session)}
+    fresh, refused = [], {}
+    for n, document in enumerate(documents):
+        if document["_id"] in there:
+            refused[n] = DUPLICATE_KEY
+        else:
+            there.add(document["_id"])
+            fresh.append(document)
+    if fresh:
+        events.insert_many(fresh, session=connection.session)
+    return refused
+
+
 def _stored(ids: Sequence[str]) -> dict[str, Document]:
     """The first copies of duplicates, once a majority has them: only then may they be acknowledged as stored."""
-    events = connection.get_collection("events").with_options(read_concern=ReadConcern("majority"))
+    events = connection.get_collection("events")
+    if connection.session is None:  # a transaction has a read concern of its own
+        events = events.with_options(read_concern=ReadConcern("majority"))
     found: dict[str, Document] = {}
     for look in range(SETTLE_TRIES if ids else 0):
         if look:
             time.sleep(SETTLE_S)
-        found = {document["_id"]: document for document in events.find({"_id": {"$in": list(ids)}})}
+        found = {
+            document["_id"]: document
+            for document in events.find({"_id": {"$in": list(ids)}}, session=connection.session)
+        }
         if len(found) == len(set(ids)):
             break
     return found

@@ -35,6 +35,28 @@ EVENT = {
     "event_type": "focus_lost",
     "message": "window lost focus for 4 s",
     "timestamp": "2026-03-02T12:07:30.250000Z",
+    "occurred_at": "2026-03-02T12:07:30.150000Z",
+    "received_at": "2026-03-02T12:07:31.400000Z",
+    "clock_skew_ms": 100,
+    "duration_s": 4.0,
+    "confidence": 0.75,
+    "source": "page 1.2",
+    "sequence": 17,
+    "data": {"window": "exam"},
+    "marks": [],
+}
+TOLD = {name: EVENT[name] for name in EVENT if name not in {"occurred_at", "received_at", "clock_skew_ms", "marks"}}
+REJECTED = {
+    "index": 2,
+    "id": None,
+    "code": "invalid",
+    "detail": "Some fields are not valid.",
+    "fields": {"event_type": ["This field is required."]},
+}
+OUTCOME = {
+    "created": [{"index": 0, "id": EVENT["id"]}],
+    "duplicate": [{"index": 1, "id": EVENT["id"]}],
+    "rejected": [REJECTED],
 }
 RUNNING = {
     "id": "8d3c6f0a-7f0b-4c57-9d0e-2f6c9a1b4e21",
@@ -92,13 +114,9 @@ class NewSession(serializers.Serializer):
     candidate_name = Text(max_length=CANDIDATE_NAME_MAX_LENGTH)
 
 
-@extend_schema_serializer(
-    examples=[
-        OpenApiExample("Now", {"event_type": "looking_away"}),
-        OpenApiExample("By the client's clock", {key: EVENT[key] for key in ("event_type", "message", "timestamp")}),
-    ]
-)
 class NewEvent(serializers.Serializer):
+    """What every event has, also one that is imported."""
+
     event_type = Text(max_length=EVENT_TYPE_MAX_LENGTH)
     message = Text(
         required=False, allow_null=True, allow_blank=True, trim_whitespace=False, max_length=MESSAGE_MAX_LENGTH
@@ -106,7 +124,6 @@ class NewEvent(serializers.Serializer):
     timestamp = Instant(required=False, allow_null=True)
 
 
-@extend_schema_serializer(examples=[OpenApiExample("Event", EVENT)])
 class Identifier(Text):
     """UUID text, in any spelling; the usual one comes out."""
 
@@ -154,12 +171,26 @@ class ReportedEvent(NewEvent):
         return Reported(**event, is_naive=is_naive)
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("Now", {"event_type": "looking_away"}),
+        OpenApiExample("By the client's clock", {**TOLD, "sent_at": "2026-03-02T12:07:31.500000Z"}),
+    ]
+)
 class SentEvent(ReportedEvent):
     """One alone, with the instant at which the client sent it, which tells how far its clock is off."""
 
     sent_at = Instant(required=False, allow_null=True)
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "One that is there once, sent twice, and one without a type",
+            {"sent_at": "2026-03-02T12:07:31.500000Z", "events": [TOLD, TOLD, {"message": "of no type"}]},
+        )
+    ]
+)
 class EventBatch(serializers.Serializer):
     """Events are looked at one by one, so that a bad one does not lose the others."""
 
@@ -167,6 +198,7 @@ class EventBatch(serializers.Serializer):
     events = serializers.ListField(child=serializers.JSONField(), min_length=1, max_length=BATCH_MAX)
 
 
+@extend_schema_serializer(examples=[OpenApiExample("Event", EVENT)])
 class EventSerializer(serializers.ModelSerializer):
     class Meta:
         model = Event
@@ -187,19 +219,29 @@ class EventSerializer(serializers.ModelSerializer):
         ]
 
 
+class StoredEvent(serializers.Serializer):
+    index = serializers.IntegerField(help_text="Its place in the batch, from 0.")
+    id = serializers.CharField()
+
+
 class RejectedEvent(serializers.Serializer):
     index = serializers.IntegerField(help_text="Its place in the batch, from 0.")
     id = serializers.CharField(allow_null=True)
     code = serializers.CharField()
     detail = serializers.CharField()
-    fields = serializers.DictField(required=False)
+    fields = serializers.DictField(  # hides DRF's property of that name, which a schema does not need
+        child=serializers.ListField(child=serializers.CharField()),
+        required=False,
+        help_text="With `invalid`: what is wrong, by field.",
+    )
 
 
+@extend_schema_serializer(examples=[OpenApiExample("One of each", OUTCOME)])
 class BatchOutcome(serializers.Serializer):
     """What became of each event of a batch, by its place: not all have an id. `created` and `duplicate` are stored."""
 
-    created = serializers.ListField(child=serializers.DictField())
-    duplicate = serializers.ListField(child=serializers.DictField())
+    created = StoredEvent(many=True)
+    duplicate = StoredEvent(many=True)
     rejected = RejectedEvent(many=True)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import pytest
 from django.core import signing
@@ -182,6 +183,9 @@ def ask(client: Client, method: str, path: str, **headers: str) -> Any:
             body = json.dumps({"candidate_name": CANDIDATE_NAME})
         case "events":
             body = json.dumps({"event_type": "focus_lost"})
+        case "batch":
+            event = {"id": str(uuid4()), "event_type": "focus_lost"}
+            body = json.dumps({"events": [event, event, {}]})
         case "import":
             body = json.dumps({"filename": IMPORTED})
         case "link" if "/report/" in path:

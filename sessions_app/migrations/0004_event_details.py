@@ -4,6 +4,8 @@ from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
 
+from sessions_app import adoption
+
 DETAILS = {
     "occurred_at": models.DateTimeField(null=True),
     "received_at": models.DateTimeField(null=True),
@@ -21,6 +23,7 @@ DETAILS = {
 def take_the_clients_word(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Of events that came before, nothing else is known than what the client said."""
     events = schema_editor.connection.database["events"]
+    adoption.set_aside(events, DETAILS.keys() - {"occurred_at"}, ours="marks")
     events.update_many({"occurred_at": {"$exists": False}}, [{"$set": {"occurred_at": "$timestamp"}}])
 
 

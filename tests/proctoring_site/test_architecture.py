@@ -10,7 +10,12 @@ from django.core.management import call_command
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGES = ("proctoring_site", "sessions_app", "media_app", "reports_app")
 #: Modules of the site that import none of ours, so that anybody may import them.
-LEAVES = ("proctoring_site.log_lines", "proctoring_site.admin_lists", "proctoring_site.csv_cells")
+LEAVES = (
+    "proctoring_site.log_lines",
+    "proctoring_site.admin_lists",
+    "proctoring_site.csv_cells",
+    "proctoring_site.json_only",
+)
 #: What stands below all three: the database backend, who may do what, and the audit log.
 FOUNDATION = {"proctoring_site.mongo_engine", "proctoring_site.access", "proctoring_site.audit", *LEAVES}
 #: Imports run one way: reports_app → media_app → sessions_app → the foundation; the site wires them.

@@ -331,7 +331,7 @@ class TestThePlan:
         session = make_session()
         Event.objects.bulk_create([Event(session=session, event_type="x") for _ in range(500)])
         plan = explain(session.events.in_order()[200:400])
-        assert plan.index_names == {"events_timeline"}
+        assert plan.index_names == {"events_order"}
         assert plan.docs_examined <= 400
         assert not plan.sorts_in_memory
 

@@ -1,7 +1,7 @@
 """The earlier contract's session routes, field by field and type by type."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -16,7 +16,8 @@ pytestmark = pytest.mark.usefixtures("database")
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3,6})?Z")
 SESSION_FIELDS = {"id", "candidate_name", "start_time", "end_time", "video_path", "state"}
 STARTED_FIELDS = SESSION_FIELDS | {"token", "token_expires_at"}
-EVENT_FIELDS = {"id", "event_type", "message", "timestamp"}
+EVENT_FIELDS = {"id", "event_type", "message", "timestamp", "occurred_at", "received_at", "clock_skew_ms"}
+EVENT_FIELDS |= {"duration_s", "confidence", "source", "sequence", "data", "marks"}
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 UNKNOWN = "00000000-0000-4000-8000-0000000000ff"
 
@@ -176,11 +177,18 @@ class TestLoggingAnEvent:
     def test_sixty_four_characters_are_not_too_many(self, api):
         assert self.log(api, make_session(), event_type="ж" * 64).status_code == 201
 
-    def test_an_ended_session_still_takes_events(self, api):
-        session = make_session(end_time=NOON)
-        assert self.log(api, session).status_code == 201
+    def test_an_ended_session_still_takes_events_for_a_while(self, api, settings):
+        session = make_session(end_time=datetime.now(UTC) - timedelta(seconds=settings.EVENT_GRACE_S - 30))
+        answer = self.log(api, session)
+        assert (answer.status_code, answer.json()["marks"]) == (201, ["late"])
         session.refresh_from_db()
         assert session.counts == {"focus_lost": 1}
+
+    def test_and_then_none_any_more(self, api, settings):
+        session = make_session(end_time=datetime.now(UTC) - timedelta(seconds=settings.EVENT_GRACE_S + 1))
+        answer = self.log(api, session)
+        assert (answer.status_code, answer.json()["code"]) == (409, "session_closed")
+        assert not Event.objects.exists()
 
 
 class TestEndingASession:
