@@ -13,15 +13,30 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from media_app.errors import ImportFileNotFound, NotAVideo, StoredFileNotFound, UnsafeFileName, VideoTooLarge
+from proctoring_site.field_errors import by_field
 from proctoring_site.json_only import BodyTooLarge
-from sessions_app.errors import EventIdConflict, EventUndecided, ProctoringError, SessionClosed, SessionNotFound
+from sessions_app.errors import (
+    EventIdConflict,
+    EventNotStorable,
+    EventUndecided,
+    IllegalMove,
+    NobodyThere,
+    ProctoringError,
+    SessionClosed,
+    SessionNotFound,
+    TooManyCommands,
+)
 
 STATUS: Mapping[type[ProctoringError], int] = {
     SessionNotFound: 404,
     ImportFileNotFound: 404,
     StoredFileNotFound: 404,
     UnsafeFileName: 400,
+    EventNotStorable: 400,
+    IllegalMove: 409,
+    NobodyThere: 409,
     SessionClosed: 409,
+    TooManyCommands: 409,
     EventIdConflict: 409,
     EventUndecided: 503,
     VideoTooLarge: 413,
@@ -70,7 +85,7 @@ def _as_api_error(error: Exception) -> APIException | None:
 def _body(error: APIException) -> dict[str, Any]:
     if isinstance(error, ValidationError):
         if isinstance(error.detail, dict):
-            return {"detail": "Some fields are not valid.", "code": "invalid", "fields": error.detail}
+            return {"detail": "Some fields are not valid.", "code": "invalid", "fields": by_field(error.detail)}
         return {"detail": " ".join(map(str, error.detail)), "code": error.detail[0].code}
     return {"detail": str(error.detail), "code": error.detail.code}
 

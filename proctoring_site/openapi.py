@@ -1,7 +1,7 @@
 """The contract as OpenAPI: what drf-spectacular cannot see by itself, above all how each route refuses."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -88,6 +88,7 @@ UNSAFE_NAME = Refusal(
 SESSION_CLOSED = Refusal(
     409, "session_closed", "Too late", "The session has ended, and the time for late events is over."
 )
+ILLEGAL_MOVE = Refusal(409, "illegal_move", "Not in this state", "The session is expired and cannot become ended.")
 ID_CONFLICT = Refusal(
     409,
     "event_id_conflict",
@@ -107,7 +108,12 @@ def _invalid(field: str, sentence: str) -> Refusal:
     return Refusal(400, "invalid", "Not valid", "Some fields are not valid.", (field, sentence))
 
 
+def _illegal(to: str) -> Refusal:
+    return replace(ILLEGAL_MOVE, detail=f"The session is expired and cannot become {to}.")
+
+
 REQUIRED = "This field is required."
+NO_REASON = '"bored" is not a valid choice.'
 #: What only one route says.
 ALSO: Mapping[tuple[str, str], tuple[Refusal, ...]] = MappingProxyType(
     {
@@ -115,6 +121,15 @@ ALSO: Mapping[tuple[str, str], tuple[Refusal, ...]] = MappingProxyType(
         ("POST", "/sessions"): (_invalid("candidate_name", REQUIRED), NOT_SIGNED_IN, NO_RIGHT),
         ("POST", "/sessions/{id}/events"): (_invalid("event_type", REQUIRED), SESSION_CLOSED, ID_CONFLICT),
         ("POST", "/sessions/{id}/events/batch"): (_invalid("events", REQUIRED), SESSION_CLOSED),
+        ("POST", "/sessions/{id}/heartbeat"): (_invalid("camera", "Must be a valid boolean."),),
+        ("POST", "/sessions/{id}/end"): (ILLEGAL_MOVE,),
+        ("POST", "/sessions/{id}/pause"): (_invalid("reason_code", NO_REASON), _illegal("paused")),
+        ("POST", "/sessions/{id}/resume"): (_invalid("reason_code", NO_REASON), _illegal("running")),
+        ("POST", "/sessions/{id}/terminate"): (_invalid("reason_code", REQUIRED), _illegal("terminated")),
+        ("POST", "/sessions/{id}/message"): (
+            _invalid("message", REQUIRED),
+            replace(ILLEGAL_MOVE, code="nobody_there", detail="The session is expired; nobody would see the message."),
+        ),
         ("POST", "/sessions/{id}/video"): (
             _invalid("file", "No file was submitted."),
             VIDEO_TOO_LARGE,
@@ -133,8 +148,8 @@ ALSO: Mapping[tuple[str, str], tuple[Refusal, ...]] = MappingProxyType(
 #: Routes with rules for callers that nobody may use as well: while SESSION_CREATION is open, and with a signed link.
 ALSO_FOR_NOBODY = {("POST", "/sessions"), ("GET", "/videos/{name}"), ("GET", "/reports/{name}")}
 
-#: Fields that an answer need not have: the events are for those who see evidence, `fields` for `invalid` alone.
-SOMETIMES = {"events", "fields"}
+#: Fields that an answer need not have: the evidence is for those who may see it, `fields` for `invalid` alone.
+SOMETIMES = {"last_seen_at", "missing_since", "coverage", "moves", "commands", "events", "fields"}
 
 #: The headers of an answer beside those of HTTP itself.
 EVERY_ANSWER = {
@@ -284,6 +299,13 @@ class TextField(OpenApiSerializerFieldExtension):
         # Beside what `\s` is everywhere, Python's strip() takes these away.
         visible = "[^\\s\\u0000\\u001c-\\u001f\\u0085]" if self.target.trim_whitespace else not_nul
         return {**schema, "minLength": 1, "pattern": f"^{not_nul}*{visible}{not_nul}*$"}
+
+
+class IdentifierField(OpenApiSerializerFieldExtension):
+    target_class = "sessions_app.serializers.Identifier"
+
+    def map_serializer_field(self, auto_schema: openapi.AutoSchema, direction: str) -> dict[str, Any]:
+        return {"type": "string", "pattern": self.target.PATTERN, "example": "0b1f9c3e-51f4-4f0e-9a55-6d1c1a3f0c11"}
 
 
 class SentFile(OpenApiSerializerFieldExtension):

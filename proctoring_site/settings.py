@@ -135,6 +135,9 @@ SCORE_WEIGHTS = env.weights("SCORE_WEIGHTS")  # on top of sessions_app.scoring.D
 
 # --- Sessions -----------------------------------------------------------------------------------------------------
 EVENT_GRACE_S = env.whole_number("EVENT_GRACE_S", 120)  # how long after the end events are still taken, marked late
+HEARTBEAT_EVERY_S = env.positive_int("HEARTBEAT_EVERY_S", 10)  # what a client is told to do
+HEARTBEAT_MISSING_AFTER_S = env.positive_int("HEARTBEAT_MISSING_AFTER_S", 30)  # three beats lost in a row
+SESSION_EXPIRES_AFTER_S = env.positive_int("SESSION_EXPIRES_AFTER_S", 4 * 3600)  # for close_stale_sessions
 
 # --- Who may do what ----------------------------------------------------------------------------------------------
 OPEN_API = env.flag("OPEN_API")  # everybody may do everything on the API, as in the earlier service
@@ -173,6 +176,7 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_SUFFIX": "",
+    "ENUM_NAME_OVERRIDES": {"State": "sessions_app.states.State"},
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",

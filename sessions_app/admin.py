@@ -20,7 +20,8 @@ from proctoring_site.admin_lists import UncountedWhenUnfiltered
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from sessions_app import scoring, services
-from sessions_app.models import CANDIDATE_NAME_MAX_LENGTH, Session, State
+from sessions_app.models import CANDIDATE_NAME_MAX_LENGTH, Session
+from sessions_app.states import State
 
 EVENTS_PER_PAGE = 200
 NOTHING = "–"
@@ -48,10 +49,10 @@ class BandFilter(admin.SimpleListFilter):
     parameter_name = "band"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> Iterable[tuple[str, str]]:
-        return [(name, name) for name, _ in scoring.BANDS]
+        return [(name, name.replace("_", " ")) for name in scoring.BAND_NAMES]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        if self.value() not in dict(scoring.BANDS):
+        if self.value() not in scoring.BAND_NAMES:
             return queryset
         return queryset.in_band(self.value(), policy=services.active_policy())
 
@@ -179,10 +180,10 @@ class SessionAdmin(admin.ModelAdmin):
 
     @admin.action(description="End the selected sessions", permissions=["supervise"])
     def end_sessions(self, request: HttpRequest, queryset: QuerySet) -> None:
-        running = list(queryset.running())
-        for session in running:
+        sitting = list(queryset.open())
+        for session in sitting:
             services.end_session(session)
-        self.message_user(request, f"Sessions ended: {len(running)}.", messages.SUCCESS)
+        self.message_user(request, f"Sessions ended: {len(sitting)}.", messages.SUCCESS)
 
     @admin.display(description="candidate")
     def name(self, session: Session) -> str:

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from rest_framework.exceptions import ErrorDetail
-
+from proctoring_site.field_errors import by_field
 from sessions_app import services
 from sessions_app.errors import SessionClosed, SessionNotFound
 from sessions_app.serializers import ReportedEvent
@@ -42,12 +41,6 @@ def log(session_id: str, raw_events: Sequence[Any], *, sent_at: datetime | None)
 def _malformed(index: int, event: ReportedEvent) -> dict[str, Any]:
     raw = event.initial_data
     told = raw.get("id") if isinstance(raw, dict) else None
-    fields = {name: [str(fault) for fault in _flat(faults)] for name, faults in event.errors.items()}
+    fields = by_field(event.errors)
     told = told if isinstance(told, str) else None
     return {"index": index, "id": told, "code": "invalid", "detail": "Some fields are not valid.", "fields": fields}
-
-
-def _flat(faults: Any) -> list[ErrorDetail]:
-    if isinstance(faults, dict):
-        faults = list(faults.values())
-    return [flat for fault in faults for flat in _flat(fault)] if isinstance(faults, list) else [faults]

@@ -16,6 +16,27 @@ class SessionClosed(ProctoringError):
     sentence = "The session has ended, and the time for late events is over."
 
 
+class IllegalMove(ProctoringError):
+    code = "illegal_move"
+    sentence = "The session cannot get from its state to that one."
+
+    def __init__(self, state: str, to: str) -> None:
+        super().__init__(f"The session is {state} and cannot become {to}.")
+
+
+class NobodyThere(ProctoringError):
+    code = "nobody_there"
+    sentence = "The session is not open; nobody would see the message."
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"The session is {state}; nobody would see the message.")
+
+
+class TooManyCommands(ProctoringError):
+    code = "too_many_commands"
+    sentence = "This client has been asked too much already."
+
+
 class EventIdConflict(ProctoringError):
     code = "event_id_conflict"
     sentence = "This id was used for something else; give every event an id of its own."

@@ -195,11 +195,11 @@ def _insert(events: list[dict]) -> None:
 
 def _correct_counts(seen: "_Seen") -> None:
     """An import that was cut off left counts without events; the run that completes it puts them right."""
-    ended = Session.objects.ended().filter(pk__in=list(seen.of_events)).values_list("pk", flat=True)
+    ended = Session.objects.closed().filter(pk__in=list(seen.of_events)).values_list("pk", flat=True)
     ids = iter(list(ended))
     while batch := list(islice(ids, BATCH)):
         counters.correct(batch, weighed=services.active_policy().weights)
-    for pk in Session.objects.running().filter(pk__in=list(seen.of_events)).values_list("pk", flat=True):
+    for pk in Session.objects.open().filter(pk__in=list(seen.of_events)).values_list("pk", flat=True):
         counters.recount(pk, weighed=services.active_policy().weights)
 
 

@@ -23,7 +23,7 @@ from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from proctoring_site.mongo_engine.instants import parse_instant
+from proctoring_site.mongo_engine.instants import instant_of
 from sessions_app import counters
 from sessions_app.errors import EventIdConflict, EventNotStorable, EventUndecided, SessionClosed, SessionNotFound
 from sessions_app.group_commit import Document, GroupCommit, Outcome
@@ -146,7 +146,7 @@ def _sessions_of(documents: Sequence[Document]) -> dict[str, Document]:
 
 
 def _find_sessions(ids: Sequence[str]) -> dict[str, Document]:
-    fields = {"start_time": 1, "end_time": 1, "event_counts": 1}
+    fields = {"start_time": 1, "end_time": 1, "event_counts": 1, "moves": {"$slice": -1}}
     found = connection.get_collection("sessions").find({"_id": {"$in": ids}}, fields, session=connection.session)
     return {session["_id"]: session for session in found}
 
@@ -155,11 +155,13 @@ def _refusal(session: Document | None, document: Document) -> Exception | None:
     """Why the event cannot be taken. None when it can; then its marks say how it lies to the session's times."""
     if session is None:
         return SessionNotFound()
-    start, end = _instant(session.get("start_time")), _instant(session.get("end_time"))
+    start, end = instant_of(session.get("start_time")), instant_of(session.get("end_time"))
     if start and document["occurred_at"] < start - CLOCK_TOLERANCE:
         document["marks"].append(Mark.BEFORE_START.value)
     if end and document["received_at"] > end:
-        if document["received_at"] > end + timedelta(seconds=settings.EVENT_GRACE_S):
+        # An expired session ended with its last sign of life; the client has its time from when it was closed.
+        closed = max([end, *(instant_of(move["at"]) for move in session.get("moves") or ())])
+        if document["received_at"] > closed + timedelta(seconds=settings.EVENT_GRACE_S):
             return SessionClosed()
         document["marks"].append(Mark.LATE.value)
     return None
@@ -185,7 +187,11 @@ def _count(documents: Sequence[Document], keys: Mapping[int, str], *, by: int) -
     sessions = connection.get_collection("sessions")
     if connection.session is None:
         sessions = sessions.with_options(write_concern=COUNTED_AT_ONCE)
-    changes = [UpdateOne({"_id": pk}, {"$inc": {**step, "revision": 1}}) for pk, step in steps.items()]
+    seen_at = max(documents[n]["received_at"] for n in keys).replace(tzinfo=None)
+    changes = [
+        UpdateOne({"_id": pk}, {"$inc": {**step, "revision": 1}, "$max": {"last_seen_at": seen_at}})
+        for pk, step in steps.items()
+    ]
     found = sessions.bulk_write(changes, ordered=False, session=connection.session).matched_count
     return set() if found == len(steps) else set(steps) - set(_find_sessions(list(steps)))
 
@@ -261,8 +267,3 @@ def _digest(event: Reported) -> str:
     """What the client told, but for when it sent it: a resend is another sending of the same."""
     told = {name: value for name, value in asdict(event).items() if name != "id"}
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _instant(value: Any) -> datetime | None:
-    """As pymongo reads it: UTC without saying so; adopted documents may hold text."""
-    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else parse_instant(value)

@@ -6,8 +6,10 @@ from uuid import uuid4
 from django.db import models
 from django.utils import timezone
 
+from proctoring_site.mongo_engine.fields import DocumentField
 from sessions_app import counters
 from sessions_app.querysets import EventQuerySet, SessionQuerySet
+from sessions_app.states import State, state_of
 
 EVENT_TYPE_MAX_LENGTH = 64
 CANDIDATE_NAME_MAX_LENGTH = 200
@@ -29,13 +31,6 @@ def now() -> datetime:
     return to_milliseconds(timezone.now())
 
 
-class State(models.TextChoices):
-    """Where a sitting stands; follows from `end_time`, so that adopted documents have one too."""
-
-    RUNNING = "running"  # the candidate's browser may still report
-    ENDED = "ended"
-
-
 class Mark(models.TextChoices):
     """What is odd about an event's instant. It is kept as it was told; the timeline says so."""
 
@@ -54,6 +49,18 @@ class Session(models.Model):
     end_time = models.DateTimeField(null=True, blank=True)
     #: Where the video is served (`videos/{name}`); adopted values are paths such as data/videos/x.webm.
     video_path = models.CharField(max_length=255, null=True, blank=True)
+    #: Adopted documents have none; `state` knows. Open sessions, and only they, have no `end_time`.
+    status = models.CharField(max_length=16, choices=State.choices, null=True, default=State.RUNNING, editable=False)
+    #: Every move from state to state (moves.py): at, from_state, to_state, actor_…, reason_code, reason.
+    moves = DocumentField(null=True, default=list, editable=False)
+    #: What staff asked of the client (moves.py): id, action, message, reason_code, asked_at, asked_by, confirmed_at.
+    commands = DocumentField(null=True, default=list, editable=False)
+    #: The last beat, and what all of them add up to (coverage.py). None: this client never sent one.
+    heartbeat = DocumentField(null=True, editable=False)
+    #: The smallest share of the sitting that was watched, as of the last beat or the end; None: unknown.
+    covered = models.FloatField(null=True, editable=False)
+    #: When the client was last heard of, by event or beat.
+    last_seen_at = models.DateTimeField(null=True, editable=False)
     #: Events per type under safe keys (counters.py); None until the first count of an adopted session.
     event_counts = models.JSONField(null=True, default=dict, editable=False)
     #: Goes up with every change of the session or its events; stored reports compare it.
@@ -74,6 +81,7 @@ class Session(models.Model):
         indexes = [
             models.Index(fields=["-start_time", "-id"], name="sessions_newest"),
             models.Index(fields=["end_time", "-start_time", "-id"], name="sessions_state"),
+            models.Index(fields=["status", "-start_time", "-id"], name="sessions_status"),
             models.Index(fields=["candidate_name", "-start_time", "-id"], name="sessions_name"),
         ]
 
@@ -82,7 +90,7 @@ class Session(models.Model):
 
     @property
     def state(self) -> State:
-        return State.RUNNING if self.end_time is None else State.ENDED
+        return state_of(self.status, is_closed=self.end_time is not None)
 
     @property
     def duration_s(self) -> int:

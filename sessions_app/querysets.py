@@ -3,14 +3,15 @@
 from datetime import datetime
 from typing import Any, Self
 
-from django.db.models import IntegerField, QuerySet, Value
+from django.db.models import IntegerField, Q, QuerySet, Value
 from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Cast, Coalesce
 
 from proctoring_site.access.candidate_token import Candidate
 from proctoring_site.access.roles import Right, may
 from sessions_app import counters
-from sessions_app.scoring import FULL_SCORE, Policy, band_range
+from sessions_app.scoring import COVERAGE_MIN, FULL_SCORE, INSUFFICIENT_DATA, LOW, Policy, band_range
+from sessions_app.states import OPEN, State
 
 
 class SessionQuerySet(QuerySet):
@@ -20,16 +21,32 @@ class SessionQuerySet(QuerySet):
             return self.filter(pk=caller.session_id)
         if may(caller, Right.SEE_SESSIONS):
             return self.all()
-        return self.running() if may(caller, Right.SEE_RUNNING) else self.none()
+        return self.open() if may(caller, Right.SEE_RUNNING) else self.none()
 
     def newest_first(self) -> Self:
         return self.order_by("-start_time", "-id")
 
-    def running(self) -> Self:
+    def open(self) -> Self:
+        """Running or paused: the candidate sits."""
         return self.filter(end_time__isnull=True)
 
-    def ended(self) -> Self:
+    def closed(self) -> Self:
         return self.filter(end_time__isnull=False)
+
+    def in_state(self, state: str) -> Self:
+        """By what `states.state_of` says of status and end."""
+        match state:
+            case State.RUNNING:
+                return self.open().filter(Q(status__isnull=True) | Q(status=state))
+            case State.ENDED:
+                not_otherwise = Q(status__isnull=True) | Q(status__in=(State.ENDED, *OPEN))
+                return self.closed().filter(not_otherwise)
+        return self.filter(status=state)
+
+    def silent_since(self, at: datetime) -> Self:
+        """Open, and not heard of since: no beat, no event, nor started."""
+        never_heard_of = Q(last_seen_at__isnull=True, start_time__lt=at)
+        return self.open().filter(Q(last_seen_at__lt=at) | never_heard_of)
 
     def named(self, prefix: str) -> Self:
         return self.filter(candidate_name__startswith=prefix)
@@ -53,7 +70,7 @@ class SessionQuerySet(QuerySet):
         if candidate_name:
             rows = rows.named(candidate_name)
         if state:
-            rows = rows.running() if state == "running" else rows.ended()
+            rows = rows.in_state(state)
         if started_from:
             rows = rows.started_from(started_from)
         if started_before:
@@ -72,8 +89,12 @@ class SessionQuerySet(QuerySet):
         for event_type, weight in policy.weights.items():
             count = Cast(KeyTransform(counters.key_of(event_type), "event_counts"), IntegerField())
             points = points + Coalesce(count, 0) * Value(weight)
-        lowest, highest = band_range(band)
         rows = self.alias(points_off=points)
+        if band == INSUFFICIENT_DATA:
+            rows = rows.filter(covered__lt=COVERAGE_MIN)
+        elif band == LOW:
+            rows = rows.filter(Q(covered__isnull=True) | Q(covered__gte=COVERAGE_MIN))
+        lowest, highest = band_range(LOW if band == INSUFFICIENT_DATA else band)
         if lowest > 0:
             rows = rows.filter(points_off__lte=FULL_SCORE - lowest)
         return rows.filter(points_off__gte=FULL_SCORE - highest)

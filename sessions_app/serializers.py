@@ -3,12 +3,13 @@
 import json
 import re
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
-from uuid import UUID
 
-from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from sessions_app import heartbeat
 from sessions_app.ingestion import Reported
 from sessions_app.models import (
     CANDIDATE_NAME_MAX_LENGTH,
@@ -17,8 +18,8 @@ from sessions_app.models import (
     SOURCE_MAX_LENGTH,
     Event,
     Session,
-    State,
 )
+from sessions_app.states import ReasonCode, State
 
 #: No sitting was before, none will be after; keeps instants that overflow a time zone or BSON away.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -26,6 +27,8 @@ DATA_MAX_BYTES, DATA_MAX_DEPTH = 2048, 4
 DURATION_MAX_S = 24 * 3600
 SEQUENCE_MAX = 2**53  # what a browser counts exactly
 BATCH_MAX = 500
+DETECTOR_MAX_LENGTH = 64
+REASON_MAX_LENGTH = 500
 ZONE = re.compile(r"(?:[Zz]|[+-]\d\d:?(?:\d\d)?)$")
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -72,6 +75,23 @@ ENDED = {
     "video_path": "videos/8d3c6f0a-7f0b-4c57-9d0e-2f6c9a1b4e21.webm",
     "state": "ended",
 }
+COMMAND = {
+    "id": "5f0c7c1e-6a51-4d0b-8a7f-0f7f3f0f9d11",
+    "action": "pause",
+    "message": "Please wait, the network is down.",
+    "reason_code": "technical.network",
+    "asked_at": "2026-03-02T12:20:00Z",
+}
+MOVE = {
+    "at": "2026-03-02T12:20:00Z",
+    "from_state": "running",
+    "to_state": "paused",
+    "actor_kind": "user",
+    "actor_name": "petra",
+    "reason_code": "technical.network",
+    "reason": "Please wait, the network is down.",
+}
+COVERAGE = {"heartbeat": 0.97, "camera": 0.95, "microphone": None, "screen": None, "detectors": {"face": 0.9}}
 TOLD_ONCE = {
     "token": "pc.8d3c6f0a-7f0b-4c57-9d0e-2f6c9a1b4e21.1vwyDs.sLx0Gv3mJ1bJ8Qx0m2C7u0o7Zk8p1V5rT9yW4eN6aBc",
     "token_expires_at": "2026-03-03T12:00:00Z",
@@ -87,6 +107,36 @@ class Text(serializers.CharField):
         if self.max_length is not None and len(data) > self.max_length:  # as it was sent, blanks and all
             self.fail("max_length", max_length=self.max_length)
         return super().to_internal_value(data)
+
+
+class Number(serializers.FloatField):
+    """A JSON number: DRF's field would take "0.9" and true for one."""
+
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool) or not isinstance(data, int | float):
+            self.fail("invalid")
+        value = super().to_internal_value(data)
+        if not isfinite(value):
+            self.fail("invalid")
+        return value
+
+
+class Whole(serializers.IntegerField):
+    """A JSON number without a fraction."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool) or not (isinstance(data, int) or (isinstance(data, float) and data.is_integer())):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Flag(serializers.BooleanField):
+    """true or false; DRF's field would take "on" and 1 as well."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
 
 
 class Instant(serializers.DateTimeField):
@@ -125,15 +175,17 @@ class NewEvent(serializers.Serializer):
 
 
 class Identifier(Text):
-    """UUID text, in any spelling; the usual one comes out."""
+    """A UUID as text with its dashes; small letters come out."""
+
+    PATTERN = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 
     default_error_messages = {"not_a_uuid": "Not a UUID."}
 
     def to_internal_value(self, data: Any) -> str:
-        try:
-            return str(UUID(super().to_internal_value(data)))
-        except ValueError:
+        text = super().to_internal_value(data)
+        if re.fullmatch(self.PATTERN, text) is None:
             self.fail("not_a_uuid")
+        return text.lower()
 
 
 class SmallObject(serializers.DictField):
@@ -157,10 +209,10 @@ class ReportedEvent(NewEvent):
     """An event as a client tells it. With an `id` of the client's own it can be sent again and is stored once."""
 
     id = Identifier(required=False, allow_null=True)
-    duration_s = serializers.FloatField(required=False, allow_null=True, min_value=0, max_value=DURATION_MAX_S)
-    confidence = serializers.FloatField(required=False, allow_null=True, min_value=0, max_value=1)
+    duration_s = Number(required=False, allow_null=True, min_value=0, max_value=DURATION_MAX_S)
+    confidence = Number(required=False, allow_null=True, min_value=0, max_value=1)
     source = Text(required=False, allow_null=True, max_length=SOURCE_MAX_LENGTH)
-    sequence = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=SEQUENCE_MAX)
+    sequence = Whole(required=False, allow_null=True, min_value=0, max_value=SEQUENCE_MAX)
     data = SmallObject(required=False, allow_null=True)
 
     def reported(self) -> Reported:
@@ -195,7 +247,7 @@ class EventBatch(serializers.Serializer):
     """Events are looked at one by one, so that a bad one does not lose the others."""
 
     sent_at = Instant(required=False, allow_null=True)
-    events = serializers.ListField(child=serializers.JSONField(), min_length=1, max_length=BATCH_MAX)
+    events = serializers.ListField(child=serializers.JSONField(allow_null=True), min_length=1, max_length=BATCH_MAX)
 
 
 @extend_schema_serializer(examples=[OpenApiExample("Event", EVENT)])
@@ -245,6 +297,109 @@ class BatchOutcome(serializers.Serializer):
     rejected = RejectedEvent(many=True)
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "A beat",
+            {
+                "camera": True,
+                "microphone": True,
+                "screen": None,
+                "detectors": ["face"],
+                "sent_at": "2026-03-02T12:20:09.100000Z",
+                "confirmed": [COMMAND["id"]],
+            },
+        )
+    ]
+)
+class HeartbeatSerializer(serializers.Serializer):
+    """How the client does: true, false, or null for what it does not use. `confirmed`: commands that it followed."""
+
+    camera = Flag(required=False, allow_null=True, default=None)
+    microphone = Flag(required=False, allow_null=True, default=None)
+    screen = Flag(required=False, allow_null=True, default=None)
+    detectors = serializers.ListField(child=Text(max_length=DETECTOR_MAX_LENGTH), required=False, max_length=20)
+    sent_at = Instant(required=False, allow_null=True, default=None)
+    confirmed = serializers.ListField(child=Text(max_length=36), required=False, max_length=200)
+
+
+class CommandSerializer(serializers.Serializer):
+    id = serializers.CharField()
+    action = serializers.ChoiceField(choices=["pause", "resume", "terminate", "message"])
+    message = serializers.CharField(allow_null=True)
+    reason_code = serializers.ChoiceField(choices=ReasonCode.choices, allow_null=True)
+    asked_at = serializers.DateTimeField()
+
+
+class AskedSerializer(CommandSerializer):
+    """For staff: who asked, and when the client confirmed."""
+
+    asked_by = serializers.CharField()
+    confirmed_at = serializers.DateTimeField(allow_null=True)
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "Asked to wait",
+            {
+                "state": "paused",
+                "received_at": "2026-03-02T12:20:09Z",
+                "clock_skew_ms": 100,
+                "next_beat_s": 10,
+                "commands": [COMMAND],
+            },
+        )
+    ]
+)
+class HeartbeatAnswerSerializer(serializers.Serializer):
+    state = serializers.ChoiceField(choices=State.choices)
+    received_at = serializers.DateTimeField(help_text="By the server's clock.")
+    clock_skew_ms = serializers.IntegerField(allow_null=True, help_text="The client's clock minus the server's.")
+    next_beat_s = serializers.IntegerField(help_text="When the next beat is expected.")
+    commands = CommandSerializer(many=True, help_text="What staff ask, until confirmed.")
+
+
+@extend_schema_serializer(examples=[OpenApiExample("Technical", {"reason_code": "technical.network"})])
+class Reason(serializers.Serializer):
+    """Why staff act; `reason` is shown to the candidate."""
+
+    reason_code = serializers.ChoiceField(choices=ReasonCode.choices, required=False, allow_null=True)
+    reason = Text(required=False, allow_null=True, max_length=REASON_MAX_LENGTH)
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("Identity", {"reason_code": "examinee.identity", "reason": "Please call the office."})]
+)
+class NeededReason(Reason):
+    reason_code = serializers.ChoiceField(choices=ReasonCode.choices)
+
+
+@extend_schema_serializer(examples=[OpenApiExample("To the candidate", {"message": "Please turn on the light."})])
+class NewMessage(serializers.Serializer):
+    message = Text(max_length=REASON_MAX_LENGTH)
+
+
+class MoveSerializer(serializers.Serializer):
+    at = serializers.DateTimeField()
+    from_state = serializers.ChoiceField(choices=State.choices)
+    to_state = serializers.ChoiceField(choices=State.choices)
+    actor_kind = serializers.CharField()
+    actor_name = serializers.CharField(allow_blank=True)
+    reason_code = serializers.ChoiceField(choices=ReasonCode.choices, allow_null=True)
+    reason = serializers.CharField(allow_null=True)
+
+
+class CoverageSerializer(serializers.Serializer):
+    """Shares of the sitting, 0 to 1; null for a signal that the client does not use."""
+
+    heartbeat = serializers.FloatField()
+    camera = serializers.FloatField(allow_null=True)
+    microphone = serializers.FloatField(allow_null=True)
+    screen = serializers.FloatField(allow_null=True)
+    detectors = serializers.DictField(child=serializers.FloatField())
+
+
 @extend_schema_serializer(examples=[OpenApiExample("Ended, with a video", ENDED)])
 class SessionSerializer(serializers.ModelSerializer):
     state = serializers.ChoiceField(choices=State.choices, read_only=True)
@@ -265,15 +420,47 @@ class StartedSessionSerializer(SessionSerializer):
 
 @extend_schema_serializer(
     examples=[
-        OpenApiExample("For who sees evidence", {**ENDED, "events": [EVENT]}),
+        OpenApiExample(
+            "For who sees evidence",
+            {
+                **ENDED,
+                "last_seen_at": "2026-03-02T12:41:58Z",
+                "missing_since": None,
+                "coverage": COVERAGE,
+                "moves": [MOVE],
+                "commands": [{**COMMAND, "asked_by": "petra", "confirmed_at": "2026-03-02T12:20:09Z"}],
+                "events": [EVENT],
+            },
+        ),
         OpenApiExample("For candidates and others", RUNNING),
     ]
 )
 class SessionDetailSerializer(SessionSerializer):
+    """`coverage` None: unknown, since this client never sent a heartbeat."""
+
+    missing_since = serializers.SerializerMethodField()
+    coverage = serializers.SerializerMethodField()
+    moves = MoveSerializer(many=True, read_only=True)
+    commands = AskedSerializer(many=True, read_only=True)
     events = EventSerializer(many=True, read_only=True)
 
     class Meta(SessionSerializer.Meta):
-        fields = [*SessionSerializer.Meta.fields, "events"]
+        fields = [*SessionSerializer.Meta.fields, "last_seen_at", "missing_since", "coverage", "moves", "commands"]
+        fields += ["events"]
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_missing_since(self, session: Session) -> str | None:
+        since = heartbeat.missing_since(session)
+        return since and serializers.DateTimeField().to_representation(since)
+
+    @extend_schema_field(CoverageSerializer(allow_null=True))
+    def get_coverage(self, session: Session) -> dict[str, Any] | None:
+        covered = heartbeat.coverage_of(session)
+        return covered and CoverageSerializer(covered).data
+
+    def to_representation(self, session: Session) -> dict[str, Any]:
+        session.moves, session.commands = session.moves or [], session.commands or []
+        return super().to_representation(session)
 
 
 class SessionListQuery(serializers.Serializer):

@@ -2,24 +2,21 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from django.db.models import F
-from django.db.models.functions import Coalesce
+from django.conf import settings
 
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
-from sessions_app import counters, ingestion
-from sessions_app.errors import ProctoringError
+from sessions_app import counters, heartbeat, ingestion, moves
+from sessions_app.errors import IllegalMove, ProctoringError, SessionNotFound
 from sessions_app.ingestion import Reported
-from sessions_app.models import Event, Session, State, now, to_milliseconds
+from sessions_app.models import Event, Session, now, to_milliseconds
 from sessions_app.policy import active_policy
 from sessions_app.scoring import Score, integrity_score
+from sessions_app.states import State
 
 logger = logging.getLogger(__name__)
-
-#: For `update`: one revision more; adopted documents have none yet.
-NEXT_REVISION = Coalesce(F("revision"), 0) + 1
 
 
 def start_session(*, candidate_name: str, at: datetime | None = None) -> Session:
@@ -60,14 +57,78 @@ def log_events(
     ]
 
 
+def pause_session(session: Session, *, reason_code: str | None = None, reason: str | None = None) -> Session:
+    """Have the candidate wait. Raises IllegalMove."""
+    moves.move(session, State.PAUSED, reason_code=reason_code, reason=reason)
+    return session
+
+
+def resume_session(session: Session, *, reason_code: str | None = None, reason: str | None = None) -> Session:
+    """Let a paused candidate go on. Raises IllegalMove."""
+    moves.move(session, State.RUNNING, reason_code=reason_code, reason=reason)
+    return session
+
+
+def terminate_session(
+    session: Session, *, reason_code: str, reason: str | None = None, at: datetime | None = None
+) -> Session:
+    """Stop a sitting. Raises IllegalMove."""
+    return _close(session, State.TERMINATED, at=at, reason_code=reason_code, reason=reason)
+
+
+def message_candidate(session: Session, *, message: str) -> Session:
+    """Have the client show a message with its next beat. Raises NobodyThere, TooManyCommands."""
+    moves.ask(session, message=message)
+    return session
+
+
 def end_session(session: Session, *, at: datetime | None = None) -> Session:
-    """End a session once; a second call changes nothing and keeps the first `end_time`."""
-    if session.end_time is None:
-        record(Action.ENDED, ObjectKind.SESSION, session.pk, changes={"state": (State.RUNNING, State.ENDED)})
-    ended = Session.objects.running().filter(pk=session.pk)
-    if ended.update(end_time=to_milliseconds(at or now()), revision=NEXT_REVISION):
-        logger.info("session %s ended", session.pk)
-    recount(session)  # also on a repeated call: the first may have been cut off here
+    """End a session once; a second call changes nothing and keeps the first `end_time`. Raises IllegalMove."""
+    try:
+        return _close(session, State.ENDED, at=at)
+    except IllegalMove:
+        session.refresh_from_db()
+        if session.state is not State.ENDED:
+            raise
+        return _settle(session)  # the first call may have been cut off here
+
+
+def close_stale_sessions(*, at: datetime | None = None, dry_run: bool = False) -> int:
+    """Expire the open sessions that nobody has heard of for SESSION_EXPIRES_AFTER_S; answers how many.
+
+    Safe to run on several machines at once: a session is closed by one of them, and by none that comes to life.
+    """
+    at = at or now()
+    stale = Session.objects.silent_since(at - timedelta(seconds=settings.SESSION_EXPIRES_AFTER_S))
+    if dry_run:
+        return stale.count()
+    closed = 0
+    for session in stale.iterator():
+        seen = session.last_seen_at
+        heard = {"last_seen_at": seen.replace(tzinfo=None) if seen else None}
+        try:
+            moved = moves.move(session, State.EXPIRED, at=at, end_time=seen or session.start_time, only_if=heard)
+        except (IllegalMove, SessionNotFound):  # somebody else was quicker
+            continue
+        if moved:
+            _settle(session)
+            closed += 1
+    return closed
+
+
+def _close(session: Session, to: State, *, at: datetime | None, **why: str | None) -> Session:
+    at = to_milliseconds(at or now())
+    if since := heartbeat.missing_since(session, at=at):
+        heartbeat.log_gap(session.pk, since, at)
+    moves.move(session, to, at=at, **why)
+    return _settle(session)
+
+
+def _settle(session: Session) -> Session:
+    """What a closed session needs: exact counts, and its coverage as it stays."""
+    recount(session)
+    if covered := heartbeat.coverage_of(session):
+        Session.objects.filter(pk=session.pk).update(covered=covered.weakest)
     session.refresh_from_db()
     return session
 
@@ -102,4 +163,5 @@ def count_where_missing(sessions: Iterable[Session]) -> None:
 
 def score(session: Session) -> Score:
     """The session's score by its counts; count first where missing."""
-    return integrity_score(session.counts, policy=active_policy())
+    covered = heartbeat.coverage_of(session)
+    return integrity_score(session.counts, policy=active_policy(), covered=covered and covered.weakest)

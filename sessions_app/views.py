@@ -1,6 +1,6 @@
 """The routes of sessions and events."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NoReturn
 
@@ -11,6 +11,7 @@ from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
@@ -25,13 +26,19 @@ from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.json_only import BoundedJSONParser, PlainTextJSONParser
 from sessions_app import batches, services
+from sessions_app import heartbeat as beats
 from sessions_app.models import Event, Session
 from sessions_app.pagination import NewestFirst
 from sessions_app.serializers import (
     BatchOutcome,
     EventBatch,
     EventSerializer,
+    HeartbeatAnswerSerializer,
+    HeartbeatSerializer,
+    NeededReason,
+    NewMessage,
     NewSession,
+    Reason,
     SentEvent,
     SessionDetailSerializer,
     SessionListQuery,
@@ -66,7 +73,9 @@ class SessionViewSet(Guarded, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
             "retrieve": (own_session, staff_who_see_sessions),
             "events_batch": (own_session, holds(Right.IMPORT)),
             "events": (own_session, holds(Right.IMPORT)),
+            "heartbeat": (own_session, holds(Right.IMPORT)),
             "end": (own_session, holds(Right.SUPERVISE)),
+            **dict.fromkeys(("pause", "resume", "terminate", "message"), (holds(Right.SUPERVISE),)),
         }
     )
 
@@ -152,6 +161,44 @@ class SessionViewSet(Guarded, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
         """Evidence that no candidate's browser made; nor anybody of an open API."""
         if current_actor().kind in {ActorKind.USER, ActorKind.TOKEN}:
             record(Action.CREATED, ObjectKind.EVENT, self.get_object().pk)
+
+    @extend_schema(
+        summary="Say that the client is there, and learn what staff ask of it",
+        request=HeartbeatSerializer,
+        responses=HeartbeatAnswerSerializer,
+    )
+    @action(detail=True, methods=["post"])
+    def heartbeat(self, request: Request, pk: str) -> Response:
+        said = HeartbeatSerializer(data=request.data)
+        said.is_valid(raise_exception=True)
+        answer = beats.beat(pk, beats.Beat(**said.validated_data))
+        return Response(HeartbeatAnswerSerializer(answer).data)
+
+    @extend_schema(summary="Have the candidate wait", request=Reason, responses=SessionSerializer)
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, pk: str) -> Response:
+        return self._act(services.pause_session, Reason)
+
+    @extend_schema(summary="Let a paused candidate go on", request=Reason, responses=SessionSerializer)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, pk: str) -> Response:
+        return self._act(services.resume_session, Reason)
+
+    @extend_schema(summary="Stop a sitting, with a reason", request=NeededReason, responses=SessionSerializer)
+    @action(detail=True, methods=["post"])
+    def terminate(self, request: Request, pk: str) -> Response:
+        return self._act(services.terminate_session, NeededReason)
+
+    @extend_schema(summary="Have the client show a message", request=NewMessage, responses=SessionSerializer)
+    @action(detail=True, methods=["post"])
+    def message(self, request: Request, pk: str) -> Response:
+        return self._act(services.message_candidate, NewMessage)
+
+    def _act(self, service: Callable[..., Session], needed: type[Serializer]) -> Response:
+        session = self.get_object()
+        told = needed(data=self.request.data)
+        told.is_valid(raise_exception=True)
+        return Response(SessionSerializer(service(session, **told.validated_data)).data)
 
     @extend_schema(summary="End a session; again changes nothing", request=None, responses=SessionSerializer)
     @action(detail=True, methods=["post"])

@@ -186,6 +186,14 @@ def ask(client: Client, method: str, path: str, **headers: str) -> Any:
         case "batch":
             event = {"id": str(uuid4()), "event_type": "focus_lost"}
             body = json.dumps({"events": [event, event, {}]})
+        case "heartbeat":
+            body = json.dumps({"camera": True, "detectors": ["face"]})
+        case "pause" | "resume":
+            body = "{}"
+        case "terminate":
+            body = json.dumps({"reason_code": "examinee.identity"})
+        case "message":
+            body = json.dumps({"message": "Please turn on the light."})
         case "import":
             body = json.dumps({"filename": IMPORTED})
         case "link" if "/report/" in path:

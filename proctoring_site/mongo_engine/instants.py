@@ -17,3 +17,8 @@ def parse_instant(text: Any) -> datetime | None:
     except (ValueError, OverflowError):  # not ISO 8601, or beyond the years 1 to 9999 once in UTC
         return None
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def instant_of(value: Any) -> datetime | None:
+    """What a field of a raw document says, with its zone: pymongo reads dates as UTC without saying so; or text."""
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else parse_instant(value)

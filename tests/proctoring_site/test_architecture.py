@@ -15,6 +15,7 @@ LEAVES = (
     "proctoring_site.admin_lists",
     "proctoring_site.csv_cells",
     "proctoring_site.json_only",
+    "proctoring_site.field_errors",
 )
 #: What stands below all three: the database backend, who may do what, and the audit log.
 FOUNDATION = {"proctoring_site.mongo_engine", "proctoring_site.access", "proctoring_site.audit", *LEAVES}

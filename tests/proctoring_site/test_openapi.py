@@ -27,6 +27,9 @@ data_dir, make_evidence, evidence = drives.data_dir, access.make_evidence, acces
 #: Pages and pictures for people, no part of the API; the admin has no contract.
 NOT_IN_THE_DOCUMENT = {"/docs", "/favicon.ico"}
 OPEN = {"/", "/healthz", "/readyz", "/schema"}
+#: Some sessions and events have them, others not.
+OF_ONE_CASE = {"event_counts", "data", "coverage", "moves", "commands"}
+MOVES = {"end", "pause", "resume", "terminate", "message"}
 CALLERS = [{"token": []}, {"staff": []}]
 #: The ids and the clock's part of the examples, which no second answer can have.
 NEVER_THE_SAME = {"id", "token", "token_expires_at", "url", "expires_at", "start_time", "timestamp"}
@@ -120,7 +123,7 @@ class TestEveryOperation:
             expected |= {403}
         if "requestBody" in operation:
             expected |= {413} if path.endswith("/batch") else {413, 415}
-        if "/events" in path:
+        if "/events" in path or path.rpartition("/")[2] in MOVES:
             expected |= {409}
         assert {int(status) for status in operation["responses"] if int(status) >= 400} == expected
 
@@ -148,6 +151,8 @@ def test_an_example_of_an_answer_fits_its_schema(example):
 def test_an_example_of_a_request_is_accepted(example, evidence):
     method, path, media, _, value = example
     client = machine(account_of("superuser"))
+    if path.endswith("/resume"):
+        Session.objects.filter(pk=evidence.session.pk).update(status="paused")
     answer = client.generic(method, evidence.path(path), json.dumps(value), content_type=media)
     assert answer.status_code in (200, 201)
     assert schema_errors(documented(method, path, answer.status_code)["schema"], answer.json()) == []
@@ -173,7 +178,7 @@ def shape(value: Any) -> Any:
         return [shape(item) for item in value[:1]]
     if not isinstance(value, dict):
         return None
-    return {key: None if key in {"event_counts", "data"} else shape(item) for key, item in value.items()}
+    return {key: None if key in OF_ONE_CASE else shape(item) for key, item in value.items()}
 
 
 class TestTheExamplesTellOneStory:
@@ -262,6 +267,9 @@ def provoke(name, method, path, evidence, settings):
         case "Too late":
             evidence.ended()
             return ask(everything, method, url)
+        case "Not in this state":
+            Session.objects.filter(pk=evidence.session.pk).update(status="expired", end_time=NOON)
+            return ask(everything, method, url)
         case "An id used before":
             sent = {"event_type": "focus_lost", "id": "0b1f9c3e-51f4-4f0e-9a55-6d1c1a3f0c11"}
             return [
@@ -283,7 +291,9 @@ def provoke(name, method, path, evidence, settings):
                 return everything.get(url, {"limit": "0"})
             if path.endswith("/video"):
                 return send_form(everything, url, {})
-            body = '{"format": "pdf"}' if path.endswith("/link") else "{}"
+            wrong = {"link": {"format": "pdf"}, "heartbeat": {"camera": "on"}}
+            wrong |= {"pause": {"reason_code": "bored"}, "resume": {"reason_code": "bored"}}
+            body = json.dumps(wrong.get(path.rpartition("/")[2], {}))
             return everything.generic(method, url, body, content_type="application/json")
     raise AssertionError(f"Nobody knows how to provoke {name}.")
 

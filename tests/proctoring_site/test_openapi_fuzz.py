@@ -38,8 +38,8 @@ STAFF = ("Reviewer", "Proctor", "Operator", "Auditor", "superuser")
 IMPORTED = "recording.webm"
 #: How the contract may answer what is well-formed: with the thing, or that it is not for this caller, not there, or
 #: (a file can be of the right type and still be broken) no video.
-ANSWERS_TO_WELL_FORMED = ["2xx", "401", "403", "404", "415"]
-ANSWERS_TO_OTHERS = ["400", "401", "403", "404", "405", "413", "415"]
+ANSWERS_TO_WELL_FORMED = ["2xx", "401", "403", "404", "409", "415"]
+ANSWERS_TO_OTHERS = ["400", "401", "403", "404", "405", "409", "413", "415"]
 
 
 @dataclass(frozen=True)

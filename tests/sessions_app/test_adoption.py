@@ -128,7 +128,7 @@ def indexes():
 
 
 ALL_INDEXES = {
-    "sessions": {"_id_", "sessions_newest", "sessions_state", "sessions_name"},
+    "sessions": {"_id_", "sessions_newest", "sessions_state", "sessions_status", "sessions_name"},
     "events": {"_id_", "events_order"},
 }
 

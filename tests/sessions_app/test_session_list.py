@@ -196,7 +196,7 @@ class TestFilters:
     @pytest.mark.parametrize(
         ("field", "value"),
         [
-            ("state", "paused"),
+            ("state", "open"),
             ("state", "$ne"),
             ("candidate_name", "\0"),
             ("candidate_name", "x" * 201),

@@ -1,0 +1,97 @@
+"""How much of a sitting was watched: shares of its time, by the client's heartbeats. Pure: asks no database.
+
+A silent client must not read "100, clean". What the beats of a session add up to is kept with it as `heartbeat`:
+`covered_ms`, and per signal and detector the time with it on, each up to the last beat.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+SIGNALS = ("camera", "microphone", "screen")
+MILLISECOND = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Shares of the sitting, 0 to 1. A signal that the client never spoke of is None: not used."""
+
+    heartbeat: float
+    camera: float | None = None
+    microphone: float | None = None
+    screen: float | None = None
+    detectors: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def weakest(self) -> float:
+        """The smallest share of all that was meant to watch."""
+        signals = (getattr(self, name) for name in SIGNALS)
+        return min(self.heartbeat, *(share for share in signals if share is not None), *self.detectors.values(), 1.0)
+
+
+def coverage_of(
+    heartbeat: Mapping[str, Any] | None,
+    *,
+    start: datetime | None,
+    end: datetime | None,
+    now: datetime,
+    missing_after: timedelta,
+) -> Coverage | None:
+    """None: unknown, for a client that never sent a heartbeat. While the sitting runs and the client is there, up to
+    its last beat; instants are of one kind, all with a zone or all without."""
+    if not isinstance(heartbeat, Mapping) or start is None:
+        return None
+    last_at = heartbeat["last_at"]
+    until = end or (last_at if now - last_at <= missing_after else now)
+    length_ms = (until - start) / MILLISECOND
+
+    def share(part_ms: float) -> float:
+        return 1.0 if length_ms <= 0 else round(min(part_ms / length_ms, 1.0), 4)
+
+    on_ms = heartbeat["on_ms"]
+    return Coverage(
+        heartbeat=share(heartbeat["covered_ms"]),
+        **{name: share(on_ms[name]) for name in SIGNALS if name in on_ms},
+        detectors={one["name"]: share(one["on_ms"]) for one in heartbeat["detectors_ms"]},
+    )
+
+
+def added(
+    heartbeat: Mapping[str, Any] | None,
+    beat: Mapping[str, Any],
+    *,
+    since: datetime,
+    at: datetime,
+    missing_after: timedelta,
+) -> dict[str, Any]:
+    """The sums with one beat more. The time since the last beat counts as covered unless it was a gap, and for what
+    was on at both of its ends."""
+    before = heartbeat or {"covered_ms": 0, "on_ms": {}, "detectors_ms": [], "beats": 0, "first_at": at}
+    passed = max(at - since, timedelta(0))
+    gained_ms = round(passed / MILLISECOND) if passed <= missing_after else 0
+    was_on = before if heartbeat else beat
+    on_ms = dict(before["on_ms"])
+    for name in SIGNALS:
+        if beat[name] is not None:
+            both = beat[name] and was_on[name]
+            on_ms[name] = on_ms.get(name, 0) + (gained_ms if both else 0)
+    running = {one["name"]: one["on_ms"] for one in before["detectors_ms"]}
+    for name in beat["detectors"]:
+        if name in running or len(running) < DETECTORS_MAX:
+            running[name] = running.get(name, 0) + (gained_ms if name in was_on["detectors"] else 0)
+    return {
+        "first_at": before["first_at"],
+        "last_at": at,
+        "beats": before["beats"] + 1,
+        "clock_skew_ms": beat["clock_skew_ms"],
+        **{name: beat[name] for name in SIGNALS},
+        "detectors": list(beat["detectors"]),
+        "covered_ms": before["covered_ms"] + gained_ms,
+        "on_ms": on_ms,
+        "detectors_ms": [{"name": name, "on_ms": ms} for name, ms in running.items()],
+    }
+
+
+#: Different detectors that one session adds up; a client that invents more swells nothing.
+DETECTORS_MAX = 20

@@ -1,0 +1,145 @@
+"""The client's sign of life: one update of the session per beat, no row; a silence is kept as an event `missing`.
+
+A beat is not evidence and costs no commit of its own: it is written with w=1 and a lost one shows as a gap at most.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from django.conf import settings
+from django.db import connection
+from pymongo.collection import Collection
+from pymongo.write_concern import WriteConcern
+
+from proctoring_site.mongo_engine.instants import instant_of
+from sessions_app import coverage, ingestion
+from sessions_app.coverage import Coverage
+from sessions_app.errors import SessionNotFound
+from sessions_app.ingestion import Reported
+from sessions_app.models import Session, now, to_milliseconds
+from sessions_app.states import OPEN, State, state_of
+
+#: The event that stands for a silence: when it began, and how long it was.
+MISSING = "missing"
+SOURCE = "server"
+#: Two beats of one client at the same moment are rare; the second counts its time from the first.
+TRIES = 5
+FIELDS = ("status", "start_time", "end_time", "heartbeat", "commands")
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """What the client says of itself. None: it does not use this. `confirmed`: ids of commands that it has shown."""
+
+    camera: bool | None = None
+    microphone: bool | None = None
+    screen: bool | None = None
+    detectors: Sequence[str] = ()
+    sent_at: datetime | None = None
+    confirmed: Sequence[str] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the client needs to know: how the session stands, and what staff ask of it until it confirms."""
+
+    state: State
+    received_at: datetime
+    clock_skew_ms: int | None
+    next_beat_s: int
+    commands: Sequence[dict[str, Any]]
+
+
+def missing_after() -> timedelta:
+    return timedelta(seconds=settings.HEARTBEAT_MISSING_AFTER_S)
+
+
+def beat(session_id: str, said: Beat, *, at: datetime | None = None) -> Answer:
+    """Take a beat. A closed session's beats change nothing but confirmations. Raises SessionNotFound."""
+    at = to_milliseconds(at or now())
+    naive_at = at.astimezone(UTC).replace(tzinfo=None)
+    skew_ms = None if said.sent_at is None else round((said.sent_at - at) / ingestion.MILLISECOND)
+    for _ in range(TRIES):
+        stored = _sessions().find_one({"_id": session_id}, dict.fromkeys(FIELDS, 1), session=connection.session)
+        if stored is None:
+            raise SessionNotFound
+        commands, newly_confirmed = _confirm(stored.get("commands") or [], said.confirmed, naive_at)
+        changes: dict[str, Any] = {"commands": commands} if newly_confirmed else {}
+        kept = stored.get("heartbeat") if isinstance(stored.get("heartbeat"), dict) else None
+        state = state_of(stored.get("status"), is_closed=instant_of(stored.get("end_time")) is not None)
+        if state in OPEN:
+            since = kept["last_at"] if kept else stored.get("start_time")
+            since = since if isinstance(since, datetime) else naive_at
+            if kept and naive_at - since > missing_after():
+                log_gap(session_id, since.replace(tzinfo=UTC), at)
+            told = {name: getattr(said, name) for name in coverage.SIGNALS}
+            told |= {"detectors": list(dict.fromkeys(said.detectors)), "clock_skew_ms": skew_ms}
+            sums = coverage.added(kept, told, since=since, at=max(naive_at, since), missing_after=missing_after())
+            changes |= {"heartbeat": sums, "last_seen_at": naive_at, "covered": _covered(sums, stored, naive_at)}
+        if not changes or _write(session_id, stored, changes):
+            break
+    return Answer(
+        state=state,
+        received_at=at,
+        clock_skew_ms=skew_ms,
+        next_beat_s=settings.HEARTBEAT_EVERY_S,
+        commands=[command for command in commands if command["confirmed_at"] is None],
+    )
+
+
+def log_gap(session_id: str, since: datetime, until: datetime) -> None:
+    """Keep a silence on the timeline, once: whoever comes second finds it there."""
+    gap = Reported(
+        MISSING,
+        id=str(uuid5(NAMESPACE_URL, f"{session_id}/missing/{since.isoformat()}")),
+        timestamp=since,
+        duration_s=round((until - since).total_seconds(), 3),
+        source=SOURCE,
+    )
+    ingestion.write([ingestion.document_of(session_id, gap, sent_at=None, received_at=until)])
+
+
+def coverage_of(session: Session, *, at: datetime | None = None) -> Coverage | None:
+    """None: unknown, since this client never sent a heartbeat."""
+    return coverage.coverage_of(
+        session.heartbeat,
+        start=session.start_time,
+        end=session.end_time,
+        now=at or now(),
+        missing_after=missing_after(),
+    )
+
+
+def missing_since(session: Session, *, at: datetime | None = None) -> datetime | None:
+    """The last beat of a client that should be there and is not. None: it is there, has ended, or never had beats."""
+    if session.end_time is not None or not isinstance(session.heartbeat, dict):
+        return None
+    last_at = session.heartbeat["last_at"]
+    return last_at if (at or now()) - last_at > missing_after() else None
+
+
+def _covered(sums: dict[str, Any], stored: dict[str, Any], at: datetime) -> float | None:
+    start = stored.get("start_time")
+    start = start if isinstance(start, datetime) else None
+    known = coverage.coverage_of(sums, start=start, end=None, now=at, missing_after=missing_after())
+    return known.weakest if known else None
+
+
+def _confirm(commands: list[dict], ids: Sequence[str], at: datetime) -> tuple[list[dict], bool]:
+    wanted = {c["id"] for c in commands if c["id"] in ids and c["confirmed_at"] is None}
+    return [{**c, "confirmed_at": at} if c["id"] in wanted else c for c in commands], bool(wanted)
+
+
+def _write(session_id: str, stored: dict[str, Any], changes: dict[str, Any]) -> bool:
+    """Only on what was read: another beat, a move or a new command meanwhile is not overwritten."""
+    still = {name: stored.get(name) for name in ("status", "heartbeat", "commands")}
+    done = _sessions().update_one({"_id": session_id, **still}, {"$set": changes}, session=connection.session)
+    return done.matched_count == 1
+
+
+def _sessions() -> Collection:
+    sessions = connection.get_collection("sessions")
+    return sessions if connection.session is not None else sessions.with_options(write_concern=WriteConcern(w=1))
