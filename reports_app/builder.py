@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from sessions_app.coverage import Coverage
 from sessions_app.scoring import FLAGS_ARE_NOT_FINDINGS, SUSPICIOUS_TYPES, Deduction, Policy, integrity_score
 
+#: A clock that is off by less changes no reader's mind about what was first. Ours.
+CLOCK_SKEW_SHOWN_MS = 5_000
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -21,18 +24,36 @@ class SessionFacts:
     duration_s: int
     video_name: str | None
     counts: Mapping[str, int]
+    coverage: Coverage | None = None
+    clock_skew_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EventFact:
+    """`timestamp` is the client's, `occurred_at` the same by our clock; the rest is what the client told, if it did."""
+
     event_type: str
     message: str | None
     timestamp: datetime | None
+    occurred_at: datetime | None = None
+    duration_s: float | None = None
+    confidence: float | None = None
+    source: str | None = None
+    clock_skew_ms: int | None = None
+    marks: tuple[str, ...] = ()
+
+    @property
+    def at(self) -> datetime | None:
+        """When it happened, as far as anybody knows."""
+        return self.occurred_at or self.timestamp
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The earlier service's fields under their names, then ours. `integrity_score`: 0 to 100, high is good."""
+    """The earlier service's fields under their names, then ours. `integrity_score`: 0 to 100, high is good.
+
+    `coverage` None: unknown. `clock_skew_ms`: the client's clock minus ours, where it is worth a word; else None.
+    """
 
     candidate_name: str
     session_id: str
@@ -54,11 +75,15 @@ class Report:
     end_time: datetime | None
     video_name: str | None
     event_counts: Mapping[str, int]
+    coverage: Coverage | None
+    clock_skew_ms: int | None
 
 
 def build_report(facts: SessionFacts, *, policy: Policy) -> Report:
     count = facts.counts.get
-    score = integrity_score(facts.counts, policy=policy)
+    covered = facts.coverage.weakest if facts.coverage else None
+    score = integrity_score(facts.counts, policy=policy, covered=covered)
+    skew_ms = facts.clock_skew_ms
     return Report(
         candidate_name=facts.candidate_name,
         session_id=facts.session_id,
@@ -80,9 +105,11 @@ def build_report(facts: SessionFacts, *, policy: Policy) -> Report:
         end_time=facts.end_time,
         video_name=facts.video_name,
         event_counts=dict(sorted(facts.counts.items())),
+        coverage=facts.coverage,
+        clock_skew_ms=skew_ms if skew_ms is not None and abs(skew_ms) > CLOCK_SKEW_SHOWN_MS else None,
     )
 
 
 def in_order(events: Sequence[EventFact]) -> list[EventFact]:
     """By instant; events whose instant cannot be read come first. Stable, so that ties keep the database's order."""
-    return sorted(events, key=lambda event: event.timestamp or LONG_AGO)
+    return sorted(events, key=lambda event: event.at or LONG_AGO)

@@ -4,6 +4,8 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from reports_app.renderers import FORMATS
+from sessions_app.scoring import BAND_NAMES
+from sessions_app.serializers import CoverageSerializer
 
 #: What the document of the API shows; its test builds the same report and compares.
 REPORT = {
@@ -26,6 +28,8 @@ REPORT = {
     ],
     "event_counts": {"phone_detected": 2, "focus_lost": 1},
     "notice": "Flags are not findings; a person decides.",
+    "coverage": None,
+    "clock_skew_ms": None,
 }
 
 
@@ -55,7 +59,11 @@ class ReportSerializer(serializers.Serializer):
     device_detected_count = serializers.IntegerField()
     suspicious_events_count = serializers.IntegerField()
     integrity_score = serializers.IntegerField(help_text="0 to 100, high is good")
-    risk_band = serializers.ChoiceField(choices=["low", "medium", "high"])
+    risk_band = serializers.ChoiceField(choices=BAND_NAMES)
     deductions = DeductionSerializer(many=True)
     event_counts = serializers.DictField(child=serializers.IntegerField())
     notice = serializers.CharField()
+    coverage = CoverageSerializer(allow_null=True, help_text="null: unknown, this client sends no heartbeats.")
+    clock_skew_ms = serializers.IntegerField(
+        allow_null=True, help_text="The client's clock minus the server's, when it was off by seconds."
+    )

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import logging
+from dataclasses import asdict
+from typing import Any
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
@@ -15,6 +17,7 @@ from proctoring_site.audit.models import Action, ObjectKind
 from reports_app.builder import EventFact, Report, SessionFacts, build_report, in_order
 from reports_app.models import StoredReport
 from reports_app.renderers import FORMATS, Format
+from sessions_app import heartbeat
 from sessions_app import services as sessions
 from sessions_app.models import Event, Session, now
 
@@ -22,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 #: Going again ends when the others do; giving up earlier is safe, the next request finds the file not current.
 STORE_TRIES = 5
+#: As EventFact takes them.
+EVENT_FIELDS = ("event_type", "message", "timestamp", "occurred_at", "duration_s", "confidence", "source")
+EVENT_FIELDS += ("clock_skew_ms", "marks")
 
 
 def report_of(session: Session) -> Report:
@@ -36,6 +42,8 @@ def report_of(session: Session) -> Report:
         duration_s=session.duration_s,
         video_name=session.video_name,
         counts=session.counts,
+        coverage=heartbeat.coverage_of(session),
+        clock_skew_ms=sessions.clock_skew_ms(session),
     )
     return build_report(facts, policy=sessions.active_policy())
 
@@ -60,7 +68,7 @@ def ensure_stored(session: Session, format_name: str) -> str:
 def is_current(session: Session, format_name: str) -> bool:
     name = file_name(session.pk, format_name)
     recorded = StoredReport.objects.filter(
-        pk=name, revision=session.revision or 0, fingerprint=_fingerprint(FORMATS[format_name])
+        pk=name, revision=session.revision or 0, fingerprint=_fingerprint(FORMATS[format_name], session)
     ).values_list("sha256", flat=True)
     digest = _stored_digest(name)
     return digest is not None and list(recorded) == [digest]
@@ -90,20 +98,20 @@ def store(session: Session, format_name: str) -> None:
                 return
             continue
         digest = hashlib.sha256(content).hexdigest()
-        recorded_before = _note_stored(name, session, form, digest)
+        recorded_before = _note_stored(name, session, _fingerprint(form, session), digest)
         if recorded_before <= (session.revision or 0) and _stored_digest(name) == digest:
             return
         session = Session.objects.get(pk=session.pk)
 
 
 def events_of(session: Session) -> list[EventFact]:
-    rows = Event.objects.filter(session_id=session.pk).in_order()
-    return in_order(
-        [
-            EventFact(event_type=_text(event_type), message=message, timestamp=timestamp)
-            for event_type, message, timestamp in rows.values_list("event_type", "message", "timestamp")
-        ]
-    )
+    rows = Event.objects.filter(session_id=session.pk).in_order().values_list(*EVENT_FIELDS)
+    return in_order([_fact(*row) for row in rows])
+
+
+def _fact(event_type: object, *told: Any) -> EventFact:
+    *others, marks = told
+    return EventFact(_text(event_type), *others, marks=tuple(marks or ()))
 
 
 def regenerate(session: Session) -> None:
@@ -128,7 +136,7 @@ def delete_session(session: Session) -> None:
     sessions.delete_session(session)
 
 
-def _note_stored(name: str, session: Session, form: Format, digest: str) -> int:
+def _note_stored(name: str, session: Session, fingerprint: str, digest: str) -> int:
     """Say what the file shows; answers with the revision that was recorded until now, 0 when none was."""
     before = connection.get_collection(StoredReport._meta.db_table).find_one_and_update(
         {"_id": name},
@@ -136,7 +144,7 @@ def _note_stored(name: str, session: Session, form: Format, digest: str) -> int:
             "$set": {
                 "session_id": session.pk,
                 "revision": session.revision or 0,
-                "fingerprint": _fingerprint(form),
+                "fingerprint": fingerprint,
                 "sha256": digest,
                 "rendered_at": now(),
             }
@@ -157,10 +165,12 @@ def _stored_digest(name: str) -> str | None:
         return None
 
 
-def _fingerprint(form: Format) -> str:
-    """What else the output depends on: the weights and the renderer's version."""
+def _fingerprint(form: Format, session: Session) -> str:
+    """What else the output depends on: the weights, the renderer's version, and how much was watched so far."""
     weights = dict(sorted(sessions.active_policy().weights.items()))
-    return hashlib.sha256(json.dumps([form.suffix, form.version, weights]).encode()).hexdigest()
+    coverage = heartbeat.coverage_of(session)
+    watched = [coverage and asdict(coverage), sessions.clock_skew_ms(session)]
+    return hashlib.sha256(json.dumps([form.suffix, form.version, weights, watched]).encode()).hexdigest()
 
 
 def _text(event_type: object) -> str:

@@ -1,17 +1,18 @@
 """Review in the admin: which sessions, how they stand, what is behind the number. Evidence cannot be edited."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import quote, unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.loader import render_to_string
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -19,7 +20,8 @@ from proctoring_site.access.roles import Right, may
 from proctoring_site.admin_lists import UncountedWhenUnfiltered
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
-from sessions_app import scoring, services
+from sessions_app import acts, heartbeat, scoring, services
+from sessions_app.errors import IllegalMove
 from sessions_app.models import CANDIDATE_NAME_MAX_LENGTH, Session
 from sessions_app.states import State
 
@@ -27,7 +29,9 @@ EVENTS_PER_PAGE = 200
 NOTHING = "–"
 #: What more than the right to see the session each field asks for.
 NEEDED = {
-    **dict.fromkeys(("integrity_score", "risk_band", "events", "score_table", "video"), Right.SEE_EVIDENCE),
+    **dict.fromkeys(
+        ("integrity_score", "risk_band", "events", "score_table", "video", "watched", "asked"), Right.SEE_EVIDENCE
+    ),
     "report": Right.SEE_REPORTS,
 }
 FILTER_PARAMETERS = {"state", "band", "video", "start_time__gte", "start_time__lt", "start_time__isnull"}
@@ -118,10 +122,13 @@ class SessionAdmin(admin.ModelAdmin):
         "duration",
         "video",
         "report",
+        "watched",
         "score_table",
+        "history",
+        "asked",
     ]
     readonly_fields = fields
-    actions = ["end_sessions"]
+    actions = ["pause_sessions", "resume_sessions", "end_sessions"]
     change_form_template = "sessions_app/session.html"
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[SessionChangeList]:
@@ -148,6 +155,8 @@ class SessionAdmin(admin.ModelAdmin):
             rows.count = sum(session.counts.values())
             context["shows_evidence"] = True
             context["event_page"] = rows.get_page(request.GET.get("events"))
+        if session is not None and self.has_supervise_permission(request):
+            context["act_forms"] = acts.forms_for(session)
         return super().render_change_form(request, context, **options)
 
     def get_list_display(self, request: HttpRequest) -> list[str]:
@@ -178,12 +187,49 @@ class SessionAdmin(admin.ModelAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
         return False
 
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.act)
+        return [path("<path:object_id>/act/", view, name="sessions_app_session_act"), *super().get_urls()]
+
+    def act(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """What staff may do to a sitting from its page; an illegal move says why and changes nothing."""
+        session = self.get_queryset(request).filter(pk=unquote(object_id)).first()
+        if session is None or not self.has_supervise_permission(request):
+            raise Http404
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        done, sentence = acts.carry_out(session, request.POST)
+        self.message_user(request, sentence, messages.SUCCESS if done else messages.ERROR)
+        session.refresh_from_db()
+        seen = self.get_queryset(request).filter(pk=session.pk).exists()  # a Proctor's, until it is closed
+        here = reverse("admin:sessions_app_session_change", args=[quote(session.pk)])
+        return HttpResponseRedirect(here if seen else reverse("admin:sessions_app_session_changelist"))
+
+    @admin.action(description="Pause the selected sessions", permissions=["supervise"])
+    def pause_sessions(self, request: HttpRequest, queryset: QuerySet) -> None:
+        self._act_on(request, queryset, services.pause_session, "paused")
+
+    @admin.action(description="Resume the selected sessions", permissions=["supervise"])
+    def resume_sessions(self, request: HttpRequest, queryset: QuerySet) -> None:
+        self._act_on(request, queryset, services.resume_session, "resumed")
+
     @admin.action(description="End the selected sessions", permissions=["supervise"])
     def end_sessions(self, request: HttpRequest, queryset: QuerySet) -> None:
-        sitting = list(queryset.open())
-        for session in sitting:
-            services.end_session(session)
-        self.message_user(request, f"Sessions ended: {len(sitting)}.", messages.SUCCESS)
+        self._act_on(request, queryset, services.end_session, "ended")
+
+    def _act_on(
+        self, request: HttpRequest, queryset: QuerySet, service: Callable[[Session], Session], done: str
+    ) -> None:
+        """Those that cannot be moved so stay as they are, and are counted."""
+        sessions, refused = list(queryset.open()), 0
+        for session in sessions:
+            try:
+                service(session)
+            except IllegalMove:
+                refused += 1
+        self.message_user(request, f"Sessions {done}: {len(sessions) - refused}.", messages.SUCCESS)
+        if refused:
+            self.message_user(request, f"Not possible from where they stand: {refused}.", messages.WARNING)
 
     @admin.display(description="candidate")
     def name(self, session: Session) -> str:
@@ -199,6 +245,8 @@ class SessionAdmin(admin.ModelAdmin):
 
     @admin.display(description="state")
     def shown_state(self, session: Session) -> str:
+        if session.state is State.RUNNING and (since := heartbeat.missing_since(session)):
+            return f"{session.state.label}, missing since {_shown(since)}"
         return session.state.label
 
     @admin.display(description="integrity score")
@@ -208,7 +256,7 @@ class SessionAdmin(admin.ModelAdmin):
     @admin.display(description="risk band")
     def risk_band(self, session: Session) -> SafeString:
         band = services.score(session).risk_band
-        return format_html('<span class="band band-{}">{}</span>', band, band)
+        return format_html('<span class="band band-{}">{}</span>', band, band.replace("_", " "))
 
     @admin.display(description="events")
     def events(self, session: Session) -> int:
@@ -235,6 +283,23 @@ class SessionAdmin(admin.ModelAdmin):
             '<span class="review-links"><a href="{}">page</a> · <a href="{}">CSV</a> · <a href="{}">JSON</a></span>',
             *links,
         )
+
+    @admin.display(description="watched")
+    def watched(self, session: Session) -> str:
+        covered = heartbeat.coverage_of(session)
+        if covered is None:
+            return "unknown: this client sends no heartbeats"
+        return ", ".join(f"{name} {share:.0%}" for name, share in covered.shares())
+
+    @admin.display(description="history")
+    def history(self, session: Session) -> SafeString | str:
+        return render_to_string("sessions_app/moves.html", {"moves": session.moves}) if session.moves else NOTHING
+
+    @admin.display(description="asked of the client")
+    def asked(self, session: Session) -> SafeString | str:
+        if not session.commands:
+            return NOTHING
+        return render_to_string("sessions_app/commands.html", {"commands": session.commands})
 
     @admin.display(description="integrity score")
     def score_table(self, session: Session) -> SafeString:

@@ -4,7 +4,7 @@ A silent client must not read "100, clean". What the beats of a session add up t
 `covered_ms`, and per signal and detector the time with it on, each up to the last beat.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,11 +23,18 @@ class Coverage:
     screen: float | None = None
     detectors: Mapping[str, float] = field(default_factory=dict)
 
+    def shares(self) -> Iterator[tuple[str, float]]:
+        """Each that was meant to watch, by name."""
+        yield "heartbeat", self.heartbeat
+        for name in SIGNALS:
+            if (share := getattr(self, name)) is not None:
+                yield name, share
+        yield from self.detectors.items()
+
     @property
     def weakest(self) -> float:
         """The smallest share of all that was meant to watch."""
-        signals = (getattr(self, name) for name in SIGNALS)
-        return min(self.heartbeat, *(share for share in signals if share is not None), *self.detectors.values(), 1.0)
+        return min(share for _, share in self.shares())
 
 
 def coverage_of(

@@ -187,13 +187,20 @@ def _count(documents: Sequence[Document], keys: Mapping[int, str], *, by: int) -
     sessions = connection.get_collection("sessions")
     if connection.session is None:
         sessions = sessions.with_options(write_concern=COUNTED_AT_ONCE)
-    seen_at = max(documents[n]["received_at"] for n in keys).replace(tzinfo=None)
     changes = [
-        UpdateOne({"_id": pk}, {"$inc": {**step, "revision": 1}, "$max": {"last_seen_at": seen_at}})
+        UpdateOne({"_id": pk}, {"$inc": {**step, "revision": 1}, **_heard(documents, keys, pk)})
         for pk, step in steps.items()
     ]
     found = sessions.bulk_write(changes, ordered=False, session=connection.session).matched_count
     return set() if found == len(steps) else set(steps) - set(_find_sessions(list(steps)))
+
+
+def _heard(documents: Sequence[Document], keys: Mapping[int, str], session_id: str) -> dict[str, Any]:
+    """That the client was there, and how its clock is."""
+    own = [documents[n] for n in keys if documents[n]["session_id"] == session_id]
+    last = max(own, key=lambda document: document["received_at"])
+    skew = {} if last["clock_skew_ms"] is None else {"$set": {"clock_skew_ms": last["clock_skew_ms"]}}
+    return {"$max": {"last_seen_at": last["received_at"]}, **skew}
 
 
 def _insert(documents: Sequence[Document]) -> dict[int, int]:

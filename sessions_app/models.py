@@ -59,6 +59,8 @@ class Session(models.Model):
     heartbeat = DocumentField(null=True, editable=False)
     #: The smallest share of the sitting that was watched, as of the last beat or the end; None: unknown.
     covered = models.FloatField(null=True, editable=False)
+    #: The client's clock minus ours, as its events told last; None when none did.
+    clock_skew_ms = models.BigIntegerField(null=True, editable=False)
     #: When the client was last heard of, by event or beat.
     last_seen_at = models.DateTimeField(null=True, editable=False)
     #: Events per type under safe keys (counters.py); None until the first count of an adopted session.
@@ -148,3 +150,8 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event_type} at {self.timestamp}"
+
+    @property
+    def at(self) -> datetime | None:
+        """When it happened, as far as anybody knows."""
+        return self.occurred_at or self.timestamp

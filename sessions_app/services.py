@@ -161,6 +161,13 @@ def count_where_missing(sessions: Iterable[Session]) -> None:
         uncounted[fresh.pk].event_counts = fresh.event_counts
 
 
+def clock_skew_ms(session: Session) -> int | None:
+    """How far the client's clock was off when it was last told: by its beats, else by its events. None: unknown."""
+    if isinstance(session.heartbeat, dict):
+        return session.heartbeat["clock_skew_ms"]
+    return session.clock_skew_ms
+
+
 def score(session: Session) -> Score:
     """The session's score by its counts; count first where missing."""
     covered = heartbeat.coverage_of(session)

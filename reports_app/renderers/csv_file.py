@@ -3,9 +3,12 @@
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 
 from proctoring_site.csv_cells import instant, safe
 from reports_app.builder import EventFact, Report
+
+DETAILS = ("occurred_at", "duration_s", "confidence", "source", "clock_skew_ms", "marks")
 
 
 def render(report: Report, events: Sequence[EventFact]) -> bytes:
@@ -14,9 +17,18 @@ def render(report: Report, events: Sequence[EventFact]) -> bytes:
     writer.writerow(["field", "value"])
     writer.writerows((name, safe(value)) for name, value in summary(report))
     writer.writerow([])
-    writer.writerow(["timestamp", "event_type", "message"])
-    writer.writerows((instant(e.timestamp), safe(e.event_type), safe(e.message or "")) for e in events)
+    writer.writerow(["timestamp", "event_type", "message", *DETAILS])
+    writer.writerows((instant(e.timestamp), safe(e.event_type), safe(e.message or ""), *_details(e)) for e in events)
     return out.getvalue().encode("utf-8", errors="replace")
+
+
+def _details(event: EventFact) -> Iterator[str]:
+    yield instant(event.occurred_at)
+    for number in (event.duration_s, event.confidence):
+        yield "" if number is None else str(number)
+    yield safe(str(event.source or ""))
+    yield "" if event.clock_skew_ms is None else str(event.clock_skew_ms)
+    yield " ".join(map(str, event.marks))
 
 
 def summary(report: Report) -> Iterator[tuple[str, str]]:
@@ -39,6 +51,15 @@ def summary(report: Report) -> Iterator[tuple[str, str]]:
         "risk_band",
     ):
         yield name, str(getattr(report, name))
+    if report.coverage is None:
+        yield "coverage", "unknown"
+    else:
+        for name, share in asdict(report.coverage).items():
+            if name != "detectors" and share is not None:
+                yield f"coverage {name}", str(share)
+        for name, share in report.coverage.detectors.items():
+            yield safe(f"coverage detector {name}"), str(share)
+    yield "clock_skew_ms", "" if report.clock_skew_ms is None else str(report.clock_skew_ms)
     for deduction in report.deductions:
         yield f"deduction {deduction.event_type}", f"{deduction.points} ({deduction.count} × {deduction.weight})"
     yield "notice", report.notice

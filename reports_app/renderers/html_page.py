@@ -1,7 +1,7 @@
 """The report as one self-contained page: no script, nothing from elsewhere, readable on screen and on paper."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from django.template.loader import render_to_string
 
@@ -22,7 +22,24 @@ def render(report: Report, events: Sequence[EventFact]) -> bytes:
             "events": events,
             "timeline": timeline.draw(report, events, weighed=weighed),
             "total_deducted": FULL_SCORE - report.integrity_score,
+            "watched": list(_watched(report)),
+            "clock_skew": _clock_skew(report.clock_skew_ms),
             "unweighed": [(name, n) for name, n in report.event_counts.items() if name not in weighed],
         },
     )
     return NOT_FOR_A_PAGE.sub("\N{REPLACEMENT CHARACTER}", page).encode()
+
+
+def _watched(report: Report) -> Iterator[str]:
+    """Shares of the sitting in words, as whole percent."""
+    if report.coverage is None:
+        yield "unknown: this client sends no heartbeats"
+        return
+    for name, share in report.coverage.shares():
+        yield f"{name} {share:.0%}"
+
+
+def _clock_skew(skew_ms: int | None) -> str:
+    if skew_ms is None:
+        return ""
+    return f"{abs(skew_ms) / 1000:.1f} s, {'ahead' if skew_ms > 0 else 'behind'}; times here are corrected"

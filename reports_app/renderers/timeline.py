@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reports_app.builder import EventFact, Report
 
@@ -22,13 +22,14 @@ FURTHER_TYPES = "further types"
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One type: its label, where the lane lies, and all its marks as one SVG path."""
+    """One type: its label, where the lane lies, all its marks as one SVG path, and what lasted as another."""
 
     event_type: str
     count: int
     is_weighed: bool
     y: int
     path: str
+    spans: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,13 @@ class Timeline:
 
 def draw(report: Report, events: Sequence[EventFact], *, weighed: Collection[str]) -> Timeline | None:
     """None when there is nothing to draw. The axis runs from the start (or first event) to the end (or last)."""
-    at: dict[str, list[datetime]] = defaultdict(list)
+    at: dict[str, list[EventFact]] = defaultdict(list)
     for event in events:
-        if event.timestamp is not None:
-            at[event.event_type].append(event.timestamp)
+        if event.at is not None:
+            at[event.event_type].append(event)
     if not at:
         return None
-    first, length_s = _span(report, [moment for moments in at.values() for moment in moments])
+    first, length_s = _span(report, [event.at for lane in at.values() for event in lane])
 
     def x(moment: datetime) -> float:
         return _x((moment - first).total_seconds() / length_s)
@@ -62,19 +63,24 @@ def draw(report: Report, events: Sequence[EventFact], *, weighed: Collection[str
     lanes = tuple(
         Lane(
             event_type=name,
-            count=len(moments),
+            count=len(lane),
             is_weighed=name in weighed,
             y=row * LANE_HEIGHT,
-            path="".join(f"M{x(m)} {row * LANE_HEIGHT + 5}v{MARK_HEIGHT}" for m in sorted(set(moments))),
+            path="".join(f"M{x(m)} {row * LANE_HEIGHT + 5}v{MARK_HEIGHT}" for m in sorted({e.at for e in lane})),
+            spans="".join(
+                f"M{x(e.at)} {row * LANE_HEIGHT + 13}H{x(e.at + timedelta(seconds=e.duration_s))}"
+                for e in lane
+                if e.duration_s
+            ),
         )
-        for row, (name, moments) in enumerate(_few_lanes(at))
+        for row, (name, lane) in enumerate(_few_lanes(at))
     )
     ticks = tuple(Tick(x=str(_x(n / TICKS)), label=_clock(length_s * n / TICKS)) for n in range(TICKS + 1))
     return Timeline(lanes=lanes, ticks=ticks, height=len(lanes) * LANE_HEIGHT + AXIS_HEIGHT)
 
 
 def _x(part: float) -> float:
-    return round(LABEL_WIDTH + part * (WIDTH - LABEL_WIDTH - RIGHT_MARGIN), 1)
+    return round(LABEL_WIDTH + min(part, 1.0) * (WIDTH - LABEL_WIDTH - RIGHT_MARGIN), 1)
 
 
 def _span(report: Report, moments: list[datetime]) -> tuple[datetime, float]:
@@ -84,12 +90,12 @@ def _span(report: Report, moments: list[datetime]) -> tuple[datetime, float]:
     return first, max((last - first).total_seconds(), SPAN_MIN_S)
 
 
-def _few_lanes(at: dict[str, list[datetime]]) -> list[tuple[str, list[datetime]]]:
+def _few_lanes(at: dict[str, list[EventFact]]) -> list[tuple[str, list[EventFact]]]:
     by_count = sorted(at.items(), key=lambda item: (-len(item[1]), item[0]))
     if len(by_count) <= LANES_MAX:
         return by_count
     shown, rest = by_count[: LANES_MAX - 1], by_count[LANES_MAX - 1 :]
-    return [*shown, (FURTHER_TYPES, [moment for _, moments in rest for moment in moments])]
+    return [*shown, (FURTHER_TYPES, [event for _, lane in rest for event in lane])]
 
 
 def _clock(seconds: float) -> str:

@@ -14,6 +14,7 @@ FIELDS = {
     "commands": DocumentField(default=list, editable=False, null=True),
     "heartbeat": DocumentField(editable=False, null=True),
     "covered": models.FloatField(editable=False, null=True),
+    "clock_skew_ms": models.BigIntegerField(editable=False, null=True),
     "last_seen_at": models.DateTimeField(editable=False, null=True),
 }
 

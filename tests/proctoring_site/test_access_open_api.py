@@ -27,6 +27,8 @@ def open_api(settings):
 def expected(method, path):
     if (method, path) == ("GET", "/favicon.ico"):
         return 302
+    if path.endswith("/resume"):  # it was not paused
+        return 409
     return 201 if method == "POST" and path in ("/sessions", "/sessions/{id}/events") else 200
 
 

@@ -8,10 +8,12 @@ import pytest
 
 from reports_app.builder import EventFact, SessionFacts, build_report
 from reports_app.renderers import csv_file
+from sessions_app.coverage import Coverage
 from sessions_app.scoring import Policy
 from tests.factories import NOON
 
-EVENT_HEADER = ["timestamp", "event_type", "message"]
+EVENT_HEADER = ["timestamp", "event_type", "message", "occurred_at", "duration_s", "confidence", "source"]
+EVENT_HEADER += ["clock_skew_ms", "marks"]
 
 
 def render(events=(), **facts):
@@ -40,7 +42,7 @@ def read(data):
     assert rows[0] == ["field", "value"]
     assert rows[blank + 1] == EVENT_HEADER
     assert all(len(row) == 2 for row in rows[:blank])
-    assert all(len(row) == 3 for row in rows[blank + 1 :])
+    assert all(len(row) == len(EVENT_HEADER) for row in rows[blank + 1 :])
     return dict(rows[1:blank]), rows[blank + 2 :]
 
 
@@ -63,6 +65,8 @@ def test_the_summary_has_the_reports_fields():
         "suspicious_events_count": "2",
         "integrity_score": "70",
         "risk_band": "medium",
+        "coverage": "unknown",
+        "clock_skew_ms": "",
         "deduction phone_detected": "30 (2 × 15)",
         "notice": "Flags are not findings; a person decides.",
     }
@@ -71,8 +75,27 @@ def test_the_summary_has_the_reports_fields():
 def test_every_event_is_a_row():
     events = [EventFact(f"type {n}", f"message {n}", NOON + timedelta(milliseconds=n)) for n in range(5000)]
     _, rows = read(render(events))
-    assert rows[1] == ["2026-03-02T12:00:00.001Z", "type 1", "message 1"]
+    assert rows[1][:3] == ["2026-03-02T12:00:00.001Z", "type 1", "message 1"]
     assert [row[2] for row in rows] == [event.message for event in events]
+
+
+def test_an_event_says_all_that_its_client_told():
+    told = {"occurred_at": NOON + timedelta(seconds=1), "duration_s": 2.5, "confidence": 0.75, "source": "=face 1"}
+    _, rows = read(render([EventFact("no_face", None, NOON, **told, clock_skew_ms=-1000, marks=("naive", "late"))]))
+    assert rows[0][3:] == ["2026-03-02T12:00:01.000Z", "2.5", "0.75", "'=face 1", "-1000", "naive late"]
+
+
+def test_coverage_and_skew_are_told():
+    coverage = Coverage(heartbeat=0.5, camera=0.25, detectors={"face": 0.125})
+    summary, _ = read(render(coverage=coverage, clock_skew_ms=18_000_000))
+    told = {name: value for name, value in summary.items() if name.startswith(("coverage", "clock", "risk"))}
+    assert told == {
+        "coverage heartbeat": "0.5",
+        "coverage camera": "0.25",
+        "coverage detector face": "0.125",
+        "clock_skew_ms": "18000000",
+        "risk_band": "insufficient_data",
+    }
 
 
 def test_without_events_there_are_none():
@@ -82,7 +105,7 @@ def test_without_events_there_are_none():
 def test_what_is_unknown_is_an_empty_cell():
     summary, rows = read(render([EventFact("", None, None)], start_time=None, end_time=None, candidate_name=""))
     assert (summary["start_time"], summary["end_time"], summary["candidate_name"]) == ("", "", "")
-    assert rows == [["", "", ""]]
+    assert rows == [[""] * len(EVENT_HEADER)]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +128,7 @@ def test_what_is_unknown_is_an_empty_cell():
 def test_any_text_reads_back_as_it_was(text):
     summary, rows = read(render([EventFact(text, text, NOON)], candidate_name=text))
     assert summary["candidate_name"] == text
-    assert rows == [["2026-03-02T12:00:00.000Z", text, text]]
+    assert [row[:3] for row in rows] == [["2026-03-02T12:00:00.000Z", text, text]]
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
@@ -114,7 +137,7 @@ def test_a_cell_that_a_spreadsheet_would_take_for_a_formula_stays_text(start):
     data = render([EventFact(text, text, NOON)], candidate_name=text, session_id=text)
     summary, rows = read(data)
     assert summary["candidate_name"] == summary["session_id"] == "'" + text
-    assert rows == [["2026-03-02T12:00:00.000Z", "'" + text, "'" + text]]
+    assert [row[:3] for row in rows] == [["2026-03-02T12:00:00.000Z", "'" + text, "'" + text]]
 
 
 def test_no_cell_of_a_weighed_type_can_be_a_formula():

@@ -28,6 +28,8 @@ TYPES = {
     "deductions": list,
     "event_counts": dict,
     "notice": str,
+    "coverage": type(None),
+    "clock_skew_ms": type(None),
 }
 
 
@@ -67,6 +69,8 @@ def test_it_adds_up_what_was_reported(api):
         ],
         "event_counts": {"looking_away": 1, "multiple_faces": 2, "phone_detected": 1, "tab_hidden": 1},
         "notice": "Flags are not findings; a person decides.",
+        "coverage": None,
+        "clock_skew_ms": None,
     }
 
 

@@ -79,7 +79,7 @@ class TestAProctor:
 
     def test_ends_a_running_one(self, as_staff, running):
         proctor = as_staff("Proctor")
-        assert actions(proctor) == {"end_sessions"}
+        assert actions(proctor) == {"end_sessions", "pause_sessions", "resume_sessions"}
         answer = do(proctor, "end_sessions", running)
         assert "Sessions ended: 1." in answer.content.decode()
         assert Session.objects.get().end_time is not None
@@ -154,3 +154,47 @@ class TestEveryLook:
         )
         assert (looked.action, looked.object_kind, looked.object_id) == (Action.LOOKED, "session", running.pk)
         assert looked.address == "127.0.0.1"
+
+
+class TestActingOnASession:
+    """From its page in the admin, as a Proctor; what goes wrong is said and changes nothing."""
+
+    def act(self, client, session, **told):
+        return client.post(f"/admin/sessions_app/session/{session.pk}/act/", told, follow=True)
+
+    def test_a_proctor_pauses_with_a_message_and_sees_it_asked(self, as_staff):
+        session, proctor = make_session(), as_staff("Proctor")
+        page = self.act(proctor, session, verb="pause", reason_code="technical.network", reason="<b>wait</b>")
+        text = page.content.decode()
+        assert "The session is paused." in text
+        assert "&lt;b&gt;wait&lt;/b&gt;" in text
+        assert "not yet" in text
+        session.refresh_from_db()
+        assert session.state == "paused"
+        assert 'value="resume"' in text
+        assert 'value="pause"' not in text
+
+    def test_to_terminate_needs_a_reason(self, as_staff):
+        session, proctor = make_session(), as_staff("Proctor")
+        page = self.act(proctor, session, verb="terminate")
+        assert [str(message) for message in page.context["messages"]] == ["reason code: This field is required."]
+        session.refresh_from_db()
+        assert session.state == "running"
+
+    def test_a_terminated_one_leaves_the_proctors_view(self, as_staff):
+        session = make_session()
+        page = self.act(as_staff("Proctor"), session, verb="terminate", reason_code="examinee.identity")
+        assert page.redirect_chain[-1][0] == "/admin/sessions_app/session/"
+        assert "The session is terminated." in page.content.decode()
+
+    def test_an_illegal_move_names_both_states(self, as_staff):
+        page = self.act(as_staff("Proctor"), make_session(), verb="resume")
+        assert "The session is running and cannot become running." in page.content.decode()
+
+    def test_what_nobody_knows_is_refused(self, as_staff):
+        assert "Nobody knows how" in self.act(as_staff("Proctor"), make_session(), verb="delete").content.decode()
+
+    def test_a_reviewer_may_not(self, as_staff):
+        session, reviewer = make_session(), as_staff("Reviewer")
+        assert self.act(reviewer, session, verb="pause").status_code == 404
+        assert 'value="pause"' not in reviewer.get(f"/admin/sessions_app/session/{session.pk}/change/").content.decode()
