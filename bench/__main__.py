@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from pymongo import MongoClient
@@ -70,8 +71,8 @@ def run_all(options: argparse.Namespace, url: str, mongod_pid: int, folder: Path
         ):
             filled = filled_for(chosen, side.server, documents.quick(url, name), shape, options.connections)
             written[side.name] = (side, client[name], filled)
-            cold = documents.quick(url, name)
-            side.works = works(filled, machine=token, make_cold=lambda of=cold: documents.change_all(of), video=video)
+            make_cold = partial(documents.change, documents.quick(url, name), filled.cold)
+            side.works = works(filled, machine=token, make_cold=make_cold, video=video)
         if any(w.against == "open" for w in chosen):
             sides["open"] = Side("open", stack.enter_context(serve(url, folder, OPEN_API="1")), mongod_pid, {})
             without = Filled([(pk, "") for pk, _ in new_sessions(sides["open"].server, options.connections)])

@@ -1,6 +1,6 @@
 """What lies in the databases before anything is measured: sessions with events, as ours and as the peer store them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -91,9 +91,9 @@ def quick(mongodb_url: str, name: str) -> Database:
     return MongoClient(mongodb_url, w=1, journal=False)[name]
 
 
-def change_all(database: Database) -> None:
-    """Every session is another than before, so that nothing kept of one may be used again."""
-    database["sessions"].update_many({}, {"$inc": {"revision": 1}})
+def change(database: Database, ids: Sequence[str]) -> None:
+    """These sessions are others than before, so that nothing kept of one may be used again."""
+    database["sessions"].update_many({"_id": {"$in": ids}}, {"$inc": {"revision": 1}})
 
 
 def demand_product_shape(database: Database, session_id: str) -> None:
