@@ -7,6 +7,7 @@ equal, and with --check when a ratio is below its floor.
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -45,6 +46,7 @@ def main() -> None:
     known = {w.name for w in WORKLOADS}
     if unknown := set(filter(None, options.only.split(","))) - known:
         parser.error(f"no such workload: {', '.join(sorted(unknown))}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left running or lying about
     began, machine = time.monotonic(), watch.Machine.now()
     print(f"{options.rounds} rounds of {options.seconds:g} s, {os.cpu_count()} cores\n", flush=True)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, EmbeddedMongod(Path(folder) / "mongodb") as mongod:
