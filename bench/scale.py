@@ -18,7 +18,7 @@ SAMPLE, SAMPLE_EVENTS = 100, 200
 #: The full size must be at least so quick; there is no harm in being quicker.
 FLOOR = 0.85
 WORKLOADS = tuple(
-    Workload(name, title, FLOOR, against="small")
+    Workload(name, title, FLOOR, unit="events" if name == "batch_50" else "requests", against="small")
     for name, title in (
         ("event", "POST an event"),
         ("batch_50", "POST a batch of 50"),
