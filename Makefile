@@ -1,6 +1,6 @@
 # Two commands matter: `make run` and `make test`. Every target starts from a bare clone and is quick the second time.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench clean
+.PHONY: help run test lint bench bench-scale clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -21,8 +21,11 @@ lint: $(VENV)/.dev  ## check style and format
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 
-bench: $(VENV)/.dev  ## measure
+bench: $(VENV)/.bench  ## measure, beside the earlier service; make bench-scale measures whether size makes us slower
 	@exec $(BIN)/python -m bench $(ARGS)
+
+bench-scale: $(VENV)/.bench
+	@exec $(BIN)/python -m bench --scale $(ARGS)
 
 clean:  ## remove what these targets made, never data/
 	rm -rf $(VENV) staticfiles test-results .pytest_cache .ruff_cache
@@ -39,6 +42,11 @@ $(VENV)/.dev: requirements-dev.txt requirements.txt | $(VENV)/.made
 	@echo "Installing the packages of requirements-dev.txt into $(VENV) ..."
 	@$(PIP) install -r requirements-dev.txt
 	@touch $(VENV)/.run $@
+
+$(VENV)/.bench: bench/requirements.txt $(VENV)/.dev
+	@echo "Installing the packages of bench/requirements.txt into $(VENV) ..."
+	@$(PIP) install -r bench/requirements.txt
+	@touch $@
 
 $(VENV)/.made:
 	@.ci/make-venv "$(PYTHON)" $(VENV)

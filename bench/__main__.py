@@ -1,253 +1,177 @@
-"""What the hot paths cost: `make bench`, or `python -m bench --seconds 5 --writers 32`.
+"""What the hot paths cost, beside the earlier service on the same mongod: `make bench ARGS="--seconds 3 --rounds 5"`.
 
-Starts a mongod and a server of its own in a temporary folder, drives them over loopback, and prints rates beside what
-the bare driver reaches on the same mongod in the same run: quote the ratios, for machines are noisy. It ends with an
-error when stored events, counts and acknowledged answers are not equal.
+Starts a mongod, the product and the peer in a temporary folder and lets them take turns. Quote the ratios, the median
+of the rounds: machines are noisy. It ends with an error when stored events, counts and acknowledged answers are not
+equal, and with --check when a ratio is below its floor.
 """
 
 import argparse
-import http.client
-import json
 import os
-import subprocess
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from statistics import median
-from threading import Thread
-from uuid import uuid4
 
 from pymongo import MongoClient
+from pymongo.database import Database
 
-from bench.server import Server, prepare, serve, video_of
+from bench import documents, scale, watch
+from bench.compare import Comparison, told
+from bench.server import Server, new_sessions, prepare, serve, serve_peer, video_of
+from bench.sides import BareDriver, Side, Slice
+from bench.workloads import LIMITS, UPLOAD_MIB, WORKLOADS, Filled, Work, upload_of, works
 from proctoring_site.embedded_mongod import EmbeddedMongod
 from proctoring_site.mongodb_url import with_options
 
-PROCESSES = 2
-#: On each of two servers that are compared.
-TURNS = 6
+COLD, OF_200, OF_5000, LISTED = 500, 50, 4, 400
+GROWTH_MAX_MIB = 32
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=5, help="per measurement")
-    parser.add_argument("--writers", type=int, default=32, help="connections at once")
-    parser.add_argument("--sessions", type=int, default=1000, help="in the list")
-    parser.add_argument("--upload-mib", type=int, default=256)
+    parser.add_argument("--seconds", type=float, default=3, help="of a turn")
+    parser.add_argument("--rounds", type=int, default=5, help="of a turn of each side")
+    parser.add_argument("--only", default="", help=f"of {','.join(w.name for w in WORKLOADS)}")
+    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--upload-mib", type=int, default=1024, help="for the growth of memory; 0: leave out")
+    parser.add_argument("--check", action="store_true", help="exit 1 when a median is below its floor")
+    parser.add_argument("--scale", action="store_true", help="in place of it all: whether size makes us slower")
+    parser.add_argument("--sessions", type=int, default=100_000, help="with --scale")
+    parser.add_argument("--events", type=int, default=5_000_000, help="with --scale")
     options = parser.parse_args()
+    known = {w.name for w in WORKLOADS}
+    if unknown := set(filter(None, options.only.split(","))) - known:
+        parser.error(f"no such workload: {', '.join(sorted(unknown))}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left running or lying about
+    began, machine = time.monotonic(), watch.Machine.now()
+    print(f"{options.rounds} rounds of {options.seconds:g} s, {os.cpu_count()} cores\n", flush=True)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, EmbeddedMongod(Path(folder) / "mongodb") as mongod:
-        url = with_options(mongod.url)
-        staff = prepare(url, Path(folder))
-        with serve(url, Path(folder)) as server:
-            run(options, url, server, Path(folder), staff)
-        # Both fresh: a server that has just answered with long lists and taken an upload is slower.
-        with serve(url, Path(folder)) as server, serve(url, Path(folder), OPEN_API="1") as open_server:
-            compare_with_open_api(options, url, server, open_server)
+        run = scale.run if options.scale else run_all
+        is_good = run(options, with_options(mongod.url), mongod.pid, Path(folder))
+    print(f"\nThe whole run: {time.monotonic() - began:,.0f} s, {watch.Machine.now().since(machine)}")
+    if options.check and not is_good:
+        sys.exit(1)
 
 
-def run(options: argparse.Namespace, url: str, server: Server, folder: Path, staff: str) -> None:
-    database = MongoClient(url)["proctoring"]
-    print(f"{options.writers} connections, {options.seconds:g} s each, {os.cpu_count()} cores\n")
-    print(f"{'':34}{'per second':>11}{'p50 ms':>9}{'p99 ms':>9}   ratio to the bare driver")
+def run_all(options: argparse.Namespace, url: str, mongod_pid: int, folder: Path) -> bool:
+    chosen = [w for w in WORKLOADS if not options.only or w.name in options.only.split(",")]
+    client = MongoClient(url)
+    machine_token = prepare(url, folder)
+    with ExitStack() as stack:
+        peer = Side("peer", stack.enter_context(serve_peer(url, folder)), mongod_pid, {})
+        ours = Side("ours", stack.enter_context(serve(url, folder)), mongod_pid, {})
+        sides = {"peer": peer}
+        video = video_of(folder, UPLOAD_MIB) if any(w.name == "upload" for w in chosen) else None
+        written = {}
+        for side, name, shape, token in (
+            (ours, "proctoring", documents.OURS, machine_token),
+            (peer, "peer", documents.PEERS, ""),
+        ):
+            filled = filled_for(chosen, side.server, documents.quick(url, name), shape, options.connections)
+            written[side.name] = (side, client[name], filled)
+            make_cold = partial(documents.change, documents.quick(url, name), filled.cold)
+            side.works = works(filled, machine=token, make_cold=make_cold, video=video)
+        if any(w.against == "open" for w in chosen):
+            sides["open"] = Side("open", stack.enter_context(serve(url, folder, OPEN_API="1")), mongod_pid, {})
+            without = Filled([(pk, "") for pk, _ in new_sessions(sides["open"].server, options.connections)])
+            sides["open"].works = works(without, make_cold=lambda: None)
+            written["open"] = (sides["open"], client["proctoring"], without)
+        sides["driver"] = driver(client, url, mongod_pid)
 
-    bare = drive(options, "insert", url, "")
-    show("driver: insert_one", bare)
-    session, candidate = new_session(server.port)
-    posted = drive(options, "event", f"127.0.0.1:{server.port}", f"/sessions/{session}/events", candidate)
-    show("POST /sessions/{id}/events", posted, to=bare)
-    agree(database, session, posted.done)
-
-    show("POST /sessions", drive(options, "create", f"127.0.0.1:{server.port}", "/sessions"), to=bare)
-
-    fill(database, options.sessions)
-    small, large = (with_events(database, n) for n in (200, 5000))
-    found = drive(options, "find", url, small)
-    show("driver: find 200 events", found)
-    for title, path in (
-        ("GET /sessions/{id}, 200 events", f"/sessions/{small}"),
-        ("GET …/report, 200 events", f"/sessions/{small}/report"),
-        ("GET …/report, 5,000 events", f"/sessions/{large}/report"),
-        ("GET /sessions (100 of many)", "/sessions"),
-    ):
-        show(title, drive(options, "get", f"127.0.0.1:{server.port}", path, staff), to=found)
-    upload(server, folder, options.upload_mib)
-
-
-def compare_with_open_api(options: argparse.Namespace, url: str, server: Server, open_server: Server) -> None:
-    """What the candidate's token costs: turns on both servers, one after the other, so that they share the noise."""
-    database = MongoClient(url)["proctoring"]
-    sessions = [(one, *new_session(one.port)) for one in (server, open_server)]
-    rates: dict[int, list[float]] = {one.port: [] for one, *_ in sessions}
-    done = dict.fromkeys(rates, 0)
-    for turn in range(TURNS):
-        for one, session, candidate in sessions if turn % 2 else reversed(sessions):
-            token = candidate if one is server else ""
-            path = f"/sessions/{session}/events"
-            posted = drive(options, "event", f"127.0.0.1:{one.port}", path, token, seconds=options.seconds / 2)
-            rates[one.port].append(posted.rate)
-            done[one.port] += posted.done
-    print(f"\nPOST events, {TURNS} turns of {options.seconds / 2:g} s on each server, medians:")
-    for one, session, _ in sessions:
-        agree(database, session, done[one.port])
-    guarded, unguarded = (median(rates[one.port]) for one in (server, open_server))
-    print(f"    with a token {guarded:,.0f} per second, OPEN_API=1 {unguarded:,.0f}: ratio {guarded / unguarded:.2f}")
-
-
-class Result:
-    def __init__(self, done: int, seconds: float, latencies_s: list[float]) -> None:
-        ordered = sorted(latencies_s)
-        self.done, self.rate = done, done / seconds
-        self.p50_ms, self.p99_ms = median(ordered) * 1000, ordered[int(len(ordered) * 0.99)] * 1000
-
-
-def show(title: str, result: Result, *, to: Result | None = None) -> None:
-    ratio = f"{result.rate / to.rate:6.2f}" if to else ""
-    print(f"{title:34}{result.rate:11,.0f}{result.p50_ms:9.1f}{result.p99_ms:9.1f}   {ratio}", flush=True)
-
-
-def drive(
-    options: argparse.Namespace, what: str, where: str, path: str, token: str = "", *, seconds: float | None = None
-) -> Result:
-    """The same request again and again from `writers` connections, spread over processes of their own."""
-    each, seconds = max(1, options.writers // PROCESSES), seconds or options.seconds
-    with ProcessPoolExecutor(PROCESSES) as pool:
-        parts = list(pool.map(_drive, *zip(*[(what, where, path, token, each, seconds)] * PROCESSES, strict=True)))
-    latencies = [latency for part in parts for latency in part]
-    return Result(len(latencies), seconds, latencies)
-
-
-def _drive(what: str, where: str, path: str, token: str, connections: int, seconds: float) -> list[float]:
-    client = MongoClient(where) if what in {"insert", "find"} else None
-    latencies: list[float] = []
-    threads = [
-        Thread(target=_loop, args=(_request(what, where, path, token, client), seconds, latencies))
-        for _ in range(connections)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return latencies
-
-
-def _loop(request: Callable[[], None], seconds: float, latencies: list[float]) -> None:
-    request()  # connects; not measured, but it counts as done
-    mine = [0.0]
-    until = time.perf_counter() + seconds
-    while (began := time.perf_counter()) < until:
-        request()
-        mine.append(time.perf_counter() - began)
-    latencies.extend(mine)
-
-
-def _request(what: str, where: str, path: str, token: str, client: MongoClient | None) -> Callable[[], None]:
-    if what == "insert":
-        events = client["proctoring"]["bench"]
-        return lambda: events.insert_one(
-            {"_id": str(uuid4()), "event_type": "focus_lost", "timestamp": datetime.now(UTC)}
-        )
-    if what == "find":
-        events = client["proctoring"]["events"]
-        return lambda: list(events.find({"session_id": path}, batch_size=1000).sort([("timestamp", 1), ("_id", 1)]))
-    host, _, port = where.partition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=30)
-    method = "GET" if what == "get" else "POST"
-    body = {
-        "get": None,
-        "event": json.dumps({"event_type": "focus_lost", "message": "window"}),
-        "create": json.dumps({"candidate_name": "Bench"}),
-    }[what]
-    headers = ({"Content-Type": "application/json"} if body else {}) | (bearer(token) if token else {})
-
-    def request() -> None:
-        connection.request(method, path, body, headers)
-        answer = connection.getresponse()
-        answer.read()
-        if answer.status not in (200, 201):
-            raise RuntimeError(f"{method} answered {answer.status}")
-
-    return request
-
-
-def agree(database, session: str, acknowledged: int) -> None:
-    stored = database["events"].count_documents({"session_id": session})
-    counted = sum(database["sessions"].find_one({"_id": session})["event_counts"].values())
-    print(f"    acknowledged {acknowledged:,}, stored {stored:,}, counted {counted:,}")
-    if not acknowledged == stored == counted:
+        comparisons, limits = take_turns(options, chosen, ours, sides)
+        show(comparisons, limits, sides)
+        agree = [are_equal(*of, is_ours=name != "peer") for name, of in written.items()]
+        fits = not options.upload_mib or bool(options.only) or memory_stays(ours, folder, options.upload_mib)
+    if not all(agree):
         sys.exit("They differ: events were lost, doubled or miscounted.")
+    return fits and not any(one.is_below or one.errors for one in comparisons)
 
 
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
+def take_turns(
+    options: argparse.Namespace, chosen: Sequence, ours: Side, sides: dict
+) -> tuple[list[Comparison], dict[str, list[Slice]]]:
+    comparisons = [Comparison(workload) for workload in chosen]
+    limits: dict[str, list[Slice]] = {name: [] for name in LIMITS}
+    for one in comparisons:  # imports, connections, stored reports
+        for side in (ours, sides[one.workload.against]):
+            side.take(one.workload.requests, one.workload.connections or options.connections, 0.3)
+    for number in range(options.rounds):
+        print(f"round {number + 1} of {options.rounds}", file=sys.stderr, flush=True)
+        for name, slices in limits.items():
+            slices.append(sides["driver"].take(name, 0, min(1, options.seconds)))
+        for one in comparisons:
+            other = sides[one.workload.against]
+            one.take(ours, other, connections=options.connections, seconds=options.seconds)
+    return comparisons, limits
 
 
-def new_session(port: int) -> tuple[str, str]:
-    """Its id, and its candidate's token."""
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    connection.request(
-        "POST", "/sessions", json.dumps({"candidate_name": "Bench"}), {"Content-Type": "application/json"}
+def show(comparisons: Sequence[Comparison], limits: dict[str, list[Slice]], sides: dict) -> None:
+    print("Ours to the other's, the median of the rounds (and each); of times, CPU and memory less is better.\n")
+    for one in comparisons:
+        print("\n".join(one.lines(("ours", one.workload.against))))
+    print("\nThe limits of this machine, by the bare driver:")
+    for name, slices in limits.items():
+        print("      " + told(name.ljust(16), "documents" if "insert" in name else "finds", slices))
+    below = [one.workload.name for one in comparisons if one.is_below]
+    errors = [error for one in comparisons for error in one.errors]
+    print(f"\nBelow their floors: {', '.join(below) or 'none'}. Errors: {len(errors)} {sorted(set(errors)) or ''}")
+
+
+def filled_for(chosen: Sequence, server: Server, database: Database, shape: documents.Shape, n: int) -> Filled:
+    names = {w.name for w in chosen}
+    writable = new_sessions(server, max(n, 2))
+    documents.fill(database, shape, sessions=LISTED, events=0)
+
+    def filled(needed: set[str], sessions: int, events: int) -> list[str]:
+        return documents.fill(database, shape, sessions=sessions if names & needed else 1, events=events)
+
+    return Filled(
+        writable,
+        cold=filled({"session", "report_changed"}, COLD, 200),
+        of_200=filled({"report_200"}, OF_200, 200),
+        of_5000=filled({"report_5000"}, OF_5000, 5000),
     )
-    answer = connection.getresponse()
-    if answer.status != 201:
-        raise RuntimeError(f"POST /sessions answered {answer.status}")
-    session = json.load(answer)
-    return session["id"], session["token"]
 
 
-def fill(database, sessions: int) -> None:
-    start = datetime.now(UTC)
-    database["sessions"].insert_many(
-        {"_id": str(uuid4()), "candidate_name": f"Candidate {n}", "start_time": start - timedelta(minutes=n),
-         "end_time": None, "video_path": None, "event_counts": {}, "revision": 0}
-        for n in range(sessions)
-    )  # fmt: skip
+def driver(client: MongoClient, url: str, mongod_pid: int) -> BareDriver:
+    """Its documents are ours, in a collection with our index."""
+    client["bare"]["events"].create_index([("session_id", 1), ("occurred_at", 1), ("_id", 1)])
+    ids = [session["_id"] for session in client["proctoring"]["sessions"].find({"event_counts.focus_lost": 80})][:500]
+    return BareDriver(url, mongod_pid, {**LIMITS, "batch_500": 500}, tuple(ids))
 
 
-def with_events(database, n: int) -> str:
-    session, start = str(uuid4()), datetime.now(UTC) - timedelta(hours=1)
-    database["sessions"].insert_one(
-        {"_id": session, "candidate_name": f"{n} events", "start_time": start, "end_time": start + timedelta(hours=1),
-         "video_path": None, "event_counts": {"focus_lost": n}, "revision": n}
-    )  # fmt: skip
-    database["events"].insert_many(
-        {"_id": str(uuid4()), "session_id": session, "event_type": "focus_lost", "message": "window",
-         "timestamp": start + timedelta(milliseconds=500 * i)}
-        for i in range(n)
-    )  # fmt: skip
-    return session
+def are_equal(side: Side, database: Database, filled: Filled, *, is_ours: bool) -> bool:
+    """Acknowledged = stored, and of ours = counted. And what we filled in looks as what the product stores."""
+    per_request = {name: int(side.works[name].units) for name in ("event", "batch_50", "batch_500")}
+    acknowledged = sum(n * side.acknowledged.get(name, 0) for name, n in per_request.items())
+    ids = [pk for pk, _ in filled.writable]
+    stored = database["events"].count_documents({"session_id": {"$in": ids}})
+    counts = {stored}
+    if is_ours:
+        found = database["sessions"].find({"_id": {"$in": ids}}, {"event_counts": 1})
+        counts.add(sum(sum(session["event_counts"].values()) for session in found))
+        if stored:
+            documents.demand_product_shape(database, database["events"].find_one({"session_id": ids[0]})["session_id"])
+    print(f"{side.name}: events acknowledged {acknowledged:,}, stored and counted {sorted(counts)}")
+    return counts == {acknowledged}
 
 
-def upload(server: Server, folder: Path, mib: int) -> None:
-    clip = video_of(folder, mib)
-    session, candidate = new_session(server.port)
-    server.forget_peak_memory()
-    at_rest = server.peak_memory_kib()
-    began = time.perf_counter()
-    subprocess.run(
-        [
-            "curl",
-            "--silent",
-            "--fail",
-            "--output",
-            os.devnull,
-            "-H",
-            f"Authorization: Bearer {candidate}",
-            "-F",
-            f"file=@{clip}",
-            f"http://127.0.0.1:{server.port}/sessions/{session}/video",
-        ],
-        check=True,
-    )
-    seconds = time.perf_counter() - began
-    size = clip.stat().st_size
-    mib_per_s, more_mib = size / 2**20 / seconds, (server.peak_memory_kib() - at_rest) / 1024
-    print(
-        f"\nupload of {size / 2**20:,.0f} MiB: {mib_per_s:,.0f} MiB/s, peak memory of the workers +{more_mib:.1f} MiB"
-    )
+def memory_stays(ours: Side, folder: Path, mib: int) -> bool:
+    """Whether a very large upload leaves the workers' memory where it was."""
+    work: Work = upload_of(video_of(folder, mib), new_sessions(ours.server, 1))
+    ours.works = {**ours.works, "large": work}
+    watch.forget_peak_memory(ours.server.pid)
+    before = watch.peak_memory_mib(ours.server.pid)
+    taken = ours.take("large", 1, 0)
+    more = taken.peak_mib - before
+    verdict = "" if more <= GROWTH_MAX_MIB else "  ABOVE"
+    print(f"an upload of {work.units:,.0f} MiB: {taken.rate:,.0f} MiB/s, peak memory +{more:.1f} MiB ", end="")
+    print(f"(at most +{GROWTH_MAX_MIB}){verdict}; errors {len(taken.errors)} {taken.errors or ''}")
+    return not verdict and not taken.errors
 
 
 if __name__ == "__main__":

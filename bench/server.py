@@ -1,5 +1,7 @@
-"""A server of the benchmark's own: migrated, served by granian as `make run` does, and watched for memory."""
+"""Servers of the benchmark's own: ours, migrated and served by granian as `make run` does, and the peer."""
 
+import http.client
+import json
 import os
 import subprocess
 import sys
@@ -8,11 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_urlsafe
-from socket import create_connection, socket
+from socket import socket
 from time import monotonic, sleep
 
 import av
 
+from proctoring_site.child_process import end, start_tied
 from proctoring_site.demo_clip import write_clip
 
 START_TIMEOUT_S = 60
@@ -23,18 +26,10 @@ class Server:
     port: int
     pid: int
 
-    def forget_peak_memory(self) -> None:
-        for pid in _children(self.pid):
-            Path(f"/proc/{pid}/clear_refs").write_text("5")  # proc(5): sets the peak to what is resident now
 
-    def peak_memory_kib(self) -> int:
-        """The workers' peak resident memory, added up (VmHWM, Linux)."""
-        return sum(_status(pid, "VmHWM") for pid in _children(self.pid))
-
-
-def prepare(mongodb_url: str, folder: Path) -> str:
+def prepare(mongodb_url: str, folder: Path, **settings: str) -> str:
     """Migrate; the API token of a machine with every right."""
-    environment = {**_environment(mongodb_url, folder), "DJANGO_SUPERUSER_PASSWORD": token_urlsafe(16)}
+    environment = {**_environment(mongodb_url, folder), **settings, "DJANGO_SUPERUSER_PASSWORD": token_urlsafe(16)}
 
     def manage(*arguments: str) -> str:
         command = [sys.executable, "manage.py", *arguments]
@@ -47,24 +42,54 @@ def prepare(mongodb_url: str, folder: Path) -> str:
 
 @contextmanager
 def serve(mongodb_url: str, folder: Path, **settings: str) -> Iterator[Server]:
-    environment = {**_environment(mongodb_url, folder), **settings}
+    """Ours, with two workers of 16 threads."""
+    options = ["--interface", "wsgi", "--workers", "2", "--blocking-threads", "16", "--log-level", "error"]
+    command = ["granian", *options, "proctoring_site.wsgi:application"]
+    with _serve(command, {**_environment(mongodb_url, folder), **settings}, folder) as server:
+        yield server
+
+
+@contextmanager
+def serve_peer(mongodb_url: str, folder: Path) -> Iterator[Server]:
+    """The peer, with two workers and no log, on the database `peer` of the same mongod."""
+    environment = {**os.environ, "PEER_MONGODB_URL": mongodb_url, "PEER_DATA_DIR": str(folder / "peer")}
+    command = ["uvicorn", "--workers", "2", "--no-access-log", "--log-level", "warning", "bench.peer.app:app"]
+    with _serve(command, environment, folder) as server:
+        yield server
+
+
+@contextmanager
+def _serve(command: list[str], environment: dict[str, str], folder: Path) -> Iterator[Server]:
     port = _free_port()
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--workers", "2", "--blocking-threads", "16"]
-    with (folder / f"granian-{port}.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*command, "--port", str(port), "proctoring_site.wsgi:application"], env=environment, stdout=log, stderr=log
-        )
+    log_file = folder / f"{command[0]}-{port}.log"
+    with log_file.open("wb") as log:
+        command = [sys.executable, "-m", *command, "--host", "127.0.0.1", "--port", str(port)]
+        process = start_tied(command, env=environment, stdout=log, stderr=log)
         try:
-            _wait_for(port)
+            _wait_for(port, log_file)
             yield Server(port=port, pid=process.pid)
         finally:
-            process.terminate()
-            process.wait(30)
+            end(process, patience_s=30)
+
+
+def new_sessions(server: Server, n: int) -> list[tuple[str, str]]:
+    """Their ids, and the tokens of their candidates, where there are any."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    made = []
+    for _ in range(n):
+        body = json.dumps({"candidate_name": "Bench"})
+        connection.request("POST", "/sessions", body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        if answer.status != 201:
+            raise RuntimeError(f"POST /sessions answered {answer.status}")
+        session = json.load(answer)
+        made.append((session["id"], session.get("token", "")))
+    return made
 
 
 def video_of(folder: Path, mib: int) -> Path:
     """A real, valid WebM of about this size: one encoded clip, its packets repeated with later instants."""
-    clip, large = write_clip(folder / "clip.webm"), folder / "large.webm"
+    clip, large = write_clip(folder / "clip.webm"), folder / f"{mib}.webm"
     with av.open(str(clip)) as source, av.open(str(large), "w") as target:
         template = source.streams.video[0]
         stream = target.add_stream_from_template(template)
@@ -88,30 +113,23 @@ def _environment(mongodb_url: str, folder: Path) -> dict[str, str]:
     return {**kept, **own}
 
 
-def _wait_for(port: int) -> None:
+def _wait_for(port: int, log_file: Path) -> None:
+    """Until it answers: workers that have not bound yet would leave their share to those that have."""
     deadline = monotonic() + START_TIMEOUT_S
     while monotonic() < deadline:
         try:
-            create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            connection.request("GET", "/sessions")
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
             sleep(0.1)
         else:
+            sleep(1)
             return
-    raise TimeoutError("the server did not start")
+    raise TimeoutError(f"The server did not start: {log_file.read_text(errors='replace')[-2000:]}")
 
 
 def _free_port() -> int:
     with socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def _children(pid: int) -> list[int]:
-    return [
-        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
-    ]
-
-
-def _status(pid: int, name: str) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
