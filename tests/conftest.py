@@ -30,6 +30,20 @@ KEPT_COLLECTIONS = {
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", type=int, default=0, metavar="MINUTES", help="run tests/proof at length")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What the proofs saw, also when they passed."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, ())]
+    lines = [line for report in reports if report.when == "call" for name, line in report.user_properties]
+    if lines:
+        terminalreporter.section("proofs")
+        for line in lines:
+            terminalreporter.write_line(str(line))
+
+
 class GuardedDatabase:
     """In place of the backend's `database`, which connects past pytest-django's blocker, to whichever database.
 

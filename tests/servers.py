@@ -92,9 +92,11 @@ def state_of(thread: Path) -> str:
 
 
 class Web:
-    """The product as it is served, one worker, on a port of its own; `log` takes all that it says."""
+    """The product as it is served, on a port of its own; `log` takes all that it says."""
 
-    def __init__(self, mongodb_url: str, folder: Path, *, log: Path | None = None, **environment: str) -> None:
+    def __init__(
+        self, mongodb_url: str, folder: Path, *, workers: int = 1, log: Path | None = None, **environment: str
+    ) -> None:
         self.url = f"http://127.0.0.1:{(port := free_port())}"
         self.environment = {
             **os.environ,
@@ -104,7 +106,8 @@ class Web:
             **environment,
         }
         served = ["--interface", "wsgi", "--blocking-threads", str(THREADS), "--host", "127.0.0.1", "--port", str(port)]
-        served += ["--working-dir", str(REPOSITORY), "--log-level", "error", "proctoring_site.wsgi:application"]
+        served += ["--workers", str(workers), "--respawn-failed-workers", "--log-level", "error"]
+        served += ["--working-dir", str(REPOSITORY), "proctoring_site.wsgi:application"]
         command = [sys.executable, "-m", "granian", *served]
         with open(log or os.devnull, "wb") as said:
             self.process = start_tied(command, stdout=said, stderr=said, env=self.environment)
@@ -115,6 +118,16 @@ class Web:
             return httpx.get(f"{self.url}/healthz", timeout=PATIENCE_S).is_success
         except httpx.TransportError:
             return False
+
+    @property
+    def worker_pids(self) -> list[int]:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]
+
+    def kill_workers(self) -> None:
+        """As a fault would end them; granian brings them back, as it does in the product."""
+        for pid in self.worker_pids:
+            os.kill(pid, signal.SIGKILL)
 
     def stop(self) -> None:
         end(self.process, patience_s=PATIENCE_S)
