@@ -15,6 +15,7 @@ from rest_framework.views import set_rollback
 from media_app.errors import ImportFileNotFound, NotAVideo, StoredFileNotFound, UnsafeFileName, VideoTooLarge
 from proctoring_site.field_errors import by_field
 from proctoring_site.json_only import BodyTooLarge
+from proctoring_site.outage import RETRY_AFTER_S
 from sessions_app.errors import (
     EventIdConflict,
     EventNotStorable,
@@ -54,7 +55,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
 
 def _answer(error: Exception) -> Response | None:
     if isinstance(error, ProctoringError):
-        return Response({"detail": str(error), "code": error.code}, status=STATUS.get(type(error), 400))
+        status = STATUS.get(type(error), 400)
+        headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
+        return Response({"detail": str(error), "code": error.code}, status=status, headers=headers)
     api_error = _as_api_error(error)
     if api_error is None:
         return None

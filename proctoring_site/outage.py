@@ -3,8 +3,11 @@
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import pymongo
+from django.conf import settings
 from django.core.signals import got_request_exception
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -16,6 +19,10 @@ logger = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 5
 SENTENCE = "The database cannot be reached at the moment; try again in a few seconds."
+#: How the paths of POST routes end that need a few documents, whatever the session's size. A client's loop sends them
+#: again, so it is better told soon than answered late (docs/decisions/2026-11-24-frozen-database.md). Reads, ends and
+#: videos may take longer. By the path, since the route is not known yet when the first query is made.
+SHORT_WRITES = frozenset({"sessions", "events", "batch", "heartbeat", "pause", "resume", "message"})
 
 
 def is_outage(error: BaseException | None) -> bool:
@@ -52,8 +59,16 @@ class DatabaseOutageMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
+        with _limit(request):
+            response = self.get_response(request)
         return outage_response(request) if getattr(request, "met_outage", False) else response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         return outage_response(request) if is_outage(exception) else None
+
+
+def _limit(request: HttpRequest) -> AbstractContextManager[None]:
+    """For all that the request asks of the database together; a group commit ends with its leader's limit."""
+    if request.method == "POST" and request.path_info.rpartition("/")[2] in SHORT_WRITES:
+        return pymongo.timeout(settings.SHORT_WRITE_LIMIT_S)
+    return nullcontext()

@@ -101,6 +101,7 @@ DATABASES = {
         "NAME": env.text("MONGODB_DATABASE", "proctoring"),
     }
 }
+SHORT_WRITE_LIMIT_S = env.positive_int("SHORT_WRITE_LIMIT_S", 3)  # outage.py: what an event may ask of the database
 DATABASE_ROUTERS = ["django_mongodb_backend.routers.MongoRouter"]
 DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
 MIGRATION_MODULES = {

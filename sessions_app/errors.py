@@ -49,7 +49,7 @@ class EventNotStorable(ProctoringError):
 
 class EventUndecided(ProctoringError):
     code = "try_again"
-    sentence = "The event was sent before and is not safely stored yet; send it again in a few seconds."
+    sentence = "The event is not safely stored yet; send it again in a few seconds."
 
 
 class SessionNotFound(ProctoringError):

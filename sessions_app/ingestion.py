@@ -31,6 +31,9 @@ from sessions_app.models import Event, Mark, new_id, to_milliseconds
 from sessions_app.policy import active_policy
 
 DUPLICATE_KEY = 11000
+#: The document's own fault: BadValue, InvalidBSON, DollarPrefixedFieldName, DocumentValidationFailure, too large (twice).
+#: Any other refusal (a full disk, an internal error) is the server's, and a client that gave the event up would lose it.
+NOT_STORABLE = frozenset({2, 22, 52, 121, 10334, 17280})
 #: A clock that runs ahead by less than this is not worth a mark; nor is a reaction that beats the start's round trip.
 CLOCK_TOLERANCE = timedelta(seconds=5)
 #: How long a duplicate's first copy may take to reach the majority before the client is asked to try again.
@@ -126,8 +129,10 @@ def commit(documents: Sequence[Document]) -> list[Outcome]:
                 outcomes[n] = (documents[n], True)
             case code if code == DUPLICATE_KEY:
                 outcomes[n] = _duplicate(documents[n], there.get(documents[n]["_id"]))
-            case _:
+            case code if code in NOT_STORABLE:
                 outcomes[n] = EventNotStorable()
+            case _:
+                outcomes[n] = EventUndecided()
     return outcomes
 
 

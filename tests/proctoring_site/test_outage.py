@@ -7,9 +7,10 @@ import pytest
 from django.db import DatabaseError, connection
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
+from django.urls import resolve
 from pymongo.errors import AutoReconnect, ExecutionTimeout, OperationFailure, ServerSelectionTimeoutError
 
-from proctoring_site.outage import RETRY_AFTER_S, is_outage, outage_response
+from proctoring_site.outage import RETRY_AFTER_S, SHORT_WRITES, is_outage, outage_response
 from tests.callers import bearer
 from tests.servers import THREADS, Mongod, Web, manage, until
 
@@ -284,3 +285,10 @@ class TestAFailureInsideAMiddleware:
 
     def test_a_defect_stays_a_500(self, settings, debug):
         assert self.answer(settings, debug, "fails").status_code == 500
+
+
+def test_the_short_writes_are_routes():
+    for name in SHORT_WRITES - {"sessions", "batch"}:
+        assert resolve(f"/sessions/x/{name}")
+    assert resolve("/sessions")
+    assert resolve("/sessions/x/events/batch")

@@ -1,5 +1,6 @@
 """A mongod to be killed and frozen, the product on it as it is served, and how long the proofs take."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -32,6 +33,12 @@ class Size:
 @pytest.fixture(scope="session")
 def size(request: pytest.FixtureRequest) -> Size:
     return Size(minutes=request.config.getoption("--soak"))
+
+
+@pytest.fixture(autouse=True)
+def few_log_lines() -> None:
+    """A line per request, thousands of them, would bury what failed."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""mongod stops in the middle of requests: each ends with 503 in time, nothing is half-written, sending again settles."""
+"""mongod stops in the middle of requests: each gets its 503 in time, none is half-written, a resend settles it."""
 
 import threading
 import time
