@@ -31,8 +31,8 @@ from sessions_app.models import Event, Mark, new_id, to_milliseconds
 from sessions_app.policy import active_policy
 
 DUPLICATE_KEY = 11000
-#: The document's own fault: BadValue, InvalidBSON, DollarPrefixedFieldName, DocumentValidationFailure, too large (twice).
-#: Any other refusal (a full disk, an internal error) is the server's, and a client that gave the event up would lose it.
+#: The document's own fault: BadValue, InvalidBSON, DollarPrefixedFieldName, DocumentValidationFailure, two of size. Any
+#: other refusal (a full disk, an internal error) is the server's; a client that gave the event up then would lose it.
 NOT_STORABLE = frozenset({2, 22, 52, 121, 10334, 17280})
 #: A clock that runs ahead by less than this is not worth a mark; nor is a reaction that beats the start's round trip.
 CLOCK_TOLERANCE = timedelta(seconds=5)

@@ -12,11 +12,11 @@ from sessions_app.models import Event, Session
 
 @pytest.fixture
 def refusing(committed_database):
-    """Each document on its own, with InternalError."""
-    admin = connection.database.client.admin
-    admin.command("configureFailPoint", "failAllInserts", mode="alwaysOn")
+    """Each document on its own, as a full disk does."""
+    admin, events = connection.database.client.admin, f"{connection.database.name}.events"
+    admin.command("configureFailPoint", "failCollectionInserts", mode="alwaysOn", data={"collectionNS": events})
     yield
-    admin.command("configureFailPoint", "failAllInserts", mode="off")
+    admin.command("configureFailPoint", "failCollectionInserts", mode="off")
 
 
 @pytest.fixture
