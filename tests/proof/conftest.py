@@ -27,7 +27,7 @@ class Size:
 
     @property
     def examples(self) -> int:
-        return 60 if not self.minutes else 200 * self.minutes
+        return 100 if not self.minutes else 400 * self.minutes
 
 
 @pytest.fixture(scope="session")
