@@ -1,6 +1,6 @@
 # Two commands matter: `make run` and `make test`. Every target starts from a bare clone and is quick the second time.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench bench-scale clean
+.PHONY: help run test soak lint bench bench-scale clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -16,6 +16,9 @@ run: $(VENV)/.run  ## start the service, with a MongoDB of its own unless MONGOD
 test: $(VENV)/.dev  ## run every test, against real processes and a real MongoDB
 	@.ci/system-packages
 	@exec $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+
+soak: $(VENV)/.dev  ## kill, freeze and ask in any order for some MINUTES (5) at a time, and say what was lost: nothing
+	@exec $(BIN)/python -m pytest --soak $(or $(MINUTES),5) tests/proof $(ARGS)
 
 lint: $(VENV)/.dev  ## check style and format
 	@$(BIN)/ruff check
