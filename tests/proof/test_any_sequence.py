@@ -7,7 +7,7 @@ from uuid import uuid4, uuid5
 
 import pytest
 from django.test import override_settings
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from rest_framework.test import APIClient
@@ -219,6 +219,7 @@ def test_the_product_agrees_with_the_model_after_any_sequence(
             max_examples=size.examples,
             stateful_step_count=STEPS,
             derandomize=not size.minutes,
+            phases=[Phase.generate] + ([Phase.shrink] if size.minutes else []),  # to shrink takes minutes
             database=None,  # it would leave a folder behind
             deadline=None,
             suppress_health_check=list(HealthCheck),
