@@ -27,7 +27,7 @@ class Size:
 
     @property
     def examples(self) -> int:
-        return 100 if not self.minutes else 400 * self.minutes
+        return 80 if not self.minutes else 400 * self.minutes
 
 
 @pytest.fixture(scope="session")

@@ -68,10 +68,16 @@ class Sequences(RuleBasedStateMachine):
     @rule(data=st.data(), ahead_s=AHEAD_S)
     def resend(self, data: st.DataObject, ahead_s: int) -> None:
         """The same again, whatever came between."""
-        stored = [(at, n) for at, s in enumerate(self.world.sittings) for n in range(len(s.events))]
-        at, n = data.draw(st.sampled_from(stored))
-        event_id, kept = list(self.world.sittings[at].events.items())[n]
+        at, event_id, kept = self._draw_stored(data)
         self._log(at, event_id, kept.told, ahead_s=ahead_s)
+
+    @precondition(lambda self: len(self.keys) > 1 and any(sitting.events for sitting in self.world.sittings))
+    @rule(data=st.data())
+    def send_what_another_session_has(self, data: st.DataObject) -> None:
+        """Word for word, so that only the session differs."""
+        at, event_id, kept = self._draw_stored(data)
+        elsewhere = (at + data.draw(st.integers(1, len(self.keys) - 1))) % len(self.keys)
+        self._log(elsewhere, event_id, kept.told, started_at=self.starts[at])
 
     @rule(at=SITTINGS, items=ITEMS)
     def log_batch(self, at: int, items: list) -> None:
@@ -166,11 +172,18 @@ class Sequences(RuleBasedStateMachine):
 
     # --- How it is asked ----------------------------------------------------------------------------------------
 
-    def _log(self, at: int, event_id: str | None, told: Told, *, ahead_s: int) -> None:
+    def _draw_stored(self, data: st.DataObject) -> tuple[int, str, Kept]:
+        stored = [(at, n) for at, s in enumerate(self.world.sittings) for n in range(len(s.events))]
+        at, n = data.draw(st.sampled_from(stored))
+        return at, *list(self.world.sittings[at].events.items())[n]
+
+    def _log(
+        self, at: int, event_id: str | None, told: Told, *, ahead_s: int = 0, started_at: datetime | None = None
+    ) -> None:
         sitting = self.world.sittings[at]
         expected = self.world.log(sitting, event_id, told, is_clients=event_id not in self.server_ids)
         sent_at = {"sent_at": (now() + timedelta(seconds=ahead_s)).isoformat()} if ahead_s else {}
-        answer = self._post(at, "events", {**self._body(at, event_id, told), **sent_at})
+        answer = self._post(at, "events", {**self._body(at, event_id, told, started_at=started_at), **sent_at})
         if expected in {"created", "duplicate"}:
             assert answer.status_code == 201, answer.content
             told_id = answer.json()["id"]
@@ -192,10 +205,10 @@ class Sequences(RuleBasedStateMachine):
     def _id(self, n: int | None) -> str | None:
         return None if n is None else str(uuid5(self.namespace, str(n)))
 
-    def _body(self, at: int, event_id: str | None, told: Told) -> dict[str, Any]:
+    def _body(self, at: int, event_id: str | None, told: Told, *, started_at: datetime | None = None) -> dict[str, Any]:
         body = {"event_type": told.event_type, "message": told.message, **({"id": event_id} if event_id else {})}
         if told.offset_s is not None:
-            instant = self.starts[at] + timedelta(seconds=told.offset_s)
+            instant = (started_at or self.starts[at]) + timedelta(seconds=told.offset_s)
             body["timestamp"] = (instant.replace(tzinfo=None) if told.is_naive else instant).isoformat()
         return body
 
