@@ -8,14 +8,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import httpx
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from proctoring_site.child_process import end, start_tied
+from proctoring_site.child_process import end, end_group, start_tied
 from proctoring_site.embedded_mongod import find_mongod
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -108,9 +108,12 @@ class Web:
         served = ["--interface", "wsgi", "--blocking-threads", str(THREADS), "--host", "127.0.0.1", "--port", str(port)]
         served += ["--workers", str(workers), "--respawn-failed-workers", "--log-level", "error"]
         served += ["--working-dir", str(REPOSITORY), "proctoring_site.wsgi:application"]
-        command = [sys.executable, "-m", "granian", *served]
-        with open(log or os.devnull, "wb") as said:
-            self.process = start_tied(command, stdout=said, stderr=said, env=self.environment)
+        self._command, self._log = [sys.executable, "-m", "granian", *served], log or os.devnull
+        self.start()
+
+    def start(self) -> None:
+        with open(self._log, "ab") as said:
+            self.process = start_tied(self._command, stdout=said, stderr=said, env=self.environment)
         until(self._answers)
 
     def _answers(self) -> bool:
@@ -121,13 +124,27 @@ class Web:
 
     @property
     def worker_pids(self) -> list[int]:
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        return [int(pid) for pid in children.split()]
+        """Empty once granian itself has ended."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in children.read_text().split()] if self.process.poll() is None else []
 
     def kill_workers(self) -> None:
-        """As a fault would end them; granian brings them back, as it does in the product."""
+        """As a fault would end them; `bring_back` is for afterwards."""
         for pid in self.worker_pids:
             os.kill(pid, signal.SIGKILL)
+
+    def bring_back(self, killed: Iterable[int]) -> None:
+        """granian replaces them; when they end within 5.5 s of their start it gives up instead, and what watches it
+        (here we, else launch.py) starts it again."""
+        killed = set(killed)
+
+        def are_back() -> bool:
+            if self.process.poll() is not None:
+                end_group(self.process.pid)
+                self.start()
+            return len(set(self.worker_pids) - killed) == len(killed)
+
+        until(are_back)
 
     def stop(self) -> None:
         end(self.process, patience_s=PATIENCE_S)

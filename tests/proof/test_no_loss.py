@@ -28,9 +28,9 @@ def test_no_acknowledged_event_is_lost_or_doubled_when_the_database_and_the_work
                 mongod.until_writable()
             for _ in range(size.kills // 3):
                 at_work(crowd)
-                before = set(web.worker_pids)
+                killed = web.worker_pids
                 hit += failed_by(crowd, web.kill_workers)
-                until(lambda before=before: len(set(web.worker_pids) - before) == len(before))
+                web.bring_back(killed)
             at_work(crowd)
         low = too_low(stored)
         crowd.end_all()
