@@ -45,6 +45,7 @@ from sessions_app.serializers import (
     SessionSerializer,
     StartedSessionSerializer,
 )
+from sessions_app.told import sent_event
 
 NEXT_PAGE = OpenApiParameter(
     "Link", str, OpenApiParameter.HEADER, response=[200], description='`<…>; rel="next"`, as long as there are more.'
@@ -133,11 +134,9 @@ class SessionViewSet(Guarded, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
     @action(detail=True, methods=["post"])
     def events(self, request: Request, pk: str) -> Response:
         """With an `id` of the client's own, sending it again gives the same answer and stores nothing more."""
-        new = SentEvent(data=request.data)
-        new.is_valid(raise_exception=True)
-        sent_at = new.validated_data.get("sent_at")
+        told, sent_at = sent_event(request.data)
         self._record_events_of_staff(pk)
-        event, _ = services.log_event(pk, new.reported(), sent_at=sent_at)
+        event, _ = services.log_event(pk, told, sent_at=sent_at)
         return Response(EventSerializer(event).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(summary="Log up to 500 events in one commit", request=EventBatch, responses=BatchOutcome)

@@ -1,0 +1,43 @@
+"""What a client told: one event from JSON, well-formed or refused by field."""
+
+import re
+from typing import Any
+
+from rest_framework.exceptions import ValidationError
+
+from sessions_app.ingestion import Reported
+from sessions_app.quick_check import plain_event
+from sessions_app.serializers import ReportedEvent, SentEvent
+
+ZONE = re.compile(r"(?:[Zz]|[+-]\d\d:?(?:\d\d)?)$")
+# Kept: DRF copies a serializer's fields whenever one is made, which costs more than the whole check.
+_one_of_many, _alone = ReportedEvent(), SentEvent()
+
+
+def sent_event(raw: Any) -> tuple[Reported, Any]:
+    """An event sent alone, and its `sent_at` or None. Raises ValidationError by field."""
+    values = _values(raw, _alone)
+    return _reported(raw, values), values.get("sent_at")
+
+
+def event_of_batch(raw: Any) -> Reported:
+    """Raises ValidationError by field."""
+    return _reported(raw, _values(raw, _one_of_many))
+
+
+def _values(raw: Any, serializer: ReportedEvent) -> dict[str, Any]:
+    values = plain_event(raw)
+    if values is not None:
+        return values
+    try:
+        return serializer.run_validation(raw)
+    except ValidationError as error:
+        if isinstance(error.detail, dict):
+            raise
+        raise ValidationError({"non_field_errors": error.detail}) from error
+
+
+def _reported(raw: Any, values: dict[str, Any]) -> Reported:
+    told = raw.get("timestamp")
+    is_naive = isinstance(told, str) and ZONE.search(told.strip()) is None
+    return Reported(is_naive=is_naive, **{name: value for name, value in values.items() if name != "sent_at"})
