@@ -3,10 +3,13 @@
 import json
 from typing import Any, NoReturn
 
+import orjson
 from django.conf import settings
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import JSONParser
+from rest_framework.renderers import JSONRenderer
+from rest_framework.utils.encoders import JSONEncoder
 
 
 class BodyTooLarge(APIException):
@@ -38,6 +41,21 @@ class PlainTextJSONParser(BoundedJSONParser):
     """JSON under the one type that a browser's beacon sends without asking the server first."""
 
     media_type = "text/plain"
+
+
+class QuickJSONRenderer(JSONRenderer):
+    """DRF's answers, a tenth of the time for long ones (docs/performance.md); instants without a zone are UTC."""
+
+    OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
+    others = staticmethod(JSONEncoder().default)
+
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
+        if data is None:
+            return b""
+        try:
+            return orjson.dumps(data, self.others, self.OPTIONS)
+        except orjson.JSONEncodeError:  # half a surrogate, an integer of 65 bits: what a client sent, told back to it
+            return json.dumps(data, default=self.others).encode()
 
 
 class AlwaysJSON(BaseContentNegotiation):

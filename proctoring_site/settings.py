@@ -161,7 +161,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
     "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_PARSER_CLASSES": ["proctoring_site.json_only.BoundedJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["proctoring_site.json_only.QuickJSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "proctoring_site.json_only.AlwaysJSON",
     "DEFAULT_SCHEMA_CLASS": "proctoring_site.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "proctoring_site.errors.exception_handler",

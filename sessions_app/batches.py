@@ -35,7 +35,7 @@ def log(session_id: str, raw_events: Sequence[Any], *, sent_at: datetime | None)
             outcome["rejected"].append({"index": index, "id": event.id, "code": result.code, "detail": str(result)})
         else:
             stored, is_new = result
-            outcome["created" if is_new else "duplicate"].append({"index": index, "id": stored.pk})
+            outcome["created" if is_new else "duplicate"].append({"index": index, "id": stored["_id"]})
     outcome["rejected"].sort(key=lambda rejected: rejected["index"])
     return outcome
 

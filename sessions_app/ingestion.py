@@ -9,9 +9,10 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 import bson
@@ -19,7 +20,8 @@ from bson.errors import BSONError
 from django.conf import settings
 from django.db import connection
 from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError
+from pymongo.collection import Collection
+from pymongo.errors import BulkWriteError, WriteConcernError, WriteError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -40,6 +42,8 @@ CLOCK_TOLERANCE = timedelta(seconds=5)
 SETTLE_TRIES, SETTLE_S = 50, 0.1
 #: The counts become durable with the events that are committed after them: the journal keeps their order.
 COUNTED_AT_ONCE = WriteConcern(w=1)
+#: Of so many sessions each is found and counted in a trip of its own; more share two trips, for all of them.
+AT_ONCE_MAX = 2
 MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -95,13 +99,13 @@ def write(documents: Sequence[Document]) -> Sequence[Outcome]:
 
     Raises what the database raises when nobody can know what became of the group; sending again with ids is safe.
     """
+    commit_them = commit if connection.session is not None else _writer.submit  # a transaction is its thread's own
+    if is_storable({"all": documents}):
+        return commit_them(documents) if documents else ()
     storable = [document for document in documents if is_storable(document)]
-    if connection.session is not None:  # a transaction is its thread's own: nobody else may commit for it
-        outcomes = iter(commit(storable))
-    else:
-        outcomes = iter(_writer.submit(storable)) if storable else iter(())
-    stored = set(map(id, storable))
-    return [next(outcomes) if id(document) in stored else EventNotStorable() for document in documents]
+    outcomes = iter(commit_them(storable) if storable else ())
+    taken = set(map(id, storable))
+    return [next(outcomes) if id(document) in taken else EventNotStorable() for document in documents]
 
 
 def is_storable(document: Document) -> bool:
@@ -115,14 +119,17 @@ def is_storable(document: Document) -> bool:
 
 def commit(documents: Sequence[Document]) -> list[Outcome]:
     """Count and store a group, of any sessions. Never raises for a single document; that is its outcome."""
-    sessions = _sessions_of(documents)
-    outcomes: list[Outcome | None] = [_refusal(sessions.get(d["session_id"]), d) for d in documents]
-    taken = [n for n, refusal in enumerate(outcomes) if refusal is None]
-    keys = {n: _count_key(sessions[documents[n]["session_id"]]["event_counts"], documents[n]) for n in taken}
-    gone = _count(documents, keys, by=1)
-    for n in [n for n in taken if documents[n]["session_id"] in gone]:
-        outcomes[n] = SessionNotFound()
-        taken.remove(n)
+    by_session: dict[str, list[int]] = {}
+    for n, document in enumerate(documents):
+        by_session.setdefault(document["session_id"], []).append(n)
+    outcomes: list[Outcome | None] = [None] * len(documents)
+    keys: dict[int, str] = {}
+    rest = by_session
+    if len(by_session) <= AT_ONCE_MAX:
+        rest = {pk: own for pk, own in by_session.items() if not _count_at_once(pk, own, documents, keys)}
+    if rest:
+        _look_and_count(rest, documents, keys, outcomes)
+    taken = sorted(keys)
     refused = {taken[at]: code for at, code in _insert([documents[n] for n in taken]).items()}
     if refused:
         _count(documents, {n: keys[n] for n in refused}, by=-1)
@@ -143,9 +150,60 @@ def commit(documents: Sequence[Document]) -> list[Outcome]:
 _writer = GroupCommit(commit)
 
 
-def _sessions_of(documents: Sequence[Document]) -> dict[str, Document]:
-    """The sessions of these events by id, counted; what is missing is not there."""
-    ids = list({document["session_id"] for document in documents})
+def _count_at_once(session_id: str, own: Sequence[int], documents: Sequence[Document], keys: dict[int, str]) -> bool:
+    """Count the events of an open session that counts their types by name, in the one trip that finds it.
+
+    False: it is something else, and nothing was changed.
+    """
+    policy = active_policy()
+    counted_by_name: dict[str, Any] = {"event_counts": {"$type": "object"}}
+    for n in own:
+        event_type = documents[n]["event_type"]
+        key = counters.key_of(event_type)
+        if event_type not in policy.weights:
+            counted_by_name[f"event_counts.{key}"] = {"$exists": True}
+        keys[n] = key
+    session = _sessions_at_once().find_one_and_update(
+        {"_id": session_id, "end_time": None, **counted_by_name},
+        _step([documents[n] for n in own], [keys[n] for n in own], by=1),
+        {"start_time": 1},
+        session=connection.session,
+    )
+    if session is None:
+        for n in own:
+            del keys[n]
+        return False
+    for n in own:
+        _refusal(session, documents[n])
+    return True
+
+
+def _look_and_count(
+    by_session: Mapping[str, Sequence[int]],
+    documents: Sequence[Document],
+    keys: dict[int, str],
+    outcomes: list[Outcome | None],
+) -> None:
+    """Count those that can be taken, and say of the others why not."""
+    sessions = _sessions_of(by_session)
+    counted: dict[int, str] = {}
+    policy = active_policy()
+    for pk, own in by_session.items():
+        for n in own:
+            outcomes[n] = _refusal(sessions.get(pk), documents[n])
+            if outcomes[n] is None:
+                counted[n] = _count_key(sessions[pk]["event_counts"], documents[n], weighed=policy.weights)
+    gone = _count(documents, counted, by=1)
+    for n, key in counted.items():
+        if documents[n]["session_id"] in gone:
+            outcomes[n] = SessionNotFound()
+        else:
+            keys[n] = key
+
+
+def _sessions_of(session_ids: Iterable[str]) -> dict[str, Document]:
+    """The sessions by id, counted; what is missing is not there."""
+    ids = list(session_ids)
     sessions = _find_sessions(ids)
     uncounted = [pk for pk, session in sessions.items() if not isinstance(session.get("event_counts"), dict)]
     if uncounted:
@@ -176,10 +234,10 @@ def _refusal(session: Document | None, document: Document) -> Exception | None:
     return None
 
 
-def _count_key(counts: dict[str, int], document: Document) -> str:
+def _count_key(counts: dict[str, int], document: Document, *, weighed: Container[str]) -> str:
     """Where the event is counted: under its type, or with the others once the session counts many types by name."""
     key = counters.key_of(document["event_type"])
-    is_named = key in counts or document["event_type"] in active_policy().weights
+    is_named = key in counts or document["event_type"] in weighed
     if not is_named and len(counts) >= counters.DISTINCT_TYPES_MAX:
         return counters.OTHER_KEY
     counts.setdefault(key, 0)
@@ -188,28 +246,32 @@ def _count_key(counts: dict[str, int], document: Document) -> str:
 
 def _count(documents: Sequence[Document], keys: Mapping[int, str], *, by: int) -> set[str]:
     """Add to the counts of the sessions; answers with those sessions that have been deleted since they were found."""
-    steps: dict[str, Counter[str]] = {}
-    for n, key in keys.items():
-        steps.setdefault(documents[n]["session_id"], Counter())[f"event_counts.{key}"] += by
-    if not steps:
+    own: dict[str, list[int]] = {}
+    for n in keys:
+        own.setdefault(documents[n]["session_id"], []).append(n)
+    if not own:
         return set()
-    sessions = connection.get_collection("sessions")
-    if connection.session is None:
-        sessions = sessions.with_options(write_concern=COUNTED_AT_ONCE)
     changes = [
-        UpdateOne({"_id": pk}, {"$inc": {**step, "revision": 1}, **_heard(documents, keys, pk)})
-        for pk, step in steps.items()
+        UpdateOne({"_id": pk}, _step([documents[n] for n in places], [keys[n] for n in places], by=by))
+        for pk, places in own.items()
     ]
-    found = sessions.bulk_write(changes, ordered=False, session=connection.session).matched_count
-    return set() if found == len(steps) else set(steps) - set(_find_sessions(list(steps)))
+    found = _sessions_at_once().bulk_write(changes, ordered=False, session=connection.session).matched_count
+    return set() if found == len(own) else set(own) - set(_find_sessions(list(own)))
 
 
-def _heard(documents: Sequence[Document], keys: Mapping[int, str], session_id: str) -> dict[str, Any]:
-    """That the client was there, and how its clock is."""
-    own = [documents[n] for n in keys if documents[n]["session_id"] == session_id]
-    last = max(own, key=lambda document: document["received_at"])
-    skew = {} if last["clock_skew_ms"] is None else {"$set": {"clock_skew_ms": last["clock_skew_ms"]}}
-    return {"$max": {"last_seen_at": last["received_at"]}, **skew}
+def _sessions_at_once() -> Collection:
+    sessions = connection.get_collection("sessions")
+    return sessions if connection.session else sessions.with_options(write_concern=COUNTED_AT_ONCE)
+
+
+def _step(own: Sequence[Document], keys: Iterable[str], *, by: int) -> dict[str, Any]:
+    """What events change in their session: the counts, that the client was there, and how its clock is."""
+    counts = {f"event_counts.{key}": n * by for key, n in Counter(keys).items()}
+    last = max(own, key=itemgetter("received_at"))
+    step = {"$inc": {**counts, "revision": 1}, "$max": {"last_seen_at": last["received_at"]}}
+    if last["clock_skew_ms"] is not None:
+        step["$set"] = {"clock_skew_ms": last["clock_skew_ms"]}
+    return step
 
 
 def _insert(documents: Sequence[Document]) -> dict[int, int]:
@@ -218,8 +280,16 @@ def _insert(documents: Sequence[Document]) -> dict[int, int]:
         return {}
     if connection.session is not None:
         return _insert_in_transaction(documents)
+    events = connection.get_collection("events")
     try:
-        connection.get_collection("events").insert_many(documents, ordered=False, session=connection.session)
+        if len(documents) == 1:  # the driver's bulk machinery costs twice as much as the plain insert
+            events.insert_one(documents[0])
+        else:
+            events.insert_many(documents, ordered=False)
+    except WriteConcernError:
+        raise
+    except WriteError as error:
+        return {0: error.code}
     except BulkWriteError as error:
         if error.details["writeConcernErrors"]:
             raise

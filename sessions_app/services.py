@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 
@@ -37,7 +38,7 @@ def log_event(
     (outcome,) = log_events(session_id, [event], sent_at=sent_at, received_at=received_at)
     if isinstance(outcome, Exception):
         raise outcome
-    return outcome
+    return ingestion.event_of(outcome[0]), outcome[1]
 
 
 def log_events(
@@ -46,15 +47,14 @@ def log_events(
     *,
     sent_at: datetime | None = None,
     received_at: datetime | None = None,
-) -> list[tuple[Event, bool] | ProctoringError]:
-    """The same for several at once: an outcome for each, in their order; one that cannot be stored fails no other."""
+) -> Sequence[tuple[dict[str, Any], bool] | ProctoringError]:
+    """The same for several at once: an outcome for each, in their order; one that cannot be stored fails no other.
+
+    The stored events come as documents, for answers.py.
+    """
     at = to_milliseconds(received_at or now())
     documents = [ingestion.document_of(session_id, event, sent_at=sent_at, received_at=at) for event in events]
-    outcomes = ingestion.write(documents)
-    return [
-        outcome if isinstance(outcome, Exception) else (ingestion.event_of(outcome[0]), outcome[1])
-        for outcome in outcomes
-    ]
+    return ingestion.write(documents)
 
 
 def pause_session(session: Session, *, reason_code: str | None = None, reason: str | None = None) -> Session:

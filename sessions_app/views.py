@@ -27,6 +27,7 @@ from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.json_only import BoundedJSONParser, PlainTextJSONParser
 from sessions_app import batches, services
 from sessions_app import heartbeat as beats
+from sessions_app.answers import event_answer
 from sessions_app.models import Event, Session
 from sessions_app.pagination import NewestFirst
 from sessions_app.serializers import (
@@ -136,8 +137,10 @@ class SessionViewSet(Guarded, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
         """With an `id` of the client's own, sending it again gives the same answer and stores nothing more."""
         told, sent_at = sent_event(request.data)
         self._record_events_of_staff(pk)
-        event, _ = services.log_event(pk, told, sent_at=sent_at)
-        return Response(EventSerializer(event).data, status=status.HTTP_201_CREATED)
+        (outcome,) = services.log_events(pk, [told], sent_at=sent_at)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return Response(event_answer(outcome[0]), status=status.HTTP_201_CREATED)
 
     @extend_schema(summary="Log up to 500 events in one commit", request=EventBatch, responses=BatchOutcome)
     @action(
