@@ -4,11 +4,52 @@ What it buys: docs/performance.md. The serializers stay the description of the A
 same bytes for the same documents, also for those of the earlier service, whose fields may hold anything.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from proctoring_site.mongo_engine.documents import instance_of
 from proctoring_site.mongo_engine.instants import parse_instant
+from sessions_app import heartbeat
+from sessions_app.models import Session
+from sessions_app.serializers import AskedSerializer, CoverageSerializer, MoveSerializer
+from sessions_app.states import state_of
+
+MOVE, COMMAND = tuple(MoveSerializer().fields), tuple(AskedSerializer().fields)
+COVERAGE = tuple(CoverageSerializer().fields)
+
+
+#: What a session's answer is made of; `status` tells the state.
+SESSION_FIELDS = ("candidate_name", "start_time", "end_time", "video_path", "status")
+
+
+def session_answer(document: Mapping[str, Any]) -> dict[str, Any]:
+    """As SessionSerializer says it."""
+    get = document.get
+    end_time = _instant(get("end_time"))
+    return {
+        "id": _text(document["_id"]),
+        "candidate_name": _text(get("candidate_name")),
+        "start_time": _instant(get("start_time")),
+        "end_time": end_time,
+        "video_path": _text(get("video_path")),
+        "state": state_of(get("status"), is_closed=end_time is not None).value,
+    }
+
+
+def detail_answer(document: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """As SessionDetailSerializer says it."""
+    session = instance_of(Session, document)
+    covered = heartbeat.coverage_of(session)
+    return {
+        **session_answer(document),
+        "last_seen_at": session.last_seen_at,
+        "missing_since": heartbeat.missing_since(session),
+        "coverage": {name: getattr(covered, name) for name in COVERAGE} if covered else None,
+        "moves": [{name: move.get(name) for name in MOVE} for move in session.moves or ()],
+        "commands": [{name: command.get(name) for name in COMMAND} for command in session.commands or ()],
+        "events": [event_answer(event) for event in events],
+    }
 
 
 def event_answer(document: Mapping[str, Any]) -> dict[str, Any]:

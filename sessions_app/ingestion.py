@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any
 
@@ -29,7 +29,7 @@ from proctoring_site.mongo_engine.group_commit import Document, GroupCommit, Out
 from proctoring_site.mongo_engine.instants import instant_of
 from sessions_app import counters
 from sessions_app.errors import EventIdConflict, EventNotStorable, EventUndecided, SessionClosed, SessionNotFound
-from sessions_app.models import Event, Mark, new_id, to_milliseconds
+from sessions_app.models import Mark, new_id, to_milliseconds
 from sessions_app.policy import active_policy
 
 DUPLICATE_KEY = 11000
@@ -337,16 +337,6 @@ def _duplicate(document: Document, stored: Document | None) -> Outcome:
         return EventUndecided()
     same = stored["session_id"] == document["session_id"] and stored.get("digest") == document["digest"] is not None
     return (stored, False) if same else EventIdConflict()
-
-
-def event_of(document: Document) -> Event:
-    """The stored document as a model, its instants with their zone."""
-    values = {
-        name: value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
-        for name, value in document.items()
-        if name != "_id"
-    }
-    return Event(id=document["_id"], **values)
 
 
 def _digest(event: Reported) -> str:

@@ -11,30 +11,36 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
-from sessions_app.models import Session
+from proctoring_site.mongo_engine.documents import Document, documents_of
+from proctoring_site.mongo_engine.instants import instant_of
+from sessions_app.answers import SESSION_FIELDS
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
 
 class NewestFirst(BasePagination):
-    """Sessions after the cursor's, in the order of `newest_first()`; adopted ones without a start come last."""
+    """Documents of sessions after the cursor's, by `newest_first()`; adopted ones without a start come last."""
 
     default_limit = 100
     max_limit = 1000
 
-    def paginate_queryset(self, queryset: QuerySet, request: Request, view: APIView | None = None) -> list[Session]:
+    def paginate_queryset(self, queryset: QuerySet, request: Request, view: APIView | None = None) -> list[Document]:
         limit = self._limit(request.query_params.get("limit"))
         cursor = request.query_params.get("cursor")
-        page: list[Session] = []
+        page: list[Document] = []
         for part in parts_after(cursor) if cursor else [Q()]:
-            page += queryset.filter(part)[: limit + 1 - len(page)]
+            page += documents_of(queryset.filter(part)[: limit + 1 - len(page)], *SESSION_FIELDS)
             if len(page) > limit:
                 break
         self.links = []
         if len(page) > limit:
             page.pop()
-            url = replace_query_param(request.build_absolute_uri(), "cursor", cursor_of(page[-1]))
+            url = replace_query_param(
+                request.build_absolute_uri(),
+                "cursor",
+                cursor_of(instant_of(page[-1].get("start_time")), page[-1]["_id"]),
+            )
             self.links.append(f'<{url}>; rel="next"')
         return page
 
@@ -62,9 +68,9 @@ class NewestFirst(BasePagination):
         return int(raw)
 
 
-def cursor_of(session: Session) -> str:
-    start = "" if session.start_time is None else (session.start_time - EPOCH) // MILLISECOND
-    return urlsafe_b64encode(f"{start}/{session.pk}".encode()).decode().rstrip("=")
+def cursor_of(start_time: datetime | None, pk: str) -> str:
+    start = "" if start_time is None else (start_time - EPOCH) // MILLISECOND
+    return urlsafe_b64encode(f"{start}/{pk}".encode()).decode().rstrip("=")
 
 
 def parts_after(cursor: str) -> list[Q]:

@@ -1,5 +1,6 @@
 """Which rows are…? Chainable adjectives; every ordering here is exactly one of the models' indexes."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Self
 
@@ -98,6 +99,15 @@ class SessionQuerySet(QuerySet):
         if lowest > 0:
             rows = rows.filter(points_off__lte=FULL_SCORE - lowest)
         return rows.filter(points_off__gte=FULL_SCORE - highest)
+
+
+def sees(caller: Any, document: Mapping[str, Any]) -> bool:
+    """What `visible_to` says, of one session that has been read already."""
+    if isinstance(caller, Candidate):
+        return document["_id"] == caller.session_id
+    if may(caller, Right.SEE_SESSIONS):
+        return True
+    return may(caller, Right.SEE_RUNNING) and document.get("end_time") is None
 
 
 class EventQuerySet(QuerySet):

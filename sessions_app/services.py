@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
+from proctoring_site.mongo_engine.documents import TOGETHER, instance_of
 from sessions_app import counters, heartbeat, ingestion, moves
 from sessions_app.errors import IllegalMove, ProctoringError, SessionNotFound
 from sessions_app.ingestion import Reported
@@ -38,7 +40,7 @@ def log_event(
     (outcome,) = log_events(session_id, [event], sent_at=sent_at, received_at=received_at)
     if isinstance(outcome, Exception):
         raise outcome
-    return ingestion.event_of(outcome[0]), outcome[1]
+    return instance_of(Event, outcome[0]), outcome[1]
 
 
 def log_events(
@@ -55,6 +57,17 @@ def log_events(
     at = to_milliseconds(received_at or now())
     documents = [ingestion.document_of(session_id, event, sent_at=sent_at, received_at=at) for event in events]
     return ingestion.write(documents)
+
+
+def find_document(session_id: str) -> dict[str, Any] | None:
+    """The stored session, for answers.py."""
+    return connection.get_collection("sessions").find_one({"_id": session_id}, session=connection.session)
+
+
+def event_documents(session_id: str) -> Iterable[dict[str, Any]]:
+    """Its events in the timeline's order, which is `in_order` of EventQuerySet."""
+    events = connection.get_collection("events").find({"session_id": session_id}, session=connection.session)
+    return events.sort([("occurred_at", 1), ("_id", 1)]).batch_size(TOGETHER)
 
 
 def pause_session(session: Session, *, reason_code: str | None = None, reason: str | None = None) -> Session:

@@ -5,9 +5,10 @@ from types import MappingProxyType
 from typing import NoReturn
 
 from django.conf import settings
-from django.db.models import Prefetch, QuerySet
+from django.db.models import QuerySet
+from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import mixins, status
+from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -27,9 +28,10 @@ from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.json_only import BoundedJSONParser, PlainTextJSONParser
 from sessions_app import batches, services
 from sessions_app import heartbeat as beats
-from sessions_app.answers import event_answer
-from sessions_app.models import Event, Session
+from sessions_app.answers import detail_answer, event_answer, session_answer
+from sessions_app.models import Session
 from sessions_app.pagination import NewestFirst
+from sessions_app.querysets import sees
 from sessions_app.serializers import (
     BatchOutcome,
     EventBatch,
@@ -61,7 +63,7 @@ def creation_is_open(request: Request, view: APIView) -> bool:
     return settings.SESSION_CREATION == "open"
 
 
-class SessionViewSet(Guarded, mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet):
+class SessionViewSet(Guarded, GenericViewSet):
     """Sessions: started, listed, looked at, ended. Events are append-only below them."""
 
     queryset = Session.objects.all()
@@ -87,14 +89,7 @@ class SessionViewSet(Guarded, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
         super().permission_denied(request, message, code)
 
     def get_queryset(self) -> QuerySet:
-        sessions = Session.objects.visible_to(self.request.user)
-        if self.action == "retrieve" and self.shows_events:
-            return sessions.prefetch_related(Prefetch("events", Event.objects.in_order()))
-        return sessions.newest_first()
-
-    @property
-    def shows_events(self) -> bool:
-        return may(self.request.user, Right.SEE_EVIDENCE)
+        return Session.objects.visible_to(self.request.user).newest_first()
 
     def filter_queryset(self, queryset: QuerySet) -> QuerySet:
         if self.action != "list":
@@ -103,22 +98,23 @@ class SessionViewSet(Guarded, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
         query.is_valid(raise_exception=True)
         return queryset.matching(**query.validated_data)
 
-    def get_serializer_class(self) -> type:
-        return SessionDetailSerializer if self.action == "retrieve" and self.shows_events else SessionSerializer
-
     @extend_schema(summary="List sessions, newest first", parameters=[SessionListQuery, NEXT_PAGE])
     def list(self, request: Request, *args: object, **kwargs: object) -> Response:
-        answer = super().list(request, *args, **kwargs)
-        ids = [row["id"] for row in answer.data]
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        ids = [session["_id"] for session in page]
         record(Action.LISTED, ObjectKind.SESSION, filters=sorted(request.query_params), sessions=ids)
-        return answer
+        return self.get_paginated_response([session_answer(session) for session in page])
 
     @extend_schema(summary="Look at a session", responses=SessionDetailSerializer)
-    def retrieve(self, request: Request, *args: object, **kwargs: object) -> Response:
-        session = self.get_object()
+    def retrieve(self, request: Request, pk: str) -> Response:
+        session = services.find_document(pk)
+        if session is None or not sees(request.user, session):
+            raise Http404
         if not isinstance(request.user, Candidate):
-            record(Action.LOOKED, ObjectKind.SESSION, session.pk)
-        return Response(self.get_serializer(session).data)
+            record(Action.LOOKED, ObjectKind.SESSION, pk)
+        if may(request.user, Right.SEE_EVIDENCE):
+            return Response(detail_answer(session, services.event_documents(pk)))
+        return Response(session_answer(session))
 
     @extend_schema(summary="Start a session", request=NewSession, responses={201: StartedSessionSerializer})
     def create(self, request: Request) -> Response:

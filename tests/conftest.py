@@ -17,6 +17,7 @@ from proctoring_site.access import candidate_token
 from proctoring_site.access.roles import GROUPS
 from proctoring_site.mongo_engine.base import DatabaseWrapper
 from sessions_app.models import Session
+from tests import trips  # noqa: F401 - it must listen before the first connection
 from tests.callers import bearing
 from tests.factories import make_api_token, make_staff
 
