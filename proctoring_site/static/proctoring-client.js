@@ -1,0 +1,205 @@
+/**
+ * The candidate's side of the proctoring API, for any front end: a session, its events, heartbeats and video.
+ *
+ * What is logged is written down in the browser (IndexedDB) before it is sent, is sent in batches until the server has
+ * answered for each event, and survives a reload, a closed tab and a server that is away. The loop in words, the table
+ * of statuses and an example: docs/client.md. No dependency, no build step.
+ */
+
+const DATABASE = "proctoring-client";
+/** What the server takes at once, and what stays well below its limit of a body (JSON_BODY_MAX_BYTES). */
+const BATCH_MAX = 500;
+const BATCH_BYTES = 512 * 1024;
+/** Browsers carry 64 KiB of beacons at a time. */
+const BEACON_BYTES = 60 * 1024;
+/** Longer than any limit of the server's, so that a request that hangs is seen as one. */
+const TIMEOUT_MS = 60_000;
+const RETRY_AFTER_MAX_S = 600;
+/** Sequences of each visit (a load of the page) begin a new million, so that tabs and reloads never share one. */
+const VISIT = 1_000_000;
+/** How long after its token expired a session is kept: nobody can deliver it without a new token. */
+const KEPT_AFTER_EXPIRY_MS = 7 * 24 * 3600 * 1000;
+const CLOSED = new Set(["ended", "terminated", "expired"]);
+const IDLE = Symbol("nothing to do");
+const PROGRESS = Symbol("something was done");
+
+const DEFAULTS = {
+  baseUrl: "",
+  source: "proctoring-client 1",
+  onCommand: null,
+  upload: postVideo,
+  gatherMs: 250,
+  firstPauseMs: 1000,
+  longestPauseMs: 30_000,
+};
+
+/**
+ * @typedef {object} Answer What a request came to.
+ * @property {number} status 0: no answer at all.
+ * @property {any} body The JSON of it; null when it was none.
+ * @property {number} retryAfterS From the header Retry-After; 0 without one.
+ */
+
+/** A refusal: `status`, `code` and `fields` are the server's. Status 0: there was no answer. */
+export class ProctoringError extends Error {
+  /** @param {Answer} answer */
+  constructor({ status, body, retryAfterS }) {
+    super(body?.detail ?? (status ? `The server answered ${status}.` : "The server cannot be reached."));
+    Object.assign(this, { name: "ProctoringError", status, code: body?.code ?? null, retryAfterS });
+    this.fields = body?.fields ?? {};
+  }
+}
+
+/** Whether the same request may do better later. What carries no word of the API comes from something in between. */
+function isTemporary({ status, body }) {
+  if (status === 0 || status === 408 || status === 425 || status === 429 || status >= 500) return true;
+  return status >= 300 ? typeof body?.code !== "string" : typeof body !== "object" || body === null;
+}
+
+/** By this browser's clock, as the API wants it; undefined for a clock so wrong that the server would refuse it. */
+function instant() {
+  const now = new Date();
+  return now.getUTCFullYear() >= 2000 && now.getUTCFullYear() < 2100 ? now.toISOString() : undefined;
+}
+
+/** A random UUID, also where the page is no secure context and has no crypto.randomUUID. */
+function newId() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
+
+/** Seconds, from either form of the header. */
+function retryAfter(header) {
+  const seconds = header ? Number(header) : 0;
+  const wait = Number.isNaN(seconds) ? (Date.parse(header) - Date.now()) / 1000 : seconds;
+  return Math.min(Math.max(wait || 0, 0), RETRY_AFTER_MAX_S);
+}
+
+/** The longest beginning of `events` whose JSON has at most so many bytes, and at least one. */
+function fitting(events, bytes) {
+  const encoder = new TextEncoder();
+  let left = bytes - 1024; // for the token and the rest round the events
+  const end = events.findIndex((event) => (left -= encoder.encode(JSON.stringify(event)).length + 1) < 0);
+  return end < 0 ? events : events.slice(0, Math.max(end, 1));
+}
+
+/** One at a time, across all tabs, where the browser can say so; else a resend is harmless, since events have ids. */
+function inTurn(name, work) {
+  return navigator.locks ? navigator.locks.request(name, work) : work();
+}
+
+/** The default upload. fetch tells nothing of its progress, so the older way. @returns {Promise<Answer>} */
+export function postVideo(blob, { url, token, filename, onProgress, signal }) {
+  return new Promise((resolve) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", url);
+    request.setRequestHeader("Authorization", `Bearer ${token}`);
+    request.responseType = "json";
+    request.upload.onprogress = ({ loaded, total }) => onProgress?.(total ? loaded / total : 0);
+    request.onloadend = () => {
+      const retryAfterS = request.status ? retryAfter(request.getResponseHeader("Retry-After")) : 0;
+      resolve({ status: request.status, body: request.response, retryAfterS });
+    };
+    signal?.addEventListener("abort", () => request.abort());
+    const form = new FormData();
+    form.append("file", blob, filename);
+    request.send(form);
+  });
+}
+
+/** The notebook on disk: sessions by id, and their events in order. Without IndexedDB it holds nothing. */
+class Notebook {
+  #database;
+
+  constructor(database) {
+    this.#database = database;
+  }
+
+  static open() {
+    return new Promise((resolve) => {
+      const none = () => resolve(new Notebook(null));
+      try {
+        const opening = indexedDB.open(DATABASE, 1);
+        opening.onupgradeneeded = () => {
+          opening.result.createObjectStore("sessions", { keyPath: "id" });
+          opening.result.createObjectStore("events", { keyPath: ["sessionId", "sequence"] });
+        };
+        opening.onsuccess = () => resolve(new Notebook(opening.result));
+        opening.onerror = none;
+      } catch {
+        none(); // switched off altogether
+      }
+    });
+  }
+
+  get isDurable() {
+    return this.#database !== null;
+  }
+
+  /** `work(sessions, events)` may return a request, whose result comes out once the transaction is on disk. */
+  #transact(mode, work) {
+    return new Promise((resolve, reject) => {
+      const transaction = this.#database.transaction(["sessions", "events"], mode, { durability: "strict" });
+      transaction.onabort = () => reject(transaction.error);
+      const request = work(transaction.objectStore("sessions"), transaction.objectStore("events"));
+      transaction.oncomplete = () => resolve(request?.result);
+    });
+  }
+
+  async sessions() {
+    return this.isDurable ? this.#transact("readonly", (sessions) => sessions.getAll()) : [];
+  }
+
+  /** Replace a record by what `change` makes of it; whole, also when several tabs do it at once. */
+  async update(id, change) {
+    if (!this.isDurable) return change(undefined);
+    let changed;
+    await this.#transact("readwrite", (sessions) => {
+      const reading = sessions.get(id);
+      reading.onsuccess = () => sessions.put((changed = change(reading.result)));
+    });
+    return changed;
+  }
+
+  async write(sessionId, events) {
+    if (!this.isDurable) return;
+    await this.#transact("readwrite", (_, store) => {
+      for (const event of events) store.put({ sessionId, sequence: event.sequence, event });
+    });
+  }
+
+  /** The first events that wait, oldest first. */
+  async waiting(sessionId) {
+    if (!this.isDurable) return [];
+    const rows = await this.#transact("readonly", (_, store) => store.getAll(allOf(sessionId), BATCH_MAX));
+    return rows.map((row) => row.event);
+  }
+
+  async count(sessionId) {
+    return this.isDurable ? this.#transact("readonly", (_, store) => store.count(allOf(sessionId))) : 0;
+  }
+
+  async remove(sessionId, events) {
+    if (!this.isDurable) return;
+    await this.#transact("readwrite", (_, store) => {
+      for (const event of events) store.delete([sessionId, event.sequence]);
+    });
+  }
+
+  /** Everything of a session, or just its events. */
+  async forget(sessionId, { record = true } = {}) {
+    if (!this.isDurable) return;
+    await this.#transact("readwrite", (sessions, store) => {
+      if (record) sessions.delete(sessionId);
+      store.delete(allOf(sessionId));
+    });
+  }
+}
+
+function allOf(sessionId) {
+  return IDBKeyRange.bound([sessionId], [sessionId, Infinity]);
+}
