@@ -203,3 +203,185 @@ class Notebook {
 function allOf(sessionId) {
   return IDBKeyRange.bound([sessionId], [sessionId, Infinity]);
 }
+
+/**
+ * One candidate's session. It tells by events (CustomEvent, what is named here is in `detail`):
+ * - `connection` {isConnected}: whether the server answers.
+ * - `waiting` {count}: how many events it has not answered for yet; also as `client.waiting`.
+ * - `state` {state}: running, paused, ended, terminated or expired, as the heartbeat learns it.
+ * - `rejected` {event, code, detail, fields}: the server refuses this event for good; it is dropped.
+ * - `stopped` {reason}: sending is over. `ended`; `token`: it expired, and the events are kept for `useToken`;
+ *   `session_closed`, `not_found`: the session takes no more, and what was left is dropped.
+ * - `warning` {reason}: `memory_only`: nothing can be written down here, so a reload loses what waits.
+ */
+export class ProctoringClient extends EventTarget {
+  waiting = 0;
+  isConnected = true;
+  /** @type {string|null} As the last heartbeat said. */
+  state = null;
+  /** @type {string|null} Why sending is over. */
+  stopped = null;
+
+  #options;
+  #notebook;
+  #record;
+  #sequence = 0;
+  /** What this visit logged and the server has not answered for, by sequence: for the beacon, and if the disk fails. */
+  #unanswered = new Map();
+  #unwritten = [];
+  #written = Promise.resolve();
+  #beaconed = new Set();
+  #batchMax = BATCH_MAX;
+  #wake = () => {};
+  #finished;
+  #finish;
+  #signals = null;
+  #beatTimer;
+  #nextBeatS = 10;
+  #isBeating = false;
+  /** Whether the page has followed a command, by its id; until the server has taken the confirmation. */
+  #commands = new Map();
+
+  /**
+   * @param {object} [options]
+   * @param {string} [options.baseUrl] The server, when it is another than the page's: "https://proctoring.example.org".
+   * @param {string} [options.source] Stored with each event: which program, which version. At most 100 characters.
+   * @param {(command: {id: string, action: "pause"|"resume"|"terminate"|"message", message: string|null,
+   *   reason_code: string|null}) => any} [options.onCommand] Called once for each thing that staff ask; when it has
+   *   returned, and its promise is kept, the next heartbeat confirms.
+   * @param {typeof postVideo} [options.upload] Another way to send the video.
+   * @param {number} [options.gatherMs] How long events are gathered for a batch.
+   * @param {number} [options.firstPauseMs] After a failure at most so long; twice that after a second one.
+   * @param {number} [options.longestPauseMs]
+   */
+  constructor(options = {}) {
+    super();
+    this.#options = { ...DEFAULTS, ...options };
+  }
+
+  /**
+   * The session that this browser has not finished: its page was reloaded or closed. Others are delivered by the way.
+   * @returns {Promise<ProctoringClient|null>}
+   */
+  static async resume(options = {}) {
+    const notebook = await Notebook.open();
+    const baseUrl = options.baseUrl ?? DEFAULTS.baseUrl;
+    const own = (await notebook.sessions()).filter((record) => record.baseUrl === baseUrl);
+    const current = own.filter((record) => record.isKept || !record.isEnding).sort((a, b) => a.startedAt - b.startedAt).pop();
+    for (const record of own.filter((record) => record !== current)) {
+      if (Date.parse(record.tokenExpiresAt) + KEPT_AFTER_EXPIRY_MS < Date.now()) await notebook.forget(record.id);
+      else await new ProctoringClient({ ...options, onCommand: null }).#open(notebook, record);
+    }
+    const client = current ? new ProctoringClient(options) : null;
+    await client?.#open(notebook, current);
+    return client;
+  }
+
+  get id() {
+    return this.#record?.id ?? null;
+  }
+
+  /** When the sitting began, by this browser's clock, in ms. */
+  get startedAt() {
+    return this.#record?.startedAt ?? null;
+  }
+
+  get candidateName() {
+    return this.#record?.candidateName ?? null;
+  }
+
+  /** Open a session. Not tried again by itself, since each try opens another. Rejects with a ProctoringError. */
+  async start(candidateName) {
+    const answer = await this.#post("/sessions", { candidate_name: candidateName });
+    if (isTemporary(answer) || answer.status !== 201) throw new ProctoringError(answer);
+    await this.adopt(answer.body);
+    return answer.body;
+  }
+
+  /** Take a session that a server of yours has opened: the answer to its `POST /sessions`. */
+  async adopt({ id, token, token_expires_at: tokenExpiresAt, candidate_name: candidateName }) {
+    const { baseUrl } = this.#options;
+    const record = { id, token, tokenExpiresAt, candidateName, baseUrl, startedAt: Date.now(), visits: 0, followed: [] };
+    await this.#open(await Notebook.open(), { ...record, isEnding: false, isEnded: false, isKept: false });
+  }
+
+  /**
+   * Note one event; it is delivered when the network allows. A moment after the session is over it is ignored.
+   * @param {string} eventType
+   * @param {{message?: string, duration_s?: number, confidence?: number, timestamp?: string|Date, data?: object}} [details]
+   * @returns {Promise<string|undefined>} Its id, once it is written down; nobody needs to wait for that.
+   */
+  async log(eventType, details = {}) {
+    const [id] = await this.batch([{ event_type: eventType, ...details }]);
+    return id;
+  }
+
+  /** The same for several at once. @returns {Promise<string[]>} */
+  async batch(told) {
+    if (!this.#record || (this.stopped && this.stopped !== "token")) return [];
+    const events = told.map((one) => this.#event(one));
+    for (const event of events) this.#unanswered.set(event.sequence, event);
+    this.#unwritten.push(...events);
+    this.#tellWaiting(this.waiting + events.length);
+    await this.#writeDown();
+    this.#wake();
+    return events.map((event) => event.id);
+  }
+
+  /**
+   * Say every few seconds that the candidate is there, and hear what staff ask. Called again, it says the new signals.
+   * @param {() => {camera?: boolean|null, microphone?: boolean|null, screen?: boolean|null, detectors?: string[]}} signals
+   *   true: works, false: does not, null: not used in this exam.
+   */
+  heartbeat(signals = () => ({})) {
+    this.#signals = signals;
+    return this.#beat();
+  }
+
+  /**
+   * Send the recording, as often as it takes. Rejects with a ProctoringError when the server refuses it.
+   * @param {Blob} blob
+   * @param {{filename?: string, onProgress?: (part: number) => void, signal?: AbortSignal}} [options] Part: 0 to 1.
+   */
+  async upload(blob, { filename = "recording.webm", onProgress, signal } = {}) {
+    const to = { url: this.#url(`${this.#path}/video`), token: this.#record.token, filename, onProgress, signal };
+    for (let failures = 0; ; failures++) {
+      signal?.throwIfAborted();
+      const answer = await this.#options.upload(blob, to);
+      this.#tellConnection(!isTemporary(answer));
+      if (!isTemporary(answer)) {
+        if (answer.status < 300) return answer.body;
+        throw new ProctoringError(answer);
+      }
+      await this.#rest(failures, answer.retryAfterS);
+    }
+  }
+
+  /**
+   * Deliver what waits, end the session, and forget it here. Goes on at the next visit when the page is closed before.
+   * @param {{keep?: boolean}} [options] Keep the session for `upload`, also across a reload, until `forget`.
+   * @returns {Promise<string>} Why sending is over, as in `stopped`.
+   */
+  async end({ keep = false } = {}) {
+    await this.#remember({ isEnding: true, isKept: keep });
+    this.#wake();
+    const reason = await this.#finished;
+    if (!keep && reason !== "token") await this.forget();
+    return reason;
+  }
+
+  /** Forget the session in this browser, and what of it was not delivered. */
+  async forget() {
+    this.#stop("ended");
+    clearTimeout(this.#beatTimer);
+    await this.#notebook.forget(this.id).catch(() => {});
+  }
+
+  /** Go on after `stopped` {reason: "token"}, with a token that a server of yours got for this session. */
+  async useToken(token) {
+    await this.#remember({ token });
+    if (this.stopped !== "token") return;
+    this.stopped = null;
+    this.#begin();
+    if (this.#signals) await this.#beat();
+  }
