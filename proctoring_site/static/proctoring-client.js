@@ -154,13 +154,13 @@ class Notebook {
     return this.isDurable ? this.#transact("readonly", (sessions) => sessions.getAll()) : [];
   }
 
-  /** Replace a record by what `change` makes of it; whole, also when several tabs do it at once. */
+  /** Replace a record by what `change` makes of it, or nothing by undefined; one tab at a time. */
   async update(id, change) {
     if (!this.isDurable) return change(undefined);
     let changed;
     await this.#transact("readwrite", (sessions) => {
       const reading = sessions.get(id);
-      reading.onsuccess = () => sessions.put((changed = change(reading.result)));
+      reading.onsuccess = () => (changed = change(reading.result)) && sessions.put(changed);
     });
     return changed;
   }
@@ -211,7 +211,8 @@ function allOf(sessionId) {
  * - `state` {state}: running, paused, ended, terminated or expired, as the heartbeat learns it.
  * - `rejected` {event, code, detail, fields}: the server refuses this event for good; it is dropped.
  * - `stopped` {reason}: sending is over. `ended`; `token`: it expired, and the events are kept for `useToken`;
- *   `session_closed`, `not_found`: the session takes no more, and what was left is dropped.
+ *   `session_closed`, `not_found`: the session takes no more, and what was left (`dropped`, a number) is dropped;
+ *   `forgotten`: by `forget`.
  * - `warning` {reason}: `memory_only`: nothing can be written down here, so a reload loses what waits.
  */
 export class ProctoringClient extends EventTarget {
@@ -267,9 +268,11 @@ export class ProctoringClient extends EventTarget {
     const notebook = await Notebook.open();
     const baseUrl = options.baseUrl ?? DEFAULTS.baseUrl;
     const own = (await notebook.sessions()).filter((record) => record.baseUrl === baseUrl);
-    const current = own.filter((record) => record.isKept || !record.isEnding).sort((a, b) => a.startedAt - b.startedAt).pop();
+    const unfinished = own.filter((record) => record.isKept || !record.isEnding);
+    const current = unfinished.sort((one, other) => one.startedAt - other.startedAt).pop();
     for (const record of own.filter((record) => record !== current)) {
-      if (Date.parse(record.tokenExpiresAt) + KEPT_AFTER_EXPIRY_MS < Date.now()) await notebook.forget(record.id);
+      const isLost = Date.parse(record.tokenExpiresAt) + KEPT_AFTER_EXPIRY_MS < Date.now();
+      if (isLost || (record.isEnded && !record.isKept)) await notebook.forget(record.id);
       else await new ProctoringClient({ ...options, onCommand: null }).#open(notebook, record);
     }
     const client = current ? new ProctoringClient(options) : null;
@@ -372,7 +375,8 @@ export class ProctoringClient extends EventTarget {
 
   /** Forget the session in this browser, and what of it was not delivered. */
   async forget() {
-    this.#stop("ended");
+    this.#stop("forgotten");
+    this.#signals = null;
     clearTimeout(this.#beatTimer);
     await this.#notebook.forget(this.id).catch(() => {});
   }
@@ -385,3 +389,258 @@ export class ProctoringClient extends EventTarget {
     this.#begin();
     if (this.#signals) await this.#beat();
   }
+
+  // The session and its place on disk.
+
+  async #open(notebook, record) {
+    if (this.#record) throw new Error("This client has its session; make another one.");
+    this.#notebook = notebook;
+    this.#record = record;
+    const visited = (stored) => ({ ...record, ...stored, visits: (stored?.visits ?? 0) + 1 });
+    this.#record = await notebook.update(record.id, visited).catch(() => visited(record));
+    this.#sequence = (this.#record.visits - 1) * VISIT;
+    for (const id of this.#record.followed) this.#commands.set(id, true);
+    addEventListener("pagehide", this.#sendBeacons);
+    document.addEventListener("visibilitychange", this.#onVisibility);
+    this.#begin();
+  }
+
+  /** Begins a moment later, so that a page can listen first. */
+  #begin() {
+    this.#finished = new Promise((resolve) => (this.#finish = resolve));
+    setTimeout(async () => {
+      if (!this.#notebook.isDurable) this.#tell("warning", { reason: "memory_only" });
+      if (this.#record.isEnded) this.#stop("ended");
+      await this.#loop();
+    });
+  }
+
+  async #remember(changes) {
+    Object.assign(this.#record, changes);
+    const still = (stored) => stored && { ...stored, ...changes }; // another tab may have forgotten the session
+    await this.#notebook.update(this.id, still).catch(() => {});
+  }
+
+  #event(told) {
+    const named = { id: newId(), timestamp: instant(), source: this.#options.source, ...told };
+    return JSON.parse(JSON.stringify({ ...named, sequence: ++this.#sequence })); // what is no JSON fails here, and now
+  }
+
+  /** All that was logged meanwhile in one transaction. A full disk loses no event while the page stays. */
+  #writeDown() {
+    const write = async () => {
+      const events = this.#unwritten.splice(0);
+      if (events.length) await this.#notebook.write(this.id, events);
+    };
+    this.#written = this.#written.then(write).catch(() => this.#tell("warning", { reason: "memory_only" }));
+    return this.#written;
+  }
+
+  async #waitingEvents() {
+    await this.#writeDown();
+    const onDisk = await this.#notebook.waiting(this.id).catch(() => []);
+    const bySequence = new Map([...onDisk.map((event) => [event.sequence, event]), ...this.#unanswered]);
+    const inOrder = [...bySequence.values()].sort((one, other) => one.sequence - other.sequence);
+    return fitting(inOrder.slice(0, this.#batchMax), BATCH_BYTES);
+  }
+
+  async #remove(events) {
+    for (const event of events) this.#unanswered.delete(event.sequence);
+    await this.#notebook.remove(this.id, events).catch(() => {}); // then they are sent again, which is harmless
+  }
+
+  // Sending: one loop per client, and one of them at a time per session.
+
+  async #loop() {
+    for (let failures = 0; !this.stopped; ) {
+      let isWoken = false;
+      let wake = () => {};
+      this.#wake = () => wake((isWoken = true));
+      const outcome = await inTurn(`${DATABASE} ${this.id}`, () => this.#step()).catch(() => ({ retryAfterS: 0 }));
+      const onDisk = await this.#notebook.count(this.id).catch(() => 0);
+      this.#tellWaiting(Math.max(onDisk, this.#unanswered.size));
+      failures = outcome === PROGRESS || outcome === IDLE ? 0 : failures + 1;
+      if (failures) await this.#rest(failures - 1, outcome.retryAfterS);
+      if (outcome !== IDLE || this.stopped) continue;
+      if (!isWoken) await new Promise((resolve) => (wake = resolve));
+      await new Promise((resolve) => setTimeout(resolve, this.#options.gatherMs));
+    }
+    if (this.#record.isEnding && !this.#record.isKept && this.stopped !== "token") await this.forget();
+  }
+
+  /** @returns {Promise<symbol|{retryAfterS: number}>} The latter: try again after a pause. */
+  async #step() {
+    const events = await this.#waitingEvents();
+    if (!events.length && !this.#record.isEnding) return IDLE;
+    const [path, body] = events.length ? ["events/batch", { sent_at: instant(), events }] : ["end", {}];
+    const answer = await this.#post(`${this.#path}/${path}`, body);
+    if (isTemporary(answer)) return answer;
+    const code = answer.body.code;
+    if (answer.status === 401) this.#stop("token");
+    else if (code === "session_closed" || code === "not_found") await this.#drop(code);
+    else if (!events.length) await this.#close(answer.status < 300 ? "ended" : "session_closed");
+    else if (answer.status < 300) return this.#settle(events, answer);
+    else if (events.length > 1) this.#batchMax = Math.ceil(events.length / 2); // to find the one that it is about
+    else return this.#settle(events, { body: { rejected: [{ index: 0, ...answer.body }] } });
+    return PROGRESS;
+  }
+
+  /** Each event by its place in the batch. What the answer does not name, or cannot decide yet, is sent again. */
+  async #settle(events, { body: { created = [], duplicate = [], rejected = [] }, retryAfterS = 0 }) {
+    const refused = rejected.filter(({ code }) => code !== "try_again");
+    const answered = [...created, ...duplicate, ...refused].map(({ index }) => events[index]).filter(Boolean);
+    await this.#remove(answered);
+    for (const { index, code, detail, fields } of refused) {
+      this.#tell("rejected", { event: events[index], code, detail, fields });
+    }
+    this.#batchMax = Math.min(2 * this.#batchMax, BATCH_MAX);
+    return answered.length === events.length ? PROGRESS : { retryAfterS };
+  }
+
+  /** The session takes no more. */
+  async #drop(reason) {
+    const dropped = Math.max(this.waiting, this.#unanswered.size);
+    this.#unanswered.clear();
+    await this.#notebook.forget(this.id, { record: false }).catch(() => {});
+    await this.#close(reason, dropped);
+  }
+
+  async #close(reason, dropped = 0) {
+    await this.#remember({ isEnded: true });
+    this.#stop(reason, dropped);
+  }
+
+  #stop(reason, dropped = 0) {
+    if (this.stopped) return;
+    this.stopped = reason;
+    removeEventListener("pagehide", this.#sendBeacons);
+    document.removeEventListener("visibilitychange", this.#onVisibility);
+    this.#finish(reason);
+    this.#wake();
+    this.#tell("stopped", { reason, dropped });
+  }
+
+  /** Whoever leaves may not come back. No answer comes, so all stays in the buffer and may be sent twice. */
+  #sendBeacons = () => {
+    let events = [...this.#unanswered.values()].filter((event) => !this.#beaconed.has(event.id));
+    while (events.length) {
+      const some = fitting(events.slice(0, BATCH_MAX), BEACON_BYTES);
+      const body = JSON.stringify({ token: this.#record.token, sent_at: instant(), events: some });
+      if (!navigator.sendBeacon(this.#url(`${this.#path}/events/batch`), body)) return; // 64 KiB are on their way
+      for (const event of some) this.#beaconed.add(event.id);
+      events = events.slice(some.length);
+    }
+  };
+
+  #onVisibility = () => {
+    if (document.visibilityState === "hidden") this.#sendBeacons();
+    else this.#beaconed.clear();
+  };
+
+  // Heartbeats.
+
+  async #beat() {
+    clearTimeout(this.#beatTimer);
+    if (this.#isBeating || !this.#signals) return;
+    this.#isBeating = true;
+    const confirmed = [...this.#commands.keys()].filter((id) => this.#commands.get(id));
+    const said = { ...this.#signals(), sent_at: instant(), confirmed };
+    const answer = await this.#post(`${this.#path}/heartbeat`, said);
+    this.#isBeating = false;
+    if (isTemporary(answer)) return this.#beatAgain(Math.max(answer.retryAfterS, this.#nextBeatS));
+    if (answer.status === 401) return this.#stop("token");
+    if (answer.status === 404) return this.#drop("not_found");
+    if (answer.status >= 300) console.error("The heartbeat was refused:", answer.body);
+    else await this.#hear(answer.body, confirmed);
+    const isOver = this.stopped || CLOSED.has(this.state);
+    if (!isOver || this.#commands.size) this.#beatAgain(this.#nextBeatS);
+  }
+
+  #beatAgain(inS) {
+    clearTimeout(this.#beatTimer);
+    this.#beatTimer = setTimeout(() => this.#beat(), inS * 1000);
+  }
+
+  async #hear({ state, commands, next_beat_s: nextBeatS }, confirmed) {
+    this.#nextBeatS = nextBeatS;
+    for (const id of confirmed) this.#commands.delete(id);
+    if (state !== this.state) this.#tell("state", { state: (this.state = state) });
+    for (const command of commands) this.#follow(command);
+    await this.#rememberFollowed();
+  }
+
+  async #follow(command) {
+    if (!this.#options.onCommand || this.#commands.has(command.id)) return;
+    this.#commands.set(command.id, false);
+    try {
+      await this.#options.onCommand(command);
+      this.#commands.set(command.id, true);
+      await this.#rememberFollowed();
+    } catch (error) {
+      this.#commands.delete(command.id); // it is asked again with the next beat
+      console.error(error);
+    }
+    if (CLOSED.has(this.state)) this.#beat(); // the last one: do not wait for it
+  }
+
+  #rememberFollowed() {
+    const followed = [...this.#commands.keys()].filter((id) => this.#commands.get(id));
+    return followed.join() === this.#record.followed.join() ? undefined : this.#remember({ followed });
+  }
+
+  // Requests, and what the page is told.
+
+  get #path() {
+    return `/sessions/${encodeURIComponent(this.id)}`;
+  }
+
+  #url(path) {
+    return this.#options.baseUrl.replace(/\/$/, "") + path;
+  }
+
+  /** @returns {Promise<Answer>} Never rejects. */
+  async #post(path, body) {
+    const headers = { "Content-Type": "application/json" };
+    if (this.#record) headers.Authorization = `Bearer ${this.#record.token}`;
+    const request = { method: "POST", headers, body: JSON.stringify(body), credentials: "omit", cache: "no-store" };
+    let answer = { status: 0, body: null, retryAfterS: 0 };
+    try {
+      const response = await fetch(this.#url(path), { ...request, signal: AbortSignal.timeout(TIMEOUT_MS) });
+      const retryAfterS = retryAfter(response.headers.get("Retry-After"));
+      answer = { status: response.status, body: await response.json().catch(() => null), retryAfterS };
+    } catch {
+      // no network, or no answer in time: status 0
+    }
+    this.#tellConnection(!isTemporary(answer));
+    return answer;
+  }
+
+  /** Full jitter, so that a hall of clients does not come back in step; an end of the outage is noticed at once. */
+  #rest(failures, retryAfterS) {
+    const { firstPauseMs, longestPauseMs } = this.#options;
+    const ms = retryAfterS * 1000 + Math.random() * Math.min(firstPauseMs * 2 ** failures, longestPauseMs);
+    return new Promise((resolve) => {
+      const over = () => {
+        clearTimeout(timer);
+        removeEventListener("online", over);
+        resolve();
+      };
+      const timer = setTimeout(over, ms);
+      if (!retryAfterS) addEventListener("online", over);
+    });
+  }
+
+  #tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+
+  #tellConnection(isConnected) {
+    if (isConnected === this.isConnected) return;
+    this.#tell("connection", { isConnected: (this.isConnected = isConnected) });
+  }
+
+  #tellWaiting(count) {
+    if (count === this.waiting) return;
+    this.#tell("waiting", { count: (this.waiting = count) });
+  }
+}
