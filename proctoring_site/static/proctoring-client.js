@@ -293,6 +293,11 @@ export class ProctoringClient extends EventTarget {
     return this.#record?.candidateName ?? null;
   }
 
+  /** Whether `end` was called, in this visit or an earlier one. */
+  get isEnding() {
+    return this.#record?.isEnding ?? false;
+  }
+
   /** Open a session. Not tried again by itself, since each try opens another. Rejects with a ProctoringError. */
   async start(candidateName) {
     const answer = await this.#post("/sessions", { candidate_name: candidateName });

@@ -48,7 +48,8 @@ export async function parts(sessionId) {
   const kept = await transact("readonly", (slices) => slices.getAll()).catch(() => []);
   const byPart = new Map();
   for (const slice of [...kept, ...inMemory].filter((one) => one.sessionId === sessionId)) {
-    byPart.set(slice.part, [...(byPart.get(slice.part) ?? []), slice]);
+    if (!byPart.has(slice.part)) byPart.set(slice.part, []);
+    byPart.get(slice.part).push(slice);
   }
   return [...byPart.values()].map((slices) => ({ seconds: (slices.length * SLICE_MS) / 1000, slices }));
 }
