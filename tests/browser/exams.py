@@ -1,18 +1,12 @@
-"""Where candidates of the tests sit: a site of their own, whose heartbeats are quick and which may be stopped; and the
-module of the client in a page of it."""
+"""A site on which candidates of the tests sit, and the module of the client in a page of it."""
 
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
-import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
-from pymongo import MongoClient
+from playwright.sync_api import Page
 from pymongo.database import Database
 
-from tests.browser.conftest import Site
 from tests.servers import Web, until
 
 #: Quick, so that nobody waits for them; `client` and `told` stay in the page.
@@ -41,6 +35,8 @@ class Exam:
     web: Web
     database: Database
     staff: dict[str, str]
+    #: Where somebody else's front end is, which may call this API.
+    front_end: str
 
     @property
     def url(self) -> str:
@@ -70,33 +66,6 @@ class Exam:
         """What staff asked, and whether it was confirmed."""
         session = self.database["sessions"].find_one({"_id": session_id})
         return [(command["action"], command["confirmed_at"] is not None) for command in session["commands"]]
-
-
-@pytest.fixture(scope="module")
-def exam(site: Site) -> Iterator[Exam]:
-    """On the database and files of `site`, whose admin so shows what happens here."""
-    name = f"test_browser_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
-    url = os.environ["MONGODB_URL"]
-    web = Web(
-        f"{url}{'&' if '?' in url else '/?'}appName=exam",
-        site.data_dir,
-        MONGODB_DATABASE=name,
-        HEARTBEAT_EVERY_S="1",
-        CORS_ALLOWED_ORIGINS=site.url,
-    )
-    with MongoClient(url) as client:
-        yield Exam(web, client[name], site.staff)
-    web.stop()
-
-
-@pytest.fixture
-def visitor(browser: Browser, exam: Exam) -> Iterator[BrowserContext]:
-    """A browser of its own, with nothing in it yet; its pages may fail as the test wants."""
-    context = browser.new_context(base_url=exam.url, viewport={"width": 1000, "height": 800})
-    for page in ("/blank", "/candidate/blank"):
-        context.route(f"**{page}", lambda route: route.fulfill(body="<!doctype html><title>x</title>"))
-    yield context
-    context.close()
 
 
 def open_client(page: Page, how: str, *, base: str = "", visit: str = "/blank", **options: Any) -> str | None:

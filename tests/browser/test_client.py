@@ -1,15 +1,18 @@
 """The module of the client in a real browser, on a real site that fails in every way: nothing is lost or doubled."""
 
 import re
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser import exams
-from tests.browser.exams import log, numbers, open_client
+from tests.browser.exams import Exam, log, numbers, open_client
 from tests.servers import until
-
-exam, visitor = exams.exam, exams.visitor
 
 
 @pytest.fixture
@@ -17,12 +20,27 @@ def page(visitor: BrowserContext) -> Page:
     return visitor.new_page()
 
 
+@pytest.fixture
+def front_end(exam: Exam, tmp_path: Path) -> Iterator[str]:
+    """An empty page that is really served by somebody else."""
+    (tmp_path / "index.html").write_text("<!doctype html><title>x</title>")
+    serves = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", urlsplit(exam.front_end).port), serves) as server:
+        Thread(target=server.serve_forever).start()
+        yield exam.front_end
+        server.shutdown()
+
+
 def told(page: Page, name: str) -> list:
     return page.evaluate("(name) => told[name]", name)
 
 
+def until_answered(page: Page) -> None:
+    until(lambda: page.evaluate("client.waiting") == 0)
+
+
 def batches(page: Page) -> list:
-    """The requests that carry events, as they come."""
+    """The requests that carry events, as they come; look after `until_answered`, which hears of them all."""
     seen = []
     page.on("request", lambda request: seen.append(request) if "/events" in request.url else None)
     return seen
@@ -38,10 +56,12 @@ class TestDelivering:
         assert page.evaluate("client.waiting") == 30
         visitor.set_offline(False)
         exam.until_stored(session_id, 30)
-        events = exam.events(session_id)
+        events = sorted(exam.events(session_id), key=lambda event: event["sequence"])
         assert numbers(events) == list(range(30))
         assert [event["sequence"] for event in events] == list(range(1, 31))
-        until(lambda: page.evaluate("client.waiting") == 0)
+        instants = [event["occurred_at"] for event in events]
+        assert instants == sorted(instants)
+        until_answered(page)
         assert told(page, "connection") == [{"isConnected": False}, {"isConnected": True}]
         assert told(page, "rejected") == []
 
@@ -49,8 +69,8 @@ class TestDelivering:
         session_id = open_client(page, "Burst")
         requests = batches(page)
         log(page, 400)
-        exam.until_stored(session_id, 400)
-        assert numbers(exam.events(session_id)) == list(range(400))
+        until_answered(page)
+        assert sorted(numbers(exam.events(session_id))) == list(range(400))
         assert len(requests) <= 5
         assert {request.url for request in requests} == {f"{exam.url}/sessions/{session_id}/events/batch"}
 
@@ -60,7 +80,7 @@ class TestDelivering:
         visitor.set_offline(True)
         log(page, 620, message="ü" * 700)
         visitor.set_offline(False)
-        exam.until_stored(session_id, 620)
+        until_answered(page)
         assert sorted(numbers(exam.events(session_id))) == list(range(620))
         assert max(len(request.post_data_buffer) for request in requests) < 1024**2
 
@@ -75,9 +95,9 @@ class TestDelivering:
         requests = batches(page)
         log(page, 1)
         exam.until_stored(session_id, 3)
+        until_answered(page)
         assert len(requests) == 1
         assert [event["event_type"] for event in requests[0].post_data_json["events"]] == ["focus_lost"]
-        assert page.evaluate("client.waiting") == 0
 
     def test_ids_are_uuids_also_where_the_browser_makes_none(self, exam, page):
         page.add_init_script("Crypto.prototype.randomUUID = undefined")
@@ -97,8 +117,8 @@ class TestDelivering:
         assert told(page, "warning") == [{"reason": "memory_only"}]
         assert page.evaluate("client.end()") == "ended"
 
-    def test_it_works_from_a_page_of_another_origin(self, exam, site, page):
-        session_id = open_client(page, "From elsewhere", base=exam.url, visit=f"{site.url}/blank")
+    def test_it_works_from_a_page_of_another_origin(self, exam, front_end, page):
+        session_id = open_client(page, "From elsewhere", base=exam.url, visit=front_end)
         log(page, 2)
         page.evaluate("client.heartbeat(() => ({ camera: true }))")
         until(lambda: told(page, "state") == [{"state": "running"}])
