@@ -401,7 +401,8 @@ export class ProctoringClient extends EventTarget {
     if (this.#record) throw new Error("This client has its session; make another one.");
     this.#notebook = notebook;
     this.#record = record;
-    const visited = (stored) => ({ ...record, ...stored, visits: (stored?.visits ?? 0) + 1 });
+    const { token, tokenExpiresAt } = record; // newer than what is on disk when the session was adopted once more
+    const visited = (stored) => ({ ...record, ...stored, token, tokenExpiresAt, visits: (stored?.visits ?? 0) + 1 });
     this.#record = await notebook.update(record.id, visited).catch(() => visited(record));
     this.#sequence = (this.#record.visits - 1) * VISIT;
     for (const id of this.#record.followed) this.#commands.set(id, true);

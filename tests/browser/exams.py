@@ -51,6 +51,10 @@ class Exam:
     def types(self, session_id: str) -> list[str]:
         return [event["event_type"] for event in self.events(session_id)]
 
+    def sequences(self, session_id: str) -> list[int]:
+        """Lowest first: the timeline itself does not tell the order of what happened in the same millisecond."""
+        return sorted(event["sequence"] for event in self.events(session_id))
+
     def stored(self, session_id: str) -> int:
         """How many events; also while the site is stopped."""
         return self.database["events"].count_documents({"session_id": session_id})
