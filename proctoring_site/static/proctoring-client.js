@@ -404,6 +404,7 @@ export class ProctoringClient extends EventTarget {
     const { token, tokenExpiresAt } = record; // newer than what is on disk when the session was adopted once more
     const visited = (stored) => ({ ...record, ...stored, token, tokenExpiresAt, visits: (stored?.visits ?? 0) + 1 });
     this.#record = await notebook.update(record.id, visited).catch(() => visited(record));
+    this.waiting = await notebook.count(record.id).catch(() => 0);
     this.#sequence = (this.#record.visits - 1) * VISIT;
     for (const id of this.#record.followed) this.#commands.set(id, true);
     addEventListener("pagehide", this.#sendBeacons);
