@@ -479,6 +479,10 @@ export class ProctoringClient extends EventTarget {
   async #step() {
     const events = await this.#waitingEvents();
     if (!events.length && !this.#record.isEnding) return IDLE;
+    if (!events.length && CLOSED.has(this.state)) {
+      await this.#close("session_closed"); // staff were quicker: there is nothing to ask
+      return PROGRESS;
+    }
     const [path, body] = events.length ? ["events/batch", { sent_at: instant(), events }] : ["end", {}];
     const answer = await this.#post(`${this.#path}/${path}`, body);
     if (isTemporary(answer)) return answer;
@@ -571,8 +575,10 @@ export class ProctoringClient extends EventTarget {
   async #hear({ state, commands, next_beat_s: nextBeatS }, confirmed) {
     this.#nextBeatS = nextBeatS;
     for (const id of confirmed) this.#commands.delete(id);
-    if (state !== this.state) this.#tell("state", { state: (this.state = state) });
-    for (const command of commands) this.#follow(command);
+    const isNew = state !== this.state;
+    this.state = state;
+    for (const command of commands) this.#follow(command); // first: they say why the state is another
+    if (isNew) this.#tell("state", { state });
     await this.#rememberFollowed();
   }
 

@@ -17,6 +17,15 @@ NAMELESS = """() => [...document.querySelectorAll("input, select, textarea, prog
 ).map((one) => one.outerHTML)"""
 
 
+#: A camera that goes tells its track so.
+UNPLUG = """(video) => {
+    for (const track of video.srcObject.getVideoTracks()) {
+        track.stop();
+        track.dispatchEvent(new Event("ended"));
+    }
+}"""
+
+
 @pytest.fixture
 def page(visitor: BrowserContext, exam: Exam) -> Iterator[Page]:
     """It must stay quiet: no error, no refusal, nothing from another host."""
@@ -99,8 +108,7 @@ class TestASitting:
         hide = "Object.defineProperty(document, 'visibilityState', { value: VALUE, configurable: true })"
         for value in ("'hidden'", "'visible'"):
             page.evaluate(f"{hide.replace('VALUE', value)}; document.dispatchEvent(new Event('visibilitychange'))")
-        unplug = "video => video.srcObject.getVideoTracks().forEach((t) => { t.stop(); t.dispatchEvent(new Event('ended')); })"
-        page.locator("#preview").evaluate(unplug)
+        page.locator("#preview").evaluate(UNPLUG)
         expect(page.get_by_text("The camera stopped working.")).to_be_visible()
         page.get_by_role("button", name="Turn on again").click()
         expect(page.get_by_text("The camera stopped working.")).to_be_hidden()
@@ -119,7 +127,7 @@ class TestASitting:
         page.wait_for_timeout(2500)
         page.reload()
         expect(page.get_by_role("heading", name="Your exam is not over")).to_be_visible()
-        expect(page.get_by_text("Reloads")).to_be_visible()
+        expect(page.get_by_role("strong").get_by_text("Reloads")).to_be_visible()
         page.get_by_role("button", name="Go on").click()
         expect(page.get_by_text("Recording", exact=True)).to_be_visible()
         end(page)
