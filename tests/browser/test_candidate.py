@@ -11,12 +11,6 @@ from tests.browser.exams import Exam
 from tests.browser.test_recording import PLAY
 from tests.servers import until
 
-#: What has a value or is pressed, and has no name for those who do not see it.
-NAMELESS = """() => [...document.querySelectorAll("input, select, textarea, progress, video, button, dialog")].filter(
-    (one) => !(one.labels?.length || one.ariaLabel || one.getAttribute("aria-labelledby") || one.innerText?.trim())
-).map((one) => one.outerHTML)"""
-
-
 #: A camera that goes tells its track so.
 UNPLUG = """(video) => {
     for (const track of video.srcObject.getVideoTracks()) {
