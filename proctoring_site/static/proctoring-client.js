@@ -407,13 +407,13 @@ export class ProctoringClient extends EventTarget {
     this.waiting = await notebook.count(record.id).catch(() => 0);
     this.#sequence = (this.#record.visits - 1) * VISIT;
     for (const id of this.#record.followed) this.#commands.set(id, true);
-    addEventListener("pagehide", this.#sendBeacons);
-    document.addEventListener("visibilitychange", this.#onVisibility);
     this.#begin();
   }
 
   /** Begins a moment later, so that a page can listen first. */
   #begin() {
+    addEventListener("pagehide", this.#sendBeacons);
+    document.addEventListener("visibilitychange", this.#onVisibility);
     this.#finished = new Promise((resolve) => (this.#finish = resolve));
     setTimeout(async () => {
       if (!this.#notebook.isDurable) this.#tell("warning", { reason: "memory_only" });

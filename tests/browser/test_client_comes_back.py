@@ -19,7 +19,7 @@ UPLOAD = """async (text) => {
 WITH_A_BAD_TOKEN = """async () => {
     const { ProctoringClient } = await import("/static/proctoring-client.js");
     const session = await new ProctoringClient().start("Bad token");
-    window.client = new ProctoringClient({ gatherMs: 20 });
+    window.client = new ProctoringClient({ gatherMs: 2000 });
     await client.adopt({ ...session, token: `${session.token}x` });
     return [session.id, session.token];
 }"""
@@ -125,3 +125,6 @@ class TestAServerThat:
         page.evaluate("(token) => client.useToken(token)", token)
         until_answered(page)
         assert exam.sequences(session_id) == [1_000_001, 1_000_002, 1_000_003, 1_000_004]  # of the second visit
+        page.evaluate("client.log('paste')")
+        page.close(run_before_unload=True)
+        exam.until_stored(session_id, 5)

@@ -203,7 +203,7 @@ async function finish(words) {
   isFinishing = true;
   stopWatching();
   for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
-  if (document.fullscreenElement) await document.exitFullscreen();
+  if (document.fullscreenElement) await document.exitFullscreen().catch(() => {});
   show("sending");
   await recording?.stop();
   devices.turnOff(stream);
