@@ -309,8 +309,9 @@ export class ProctoringClient extends EventTarget {
   /** Take a session that a server of yours has opened: the answer to its `POST /sessions`. */
   async adopt({ id, token, token_expires_at: tokenExpiresAt, candidate_name: candidateName }) {
     const { baseUrl } = this.#options;
-    const record = { id, token, tokenExpiresAt, candidateName, baseUrl, startedAt: Date.now(), visits: 0, followed: [] };
-    await this.#open(await Notebook.open(), { ...record, isEnding: false, isEnded: false, isKept: false });
+    const told = { id, token, tokenExpiresAt, candidateName, baseUrl };
+    const own = { startedAt: Date.now(), visits: 0, followed: [], isEnding: false, isEnded: false, isKept: false };
+    await this.#open(await Notebook.open(), { ...told, ...own });
   }
 
   /**

@@ -14,7 +14,13 @@ const OVER = {
   session_closed: "Your exam has ended.",
   not_found: "The server no longer knows this exam. Please tell the staff.",
 };
-const NO_TOKEN = "The permission for this exam has expired. Please tell the staff. What could not be sent is kept in this browser.";
+const NO_TOKEN =
+  "The permission for this exam has expired. Please tell the staff. What could not be sent is kept in this browser.";
+const ONLY_ONE = {
+  video: "There is no camera: only sound is recorded.",
+  audio: "There is no microphone: only the picture is recorded.",
+};
+const WITHOUT = "You can also start without; then nothing is filmed, and staff see that.";
 
 /** @type {ProctoringClient} */
 let client;
@@ -49,10 +55,9 @@ async function check(choice) {
     stream = await devices.turnOn(choice);
     await devices.list(stream, { videoinput: byId("camera"), audioinput: byId("microphone") });
     const missing = ["video", "audio"].filter((kind) => devices.works(stream, kind) === null);
-    const words = { video: "There is no camera: only sound is recorded.", audio: "There is no microphone: only the picture is recorded." };
-    byId("device-state").textContent = words[missing[0]] ?? "Camera and microphone work.";
+    byId("device-state").textContent = ONLY_ONE[missing[0]] ?? "Camera and microphone work.";
   } catch (error) {
-    byId("device-state").textContent = `${devices.faultOf(error)} You can also start without; then nothing is filmed, and staff see that.`;
+    byId("device-state").textContent = `${devices.faultOf(error)} ${WITHOUT}`;
   }
   byId("devices").hidden = stream === null;
   byId("preview").srcObject = stream;
@@ -63,7 +68,9 @@ async function start(event) {
   complain("");
   if (!isChecked) {
     await check();
-    if (!stream) return complain("Camera and microphone could not be turned on; see below. Press Start again to go without.");
+    if (!stream) {
+      return complain("Camera and microphone could not be turned on; see below. Press Start again to go without.");
+    }
   }
   const button = event.submitter ?? byId("prepare").querySelector("button.main");
   button.disabled = true;
@@ -84,7 +91,9 @@ function whyNot(error) {
   if (error.status === 429) {
     return `Too many exams are being started from your network. Try again in ${Math.ceil(error.retryAfterS) || 60} seconds.`;
   }
-  if (error.status === 0 || error.status >= 500) return "The server does not answer. Check your network, and try again in a minute.";
+  if (error.status === 0 || error.status >= 500) {
+    return "The server does not answer. Check your network, and try again in a minute.";
+  }
   return error.message;
 }
 
@@ -94,7 +103,8 @@ async function sit(eventType) {
   for (const place of document.querySelectorAll("[data-show=name]")) place.textContent = client.candidateName;
   show("sitting");
   startRecording();
-  client.log(eventType, { data: { camera: devices.works(stream, "video") === true, microphone: devices.works(stream, "audio") === true } });
+  const isThere = (kind) => devices.works(stream, kind) === true;
+  client.log(eventType, { data: { camera: isThere("video"), microphone: isThere("audio") } });
   stopWatching = watch(client);
   client.heartbeat(signals);
   setInterval(tick, 500);
@@ -161,8 +171,12 @@ function listenTo(session) {
     if (detail.reason === "token") complain(NO_TOKEN);
     else if (detail.reason !== "forgotten") finish(OVER[detail.reason]);
   });
-  session.addEventListener("warning", () => complain("This browser cannot keep notes: please do not reload or close this page."));
-  session.addEventListener("rejected", ({ detail }) => console.warn("The server refused an event:", detail.code, detail.event.event_type));
+  session.addEventListener("warning", () => {
+    complain("This browser cannot keep notes: please do not reload or close this page.");
+  });
+  session.addEventListener("rejected", ({ detail }) => {
+    console.warn("The server refused an event:", detail.code, detail.event.event_type);
+  });
   return session;
 }
 
@@ -208,7 +222,10 @@ async function finish(words) {
   await recording?.stop();
   devices.turnOff(stream);
   const video = await recordings.longest(client.id);
-  if (video?.lostParts) client.log("recording_interrupted", { duration_s: video.lostS, data: { parts_left_out: video.lostParts, kept_s: video.keptS } });
+  if (video?.lostParts) {
+    const data = { parts_left_out: video.lostParts, kept_s: video.keptS };
+    client.log("recording_interrupted", { duration_s: video.lostS, data });
+  }
   const reason = await client.end({ keep: video !== null });
   if (reason === "token") return sayDone(NO_TOKEN);
   const fault = video ? await send(video) : "";
@@ -250,7 +267,8 @@ async function goOn() {
 
 byId("check").addEventListener("click", () => check());
 for (const id of ["camera", "microphone"]) {
-  byId(id).addEventListener("change", () => check({ camera: byId("camera").value, microphone: byId("microphone").value }));
+  const chosen = () => ({ camera: byId("camera").value, microphone: byId("microphone").value });
+  byId(id).addEventListener("change", () => check(chosen()));
 }
 byId("prepare").querySelector("form").addEventListener("submit", start);
 byId("go-on").addEventListener("click", goOn);

@@ -2,7 +2,8 @@
 
 /** What people can do about it, by the name of the browser's error. */
 const FAULTS = {
-  NotAllowedError: "The browser or you did not allow it. Allow camera and microphone for this page beside its address, and check again.",
+  NotAllowedError:
+    "The browser or you did not allow it. Allow camera and microphone for this page beside its address, and check again.",
   NotFoundError: "There is no camera or microphone.",
   NotReadableError: "Another program is using the camera or microphone. Close it, and check again.",
   OverconstrainedError: "This camera or microphone is gone. Choose another one.",
