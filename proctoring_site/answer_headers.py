@@ -11,8 +11,11 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
-#: Our own pages look at recordings and record nothing; the front end that does has an origin of its own.
+#: Our own pages look at recordings and record nothing, but for the candidate's reference page.
 PERMISSIONS_POLICY = "camera=(), microphone=(), display-capture=(), geolocation=(), payment=(), usb=()"
+RECORDING_PERMISSIONS_POLICY = (
+    "camera=(self), microphone=(self), display-capture=(self), geolocation=(), payment=(), usb=()"
+)
 
 HEADERS: Mapping[str, str] = MappingProxyType(
     {

@@ -9,7 +9,7 @@ from rest_framework.routers import SimpleRouter
 
 from media_app.views import SessionVideoViewSet, StoredVideoView
 from proctoring_site.health import HealthView, ReadyView
-from proctoring_site.views import DocsView, StartView
+from proctoring_site.views import CandidateView, DocsView, StartView
 from reports_app.views import SessionReportViewSet, StoredReportView
 from sessions_app.views import SessionViewSet
 
@@ -20,6 +20,7 @@ router.register("sessions", SessionReportViewSet, basename="session-report")
 
 urlpatterns = [
     path("", StartView.as_view(), name="start"),
+    path("candidate/", CandidateView.as_view(), name="candidate"),
     path("", include(router.urls)),
     path("videos/<name>", StoredVideoView.as_view(), name="stored-video"),
     path("reports/<name>", StoredReportView.as_view(), name="stored-report"),

@@ -1,4 +1,4 @@
-"""The start page: the earlier contract's JSON for programs, a few links for people; and the interactive docs."""
+"""The start page: the earlier contract's JSON for programs, a few links for people; the candidate's page; the docs."""
 
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from proctoring_site.answer_headers import RECORDING_PERMISSIONS_POLICY
 from proctoring_site.errors import wants_page
 
 STATUS = {"status": "ok", "message": "Proctoring backend is running"}
@@ -32,6 +33,18 @@ class StartView(APIView):
         response = render(request, "proctoring_site/start.html") if page else JsonResponse(STATUS)
         patch_vary_headers(response, ["Accept"])
         return response
+
+
+class CandidateView(APIView):
+    """The reference page of a candidate: a front end like any other, on the public API. Asks no database."""
+
+    authentication_classes = permission_classes = ()
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> HttpResponse:
+        page = render(request._request, "proctoring_site/candidate.html")
+        page["Permissions-Policy"] = RECORDING_PERMISSIONS_POLICY
+        return page
 
 
 class DocsView(SpectacularSwaggerSplitView):

@@ -14,11 +14,13 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from django.conf import settings
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 from pymongo import MongoClient
 
 from proctoring_site.child_process import end, start_tied
+from tests.browser.exams import Exam
 from tests.callers import bearer
+from tests.servers import Web, free_port
 
 USERNAME, PASSWORD = "reviewer", "correct horse battery"
 #: reviewer, proctor, operator, auditor; superusers have a name of their own.
@@ -203,3 +205,32 @@ def log_in(page: Page, username: str = USERNAME) -> None:
 def screenshot(page: Page, name: str, *, full_page: bool = True) -> None:
     SCREENSHOTS.mkdir(exist_ok=True)
     page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=full_page)
+
+
+@pytest.fixture(scope="package")
+def exam(site: Site) -> Iterator[Exam]:
+    """On the database and files of `site`, whose admin so shows what happens here; with quick heartbeats, and to be
+    stopped and started."""
+    name = f"test_browser_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    url, front_end = os.environ["MONGODB_URL"], f"http://127.0.0.1:{free_port()}"
+    web = Web(
+        f"{url}{'&' if '?' in url else '/?'}appName=exam",
+        site.data_dir,
+        MONGODB_DATABASE=name,
+        HEARTBEAT_EVERY_S="1",
+        SHORT_WRITE_LIMIT_S="10",  # what an undecided event takes is longer than the shipped 3 s
+        CORS_ALLOWED_ORIGINS=front_end,
+    )
+    with MongoClient(url) as client:
+        yield Exam(web, client[name], site.staff, front_end)
+    web.stop()
+
+
+@pytest.fixture
+def visitor(browser: Browser, exam: Exam) -> Iterator[BrowserContext]:
+    """A browser of its own, with nothing in it yet; its pages may fail as the test wants."""
+    context = browser.new_context(base_url=exam.url, viewport={"width": 1000, "height": 800})
+    for page in ("/blank", "/candidate/blank"):
+        context.route(f"**{page}", lambda route: route.fulfill(body="<!doctype html><title>x</title>"))
+    yield context
+    context.close()

@@ -14,7 +14,7 @@ data_dir, make_evidence = drives.data_dir, access.make_evidence
 README = Path(__file__).resolve().parents[2] / "README.md"
 STAFF = ("Reviewer", "Proctor", "Proctor, ended session", "Operator", "Auditor", "superuser")
 COLUMNS = ("nobody", "candidate", "another candidate", *STAFF, "bad token")
-OPEN = {"/", "/healthz", "/readyz", "/schema", "/docs", "/favicon.ico"}
+OPEN = {"/", "/healthz", "/readyz", "/schema", "/docs", "/favicon.ico", "/candidate/"}
 
 
 def table():

@@ -25,7 +25,7 @@ from tests.factories import NOON, make_event, make_session
 data_dir, make_evidence, evidence = drives.data_dir, access.make_evidence, access.evidence
 
 #: Pages and pictures for people, no part of the API; the admin has no contract.
-NOT_IN_THE_DOCUMENT = {"/docs", "/favicon.ico"}
+NOT_IN_THE_DOCUMENT = {"/docs", "/favicon.ico", "/candidate/"}
 OPEN = {"/", "/healthz", "/readyz", "/schema"}
 #: Some sessions and events have them, others not.
 OF_ONE_CASE = {"event_counts", "data", "coverage", "moves", "commands"}

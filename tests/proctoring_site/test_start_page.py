@@ -22,7 +22,7 @@ def test_a_browser_gets_a_page_that_leads_on(api):
     answer = api.get("/", headers={"Accept": BROWSER})
     assert answer["Content-Type"].startswith("text/html")
     links = re.findall(r'href="([^"]+)"', answer.content.decode())
-    assert {"/admin/", "/docs", "/schema"} <= set(links)
+    assert {"/admin/", "/docs", "/schema", "/candidate/"} <= set(links)
 
 
 def test_the_pages_links_lead_everybody_somewhere(database, nobody):

@@ -1,0 +1,660 @@
+/**
+ * The candidate's side of the proctoring API, for any front end: a session, its events, heartbeats and video.
+ *
+ * What is logged is written down in the browser (IndexedDB) before it is sent, is sent in batches until the server has
+ * answered for each event, and survives a reload, a closed tab and a server that is away. The loop in words, the table
+ * of statuses and an example: docs/client.md. No dependency, no build step.
+ */
+
+const DATABASE = "proctoring-client";
+/** What the server takes at once, and what stays well below its limit of a body (JSON_BODY_MAX_BYTES). */
+const BATCH_MAX = 500;
+const BATCH_BYTES = 512 * 1024;
+/** Browsers carry 64 KiB of beacons at a time. */
+const BEACON_BYTES = 60 * 1024;
+/** Longer than any limit of the server's, so that a request that hangs is seen as one. */
+const TIMEOUT_MS = 60_000;
+const RETRY_AFTER_MAX_S = 600;
+/** Sequences of each visit (a load of the page) begin a new million, so that tabs and reloads never share one. */
+const VISIT = 1_000_000;
+/** How long after its token expired a session is kept: nobody can deliver it without a new token. */
+const KEPT_AFTER_EXPIRY_MS = 7 * 24 * 3600 * 1000;
+const CLOSED = new Set(["ended", "terminated", "expired"]);
+const IDLE = Symbol("nothing to do");
+const PROGRESS = Symbol("something was done");
+
+const DEFAULTS = {
+  baseUrl: "",
+  source: "proctoring-client 1",
+  onCommand: null,
+  upload: postVideo,
+  gatherMs: 250,
+  firstPauseMs: 1000,
+  longestPauseMs: 30_000,
+};
+
+/**
+ * @typedef {object} Answer What a request came to.
+ * @property {number} status 0: no answer at all.
+ * @property {any} body The JSON of it; null when it was none.
+ * @property {number} retryAfterS From the header Retry-After; 0 without one.
+ */
+
+/** A refusal: `status`, `code` and `fields` are the server's. Status 0: there was no answer. */
+export class ProctoringError extends Error {
+  /** @param {Answer} answer */
+  constructor({ status, body, retryAfterS }) {
+    super(body?.detail ?? (status ? `The server answered ${status}.` : "The server cannot be reached."));
+    Object.assign(this, { name: "ProctoringError", status, code: body?.code ?? null, retryAfterS });
+    this.fields = body?.fields ?? {};
+  }
+}
+
+/** Whether the same request may do better later. What carries no word of the API comes from something in between. */
+function isTemporary({ status, body }) {
+  if (status === 0 || status === 408 || status === 425 || status === 429 || status >= 500) return true;
+  return status >= 300 ? typeof body?.code !== "string" : typeof body !== "object" || body === null;
+}
+
+/** By this browser's clock, as the API wants it; undefined for a clock so wrong that the server would refuse it. */
+function instant() {
+  const now = new Date();
+  return now.getUTCFullYear() >= 2000 && now.getUTCFullYear() < 2100 ? now.toISOString() : undefined;
+}
+
+/** A random UUID, also where the page is no secure context and has no crypto.randomUUID. */
+function newId() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
+
+/** Seconds, from either form of the header. */
+function retryAfter(header) {
+  const seconds = header ? Number(header) : 0;
+  const wait = Number.isNaN(seconds) ? (Date.parse(header) - Date.now()) / 1000 : seconds;
+  return Math.min(Math.max(wait || 0, 0), RETRY_AFTER_MAX_S);
+}
+
+/** The longest beginning of `events` whose JSON has at most so many bytes, and at least one. */
+function fitting(events, bytes) {
+  const encoder = new TextEncoder();
+  let left = bytes - 1024; // for the token and the rest round the events
+  const end = events.findIndex((event) => (left -= encoder.encode(JSON.stringify(event)).length + 1) < 0);
+  return end < 0 ? events : events.slice(0, Math.max(end, 1));
+}
+
+/** One at a time, across all tabs, where the browser can say so; else a resend is harmless, since events have ids. */
+function inTurn(name, work) {
+  return navigator.locks ? navigator.locks.request(name, work) : work();
+}
+
+/** The default upload. fetch tells nothing of its progress, so the older way. @returns {Promise<Answer>} */
+export function postVideo(blob, { url, token, filename, onProgress, signal }) {
+  return new Promise((resolve) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", url);
+    request.setRequestHeader("Authorization", `Bearer ${token}`);
+    request.responseType = "json";
+    request.upload.onprogress = ({ loaded, total }) => onProgress?.(total ? loaded / total : 0);
+    request.onloadend = () => {
+      const retryAfterS = request.status ? retryAfter(request.getResponseHeader("Retry-After")) : 0;
+      resolve({ status: request.status, body: request.response, retryAfterS });
+    };
+    signal?.addEventListener("abort", () => request.abort());
+    const form = new FormData();
+    form.append("file", blob, filename);
+    request.send(form);
+  });
+}
+
+/** The notebook on disk: sessions by id, and their events in order. Without IndexedDB it holds nothing. */
+class Notebook {
+  #database;
+
+  constructor(database) {
+    this.#database = database;
+  }
+
+  static open() {
+    return new Promise((resolve) => {
+      const none = () => resolve(new Notebook(null));
+      try {
+        const opening = indexedDB.open(DATABASE, 1);
+        opening.onupgradeneeded = () => {
+          opening.result.createObjectStore("sessions", { keyPath: "id" });
+          opening.result.createObjectStore("events", { keyPath: ["sessionId", "sequence"] });
+        };
+        opening.onsuccess = () => resolve(new Notebook(opening.result));
+        opening.onerror = none;
+      } catch {
+        none(); // switched off altogether
+      }
+    });
+  }
+
+  get isDurable() {
+    return this.#database !== null;
+  }
+
+  /** `work(sessions, events)` may return a request, whose result comes out once the transaction is on disk. */
+  #transact(mode, work) {
+    return new Promise((resolve, reject) => {
+      const transaction = this.#database.transaction(["sessions", "events"], mode, { durability: "strict" });
+      transaction.onabort = () => reject(transaction.error);
+      const request = work(transaction.objectStore("sessions"), transaction.objectStore("events"));
+      transaction.oncomplete = () => resolve(request?.result);
+    });
+  }
+
+  async sessions() {
+    return this.isDurable ? this.#transact("readonly", (sessions) => sessions.getAll()) : [];
+  }
+
+  /** Replace a record by what `change` makes of it, or nothing by undefined; one tab at a time. */
+  async update(id, change) {
+    if (!this.isDurable) return change(undefined);
+    let changed;
+    await this.#transact("readwrite", (sessions) => {
+      const reading = sessions.get(id);
+      reading.onsuccess = () => (changed = change(reading.result)) && sessions.put(changed);
+    });
+    return changed;
+  }
+
+  async write(sessionId, events) {
+    if (!this.isDurable) return;
+    await this.#transact("readwrite", (_, store) => {
+      for (const event of events) store.put({ sessionId, sequence: event.sequence, event });
+    });
+  }
+
+  /** The first events that wait, oldest first. */
+  async waiting(sessionId) {
+    if (!this.isDurable) return [];
+    const rows = await this.#transact("readonly", (_, store) => store.getAll(allOf(sessionId), BATCH_MAX));
+    return rows.map((row) => row.event);
+  }
+
+  async count(sessionId) {
+    return this.isDurable ? this.#transact("readonly", (_, store) => store.count(allOf(sessionId))) : 0;
+  }
+
+  async remove(sessionId, events) {
+    if (!this.isDurable) return;
+    await this.#transact("readwrite", (_, store) => {
+      for (const event of events) store.delete([sessionId, event.sequence]);
+    });
+  }
+
+  /** Everything of a session, or just its events. */
+  async forget(sessionId, { record = true } = {}) {
+    if (!this.isDurable) return;
+    await this.#transact("readwrite", (sessions, store) => {
+      if (record) sessions.delete(sessionId);
+      store.delete(allOf(sessionId));
+    });
+  }
+}
+
+function allOf(sessionId) {
+  return IDBKeyRange.bound([sessionId], [sessionId, Infinity]);
+}
+
+/**
+ * One candidate's session. It tells by events (CustomEvent, what is named here is in `detail`):
+ * - `connection` {isConnected}: whether the server answers.
+ * - `waiting` {count}: how many events it has not answered for yet; also as `client.waiting`.
+ * - `state` {state}: running, paused, ended, terminated or expired, as the heartbeat learns it.
+ * - `rejected` {event, code, detail, fields}: the server refuses this event for good; it is dropped.
+ * - `stopped` {reason}: sending is over. `ended`; `token`: it expired, and the events are kept for `useToken`;
+ *   `session_closed`, `not_found`: the session takes no more, and what was left (`dropped`, a number) is dropped;
+ *   `forgotten`: by `forget`.
+ * - `warning` {reason}: `memory_only`: nothing can be written down here, so a reload loses what waits.
+ */
+export class ProctoringClient extends EventTarget {
+  waiting = 0;
+  isConnected = true;
+  /** @type {string|null} As the last heartbeat said. */
+  state = null;
+  /** @type {string|null} Why sending is over. */
+  stopped = null;
+
+  #options;
+  #notebook;
+  #record;
+  #sequence = 0;
+  /** What this visit logged and the server has not answered for, by sequence: for the beacon, and if the disk fails. */
+  #unanswered = new Map();
+  #unwritten = [];
+  #written = Promise.resolve();
+  #beaconed = new Set();
+  #batchMax = BATCH_MAX;
+  #wake = () => {};
+  #finished;
+  #finish;
+  #signals = null;
+  #beatTimer;
+  #nextBeatS = 10;
+  #isBeating = false;
+  /** Whether the page has followed a command, by its id; until the server has taken the confirmation. */
+  #commands = new Map();
+
+  /**
+   * @param {object} [options]
+   * @param {string} [options.baseUrl] The server, when it is another than the page's: "https://proctoring.example.org".
+   * @param {string} [options.source] Stored with each event: which program, which version. At most 100 characters.
+   * @param {(command: {id: string, action: "pause"|"resume"|"terminate"|"message", message: string|null,
+   *   reason_code: string|null}) => any} [options.onCommand] Called once for each thing that staff ask; when it has
+   *   returned, and its promise is kept, the next heartbeat confirms.
+   * @param {typeof postVideo} [options.upload] Another way to send the video.
+   * @param {number} [options.gatherMs] How long events are gathered for a batch.
+   * @param {number} [options.firstPauseMs] After a failure at most so long; twice that after a second one.
+   * @param {number} [options.longestPauseMs]
+   */
+  constructor(options = {}) {
+    super();
+    this.#options = { ...DEFAULTS, ...options };
+  }
+
+  /**
+   * The session that this browser has not finished: its page was reloaded or closed. Others are delivered by the way.
+   * @returns {Promise<ProctoringClient|null>}
+   */
+  static async resume(options = {}) {
+    const notebook = await Notebook.open();
+    const baseUrl = options.baseUrl ?? DEFAULTS.baseUrl;
+    const own = (await notebook.sessions()).filter((record) => record.baseUrl === baseUrl);
+    const unfinished = own.filter((record) => record.isKept || !record.isEnding);
+    const current = unfinished.sort((one, other) => one.startedAt - other.startedAt).pop();
+    for (const record of own.filter((record) => record !== current)) {
+      const isLost = Date.parse(record.tokenExpiresAt) + KEPT_AFTER_EXPIRY_MS < Date.now();
+      if (isLost || (record.isEnded && !record.isKept)) await notebook.forget(record.id);
+      else await new ProctoringClient({ ...options, onCommand: null }).#open(notebook, record);
+    }
+    const client = current ? new ProctoringClient(options) : null;
+    await client?.#open(notebook, current);
+    return client;
+  }
+
+  get id() {
+    return this.#record?.id ?? null;
+  }
+
+  /** When the sitting began, by this browser's clock, in ms. */
+  get startedAt() {
+    return this.#record?.startedAt ?? null;
+  }
+
+  get candidateName() {
+    return this.#record?.candidateName ?? null;
+  }
+
+  /** Whether `end` was called, in this visit or an earlier one. */
+  get isEnding() {
+    return this.#record?.isEnding ?? false;
+  }
+
+  /** Open a session. Not tried again by itself, since each try opens another. Rejects with a ProctoringError. */
+  async start(candidateName) {
+    const answer = await this.#post("/sessions", { candidate_name: candidateName });
+    if (isTemporary(answer) || answer.status !== 201) throw new ProctoringError(answer);
+    await this.adopt(answer.body);
+    return answer.body;
+  }
+
+  /** Take a session that a server of yours has opened: the answer to its `POST /sessions`. */
+  async adopt({ id, token, token_expires_at: tokenExpiresAt, candidate_name: candidateName }) {
+    const { baseUrl } = this.#options;
+    const told = { id, token, tokenExpiresAt, candidateName, baseUrl };
+    const own = { startedAt: Date.now(), visits: 0, followed: [], isEnding: false, isEnded: false, isKept: false };
+    await this.#open(await Notebook.open(), { ...told, ...own });
+  }
+
+  /**
+   * Note one event; it is delivered when the network allows. A moment after the session is over it is ignored.
+   * @param {string} eventType
+   * @param {{message?: string, duration_s?: number, confidence?: number, timestamp?: string|Date, data?: object}} [details]
+   * @returns {Promise<string|undefined>} Its id, once it is written down; nobody needs to wait for that.
+   */
+  async log(eventType, details = {}) {
+    const [id] = await this.batch([{ event_type: eventType, ...details }]);
+    return id;
+  }
+
+  /** The same for several at once. @returns {Promise<string[]>} */
+  async batch(told) {
+    if (!this.#record || (this.stopped && this.stopped !== "token")) return [];
+    const events = told.map((one) => this.#event(one));
+    for (const event of events) this.#unanswered.set(event.sequence, event);
+    this.#unwritten.push(...events);
+    this.#tellWaiting(this.waiting + events.length);
+    await this.#writeDown();
+    this.#wake();
+    return events.map((event) => event.id);
+  }
+
+  /**
+   * Say every few seconds that the candidate is there, and hear what staff ask. Called again, it says the new signals.
+   * @param {() => {camera?: boolean|null, microphone?: boolean|null, screen?: boolean|null, detectors?: string[]}} signals
+   *   true: works, false: does not, null: not used in this exam.
+   */
+  heartbeat(signals = () => ({})) {
+    this.#signals = signals;
+    return this.#beat();
+  }
+
+  /**
+   * Send the recording, as often as it takes. Rejects with a ProctoringError when the server refuses it.
+   * @param {Blob} blob
+   * @param {{filename?: string, onProgress?: (part: number) => void, signal?: AbortSignal}} [options] Part: 0 to 1.
+   */
+  async upload(blob, { filename = "recording.webm", onProgress, signal } = {}) {
+    const to = { url: this.#url(`${this.#path}/video`), token: this.#record.token, filename, onProgress, signal };
+    for (let failures = 0; ; failures++) {
+      signal?.throwIfAborted();
+      const answer = await this.#options.upload(blob, to);
+      this.#tellConnection(!isTemporary(answer));
+      if (!isTemporary(answer)) {
+        if (answer.status < 300) return answer.body;
+        throw new ProctoringError(answer);
+      }
+      await this.#rest(failures, answer.retryAfterS);
+    }
+  }
+
+  /**
+   * Deliver what waits, end the session, and forget it here. Goes on at the next visit when the page is closed before.
+   * @param {{keep?: boolean}} [options] Keep the session for `upload`, also across a reload, until `forget`.
+   * @returns {Promise<string>} Why sending is over, as in `stopped`.
+   */
+  async end({ keep = false } = {}) {
+    await this.#remember({ isEnding: true, isKept: keep });
+    this.#wake();
+    const reason = await this.#finished;
+    if (!keep && reason !== "token") await this.forget();
+    return reason;
+  }
+
+  /** Forget the session in this browser, and what of it was not delivered. */
+  async forget() {
+    this.#stop("forgotten");
+    this.#signals = null;
+    clearTimeout(this.#beatTimer);
+    await this.#notebook.forget(this.id).catch(() => {});
+  }
+
+  /** Go on after `stopped` {reason: "token"}, with a token that a server of yours got for this session. */
+  async useToken(token) {
+    await this.#remember({ token });
+    if (this.stopped !== "token") return;
+    this.stopped = null;
+    this.#begin();
+    if (this.#signals) await this.#beat();
+  }
+
+  // The session and its place on disk.
+
+  async #open(notebook, record) {
+    if (this.#record) throw new Error("This client has its session; make another one.");
+    this.#notebook = notebook;
+    this.#record = record;
+    const { token, tokenExpiresAt } = record; // newer than what is on disk when the session was adopted once more
+    const visited = (stored) => ({ ...record, ...stored, token, tokenExpiresAt, visits: (stored?.visits ?? 0) + 1 });
+    this.#record = await notebook.update(record.id, visited).catch(() => visited(record));
+    this.waiting = await notebook.count(record.id).catch(() => 0);
+    this.#sequence = (this.#record.visits - 1) * VISIT;
+    for (const id of this.#record.followed) this.#commands.set(id, true);
+    this.#begin();
+  }
+
+  /** Begins a moment later, so that a page can listen first. */
+  #begin() {
+    addEventListener("pagehide", this.#sendBeacons);
+    document.addEventListener("visibilitychange", this.#onVisibility);
+    this.#finished = new Promise((resolve) => (this.#finish = resolve));
+    setTimeout(async () => {
+      if (!this.#notebook.isDurable) this.#tell("warning", { reason: "memory_only" });
+      if (this.#record.isEnded) this.#stop("ended");
+      await this.#loop();
+    });
+  }
+
+  async #remember(changes) {
+    Object.assign(this.#record, changes);
+    const still = (stored) => stored && { ...stored, ...changes }; // another tab may have forgotten the session
+    await this.#notebook.update(this.id, still).catch(() => {});
+  }
+
+  #event(told) {
+    const named = { id: newId(), timestamp: instant(), source: this.#options.source, ...told };
+    return JSON.parse(JSON.stringify({ ...named, sequence: ++this.#sequence })); // what is no JSON fails here, and now
+  }
+
+  /** All that was logged meanwhile in one transaction. A full disk loses no event while the page stays. */
+  #writeDown() {
+    const write = async () => {
+      const events = this.#unwritten.splice(0);
+      if (events.length) await this.#notebook.write(this.id, events);
+    };
+    this.#written = this.#written.then(write).catch(() => this.#tell("warning", { reason: "memory_only" }));
+    return this.#written;
+  }
+
+  async #waitingEvents() {
+    await this.#writeDown();
+    const onDisk = await this.#notebook.waiting(this.id).catch(() => []);
+    const bySequence = new Map([...onDisk.map((event) => [event.sequence, event]), ...this.#unanswered]);
+    const inOrder = [...bySequence.values()].sort((one, other) => one.sequence - other.sequence);
+    return fitting(inOrder.slice(0, this.#batchMax), BATCH_BYTES);
+  }
+
+  async #remove(events) {
+    for (const event of events) this.#unanswered.delete(event.sequence);
+    await this.#notebook.remove(this.id, events).catch(() => {}); // then they are sent again, which is harmless
+  }
+
+  // Sending: one loop per client, and one of them at a time per session.
+
+  async #loop() {
+    for (let failures = 0; !this.stopped; ) {
+      let isWoken = false;
+      let wake = () => {};
+      this.#wake = () => wake((isWoken = true));
+      const outcome = await inTurn(`${DATABASE} ${this.id}`, () => this.#step()).catch(() => ({ retryAfterS: 0 }));
+      const onDisk = await this.#notebook.count(this.id).catch(() => 0);
+      this.#tellWaiting(Math.max(onDisk, this.#unanswered.size));
+      failures = outcome === PROGRESS || outcome === IDLE ? 0 : failures + 1;
+      if (failures) await this.#rest(failures - 1, outcome.retryAfterS);
+      if (outcome !== IDLE || this.stopped) continue;
+      if (!isWoken) await new Promise((resolve) => (wake = resolve));
+      await new Promise((resolve) => setTimeout(resolve, this.#options.gatherMs));
+    }
+    if (this.#record.isEnding && !this.#record.isKept && this.stopped !== "token") await this.forget();
+  }
+
+  /** @returns {Promise<symbol|{retryAfterS: number}>} The latter: try again after a pause. */
+  async #step() {
+    const events = await this.#waitingEvents();
+    if (!events.length && !this.#record.isEnding) return IDLE;
+    if (!events.length && CLOSED.has(this.state)) {
+      await this.#close("session_closed"); // staff were quicker: there is nothing to ask
+      return PROGRESS;
+    }
+    const [path, body] = events.length ? ["events/batch", { sent_at: instant(), events }] : ["end", {}];
+    const answer = await this.#post(`${this.#path}/${path}`, body);
+    if (isTemporary(answer)) return answer;
+    const code = answer.body.code;
+    if (answer.status === 401) this.#stop("token");
+    else if (code === "session_closed" || code === "not_found") await this.#drop(code);
+    else if (!events.length) await this.#close(answer.status < 300 ? "ended" : "session_closed");
+    else if (answer.status < 300) return this.#settle(events, answer);
+    else if (events.length > 1) this.#batchMax = Math.ceil(events.length / 2); // to find the one that it is about
+    else return this.#settle(events, { body: { rejected: [{ index: 0, ...answer.body }] } });
+    return PROGRESS;
+  }
+
+  /** Each event by its place in the batch. What the answer does not name, or cannot decide yet, is sent again. */
+  async #settle(events, { body: { created = [], duplicate = [], rejected = [] }, retryAfterS = 0 }) {
+    const refused = rejected.filter(({ code }) => code !== "try_again");
+    const answered = [...created, ...duplicate, ...refused].map(({ index }) => events[index]).filter(Boolean);
+    await this.#remove(answered);
+    for (const { index, code, detail, fields } of refused) {
+      this.#tell("rejected", { event: events[index], code, detail, fields });
+    }
+    this.#batchMax = Math.min(2 * this.#batchMax, BATCH_MAX);
+    return answered.length === events.length ? PROGRESS : { retryAfterS };
+  }
+
+  /** The session takes no more. */
+  async #drop(reason) {
+    const dropped = Math.max(this.waiting, this.#unanswered.size);
+    this.#unanswered.clear();
+    await this.#notebook.forget(this.id, { record: false }).catch(() => {});
+    await this.#close(reason, dropped);
+  }
+
+  async #close(reason, dropped = 0) {
+    await this.#remember({ isEnded: true });
+    this.#stop(reason, dropped);
+  }
+
+  #stop(reason, dropped = 0) {
+    if (this.stopped) return;
+    this.stopped = reason;
+    removeEventListener("pagehide", this.#sendBeacons);
+    document.removeEventListener("visibilitychange", this.#onVisibility);
+    this.#finish(reason);
+    this.#wake();
+    this.#tell("stopped", { reason, dropped });
+  }
+
+  /** Whoever leaves may not come back. No answer comes, so all stays in the buffer and may be sent twice. */
+  #sendBeacons = () => {
+    let events = [...this.#unanswered.values()].filter((event) => !this.#beaconed.has(event.id));
+    while (events.length) {
+      const some = fitting(events.slice(0, BATCH_MAX), BEACON_BYTES);
+      const body = JSON.stringify({ token: this.#record.token, sent_at: instant(), events: some });
+      if (!navigator.sendBeacon(this.#url(`${this.#path}/events/batch`), body)) return; // 64 KiB are on their way
+      for (const event of some) this.#beaconed.add(event.id);
+      events = events.slice(some.length);
+    }
+  };
+
+  #onVisibility = () => {
+    if (document.visibilityState === "hidden") this.#sendBeacons();
+    else this.#beaconed.clear();
+  };
+
+  // Heartbeats.
+
+  async #beat() {
+    clearTimeout(this.#beatTimer);
+    if (this.#isBeating || !this.#signals) return;
+    this.#isBeating = true;
+    const confirmed = [...this.#commands.keys()].filter((id) => this.#commands.get(id));
+    const said = { ...this.#signals(), sent_at: instant(), confirmed };
+    const answer = await this.#post(`${this.#path}/heartbeat`, said);
+    this.#isBeating = false;
+    if (isTemporary(answer)) return this.#beatAgain(Math.max(answer.retryAfterS, this.#nextBeatS));
+    if (answer.status === 401) return this.#stop("token");
+    if (answer.status === 404) return this.#drop("not_found");
+    if (answer.status >= 300) console.error("The heartbeat was refused:", answer.body);
+    else await this.#hear(answer.body, confirmed);
+    const isOver = this.stopped || CLOSED.has(this.state);
+    if (!isOver || this.#commands.size) this.#beatAgain(this.#nextBeatS);
+  }
+
+  #beatAgain(inS) {
+    clearTimeout(this.#beatTimer);
+    this.#beatTimer = setTimeout(() => this.#beat(), inS * 1000);
+  }
+
+  async #hear({ state, commands, next_beat_s: nextBeatS }, confirmed) {
+    this.#nextBeatS = nextBeatS;
+    for (const id of confirmed) this.#commands.delete(id);
+    const isNew = state !== this.state;
+    this.state = state;
+    for (const command of commands) this.#follow(command); // first: they say why the state is another
+    if (isNew) this.#tell("state", { state });
+    await this.#rememberFollowed();
+  }
+
+  async #follow(command) {
+    if (!this.#options.onCommand || this.#commands.has(command.id)) return;
+    this.#commands.set(command.id, false);
+    try {
+      await this.#options.onCommand(command);
+      this.#commands.set(command.id, true);
+      await this.#rememberFollowed();
+    } catch (error) {
+      this.#commands.delete(command.id); // it is asked again with the next beat
+      console.error(error);
+    }
+    if (CLOSED.has(this.state)) this.#beat(); // the last one: do not wait for it
+  }
+
+  #rememberFollowed() {
+    const followed = [...this.#commands.keys()].filter((id) => this.#commands.get(id));
+    return followed.join() === this.#record.followed.join() ? undefined : this.#remember({ followed });
+  }
+
+  // Requests, and what the page is told.
+
+  get #path() {
+    return `/sessions/${encodeURIComponent(this.id)}`;
+  }
+
+  #url(path) {
+    return this.#options.baseUrl.replace(/\/$/, "") + path;
+  }
+
+  /** @returns {Promise<Answer>} Never rejects. */
+  async #post(path, body) {
+    const headers = { "Content-Type": "application/json" };
+    if (this.#record) headers.Authorization = `Bearer ${this.#record.token}`;
+    const request = { method: "POST", headers, body: JSON.stringify(body), credentials: "omit", cache: "no-store" };
+    let answer = { status: 0, body: null, retryAfterS: 0 };
+    try {
+      const response = await fetch(this.#url(path), { ...request, signal: AbortSignal.timeout(TIMEOUT_MS) });
+      const retryAfterS = retryAfter(response.headers.get("Retry-After"));
+      answer = { status: response.status, body: await response.json().catch(() => null), retryAfterS };
+    } catch {
+      // no network, or no answer in time: status 0
+    }
+    this.#tellConnection(!isTemporary(answer));
+    return answer;
+  }
+
+  /** Full jitter, so that a hall of clients does not come back in step; an end of the outage is noticed at once. */
+  #rest(failures, retryAfterS) {
+    const { firstPauseMs, longestPauseMs } = this.#options;
+    const ms = retryAfterS * 1000 + Math.random() * Math.min(firstPauseMs * 2 ** failures, longestPauseMs);
+    return new Promise((resolve) => {
+      const over = () => {
+        clearTimeout(timer);
+        removeEventListener("online", over);
+        resolve();
+      };
+      const timer = setTimeout(over, ms);
+      if (!retryAfterS) addEventListener("online", over);
+    });
+  }
+
+  #tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+
+  #tellConnection(isConnected) {
+    if (isConnected === this.isConnected) return;
+    this.#tell("connection", { isConnected: (this.isConnected = isConnected) });
+  }
+
+  #tellWaiting(count) {
+    if (count === this.waiting) return;
+    this.#tell("waiting", { count: (this.waiting = count) });
+  }
+}

@@ -1,0 +1,66 @@
+/** Camera and microphone: turned on, chosen, shown, and noticed when they go. */
+
+/** What people can do about it, by the name of the browser's error. */
+const FAULTS = {
+  NotAllowedError:
+    "The browser or you did not allow it. Allow camera and microphone for this page beside its address, and check again.",
+  NotFoundError: "There is no camera or microphone.",
+  NotReadableError: "Another program is using the camera or microphone. Close it, and check again.",
+  OverconstrainedError: "This camera or microphone is gone. Choose another one.",
+};
+
+/** The words for an error of `turnOn`. */
+export function faultOf(error) {
+  return FAULTS[error.name] ?? "Camera and microphone cannot be used here.";
+}
+
+/** Both, or the one that there is. Rejects with the browser's error when there is neither. */
+export async function turnOn({ camera, microphone } = {}) {
+  if (!navigator.mediaDevices) throw new DOMException("no secure context", "NotSupportedError");
+  const video = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 15 }, ...chosen(camera) };
+  const audio = chosen(microphone) ?? true;
+  const tries = [{ video, audio }, { video }, { audio }];
+  let fault;
+  for (const wanted of tries) {
+    try {
+      return await navigator.mediaDevices.getUserMedia(wanted);
+    } catch (error) {
+      fault ??= error;
+      if (error.name === "NotAllowedError") break; // asking again would only ask the candidate again
+    }
+  }
+  throw fault;
+}
+
+function chosen(deviceId) {
+  return deviceId ? { deviceId: { exact: deviceId } } : undefined;
+}
+
+export function turnOff(stream) {
+  for (const track of stream?.getTracks() ?? []) track.stop();
+}
+
+/** Fill the two choices; browsers tell the names only once the devices were allowed. */
+export async function list(stream, choices) {
+  const devices = await navigator.mediaDevices.enumerateDevices();
+  for (const [kind, select] of Object.entries(choices)) {
+    const used = stream.getTracks().find((track) => `${track.kind}input` === kind)?.getSettings().deviceId;
+    const own = devices.filter((device) => device.kind === kind);
+    const options = own.map((device, n) => new Option(device.label || `Device ${n + 1}`, device.deviceId));
+    select.replaceChildren(...(options.length ? options : [new Option("none", "")]));
+    if (used) select.value = used;
+  }
+}
+
+/** In the words of a heartbeat: true, false, or null for what is not used. */
+export function works(stream, kind) {
+  const track = stream?.getTracks().find((one) => one.kind === kind);
+  return track ? track.readyState === "live" && !track.muted : null;
+}
+
+/** Call `lost("camera" or "microphone")` when a device that was there goes away: unplugged, or no longer allowed. */
+export function onLost(stream, lost) {
+  for (const track of stream.getTracks()) {
+    track.addEventListener("ended", () => lost(track.kind === "video" ? "camera" : "microphone"));
+  }
+}

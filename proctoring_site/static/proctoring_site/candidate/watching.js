@@ -1,0 +1,37 @@
+/** What a page can notice by itself, logged with the client as it happens. */
+
+/** `lost` at once; when it is over `back` says how long it was. The second weighs nothing. */
+function interval(client, lost, back) {
+  let since = null;
+  return (isAway, details) => {
+    if (isAway === (since !== null)) return;
+    if (isAway) client.log(lost, details);
+    else client.log(back, { duration_s: Math.max(0, Math.round(performance.now() - since) / 1000) });
+    since = isAway ? performance.now() : null;
+  };
+}
+
+/** @returns {() => void} Stops watching. */
+export function watch(client) {
+  const until = new AbortController();
+  const on = (target, name, listener) => target.addEventListener(name, listener, { signal: until.signal });
+
+  const focus = interval(client, "focus_lost", "focus_back");
+  on(window, "blur", () => focus(true));
+  on(window, "focus", () => focus(false));
+
+  const tab = interval(client, "tab_hidden", "tab_shown");
+  on(document, "visibilitychange", () => tab(document.visibilityState === "hidden"));
+
+  const network = interval(client, "network_lost", "network_back");
+  on(client, "connection", ({ detail }) => network(!detail.isConnected));
+
+  on(document, "fullscreenchange", () => {
+    if (!document.fullscreenElement) client.log("fullscreen_left");
+  });
+  // How much, never what: an exam's answers are no business of proctoring.
+  on(document, "paste", ({ clipboardData }) => {
+    client.log("paste", { data: { characters: clipboardData?.getData("text").length ?? 0 } });
+  });
+  return () => until.abort();
+}

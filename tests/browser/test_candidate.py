@@ -1,0 +1,170 @@
+"""The reference page of a candidate, from consent to the video in the admin, with the browser's fake camera."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.conftest import log_in, screenshot
+from tests.browser.exams import Exam
+from tests.browser.test_recording import PLAY
+from tests.servers import until
+
+#: A camera that goes tells its track so.
+UNPLUG = """(video) => {
+    for (const track of video.srcObject.getVideoTracks()) {
+        track.stop();
+        track.dispatchEvent(new Event("ended"));
+    }
+}"""
+
+
+@pytest.fixture
+def page(visitor: BrowserContext, exam: Exam) -> Iterator[Page]:
+    """It must stay quiet: no error, no refusal, nothing from another host."""
+    page, complaints = visitor.new_page(), []
+    page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("response", lambda answer: complaints.append(answer.url) if answer.status >= 400 else None)
+    page.on("request", lambda request: complaints.append(request.url) if is_elsewhere(request.url, exam) else None)
+    yield page
+    assert complaints == []
+
+
+def is_elsewhere(url: str, exam: Exam) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme not in {"data", "blob"} and f"{parts.scheme}://{parts.netloc}" != exam.url
+
+
+def start(page: Page, exam: Exam, name: str) -> str:
+    """Through consent and devices into the sitting; the session's id."""
+    page.goto("/candidate/")
+    page.get_by_label("Your name").fill(name)
+    page.get_by_label("I have read what is recorded, and I agree.").check()
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.get_by_role("heading", name=f"Exam of {name}")).to_be_visible()
+    return exam.database["sessions"].find_one({"candidate_name": name}, sort=[("start_time", -1)])["_id"]
+
+
+def end(page: Page) -> None:
+    page.get_by_role("button", name="End the exam").click()
+    page.get_by_role("dialog").get_by_role("button", name="End it").click()
+
+
+def expect_done(page: Page, text: str = "Your exam has ended.") -> None:
+    expect(page.get_by_role("heading", name="Done")).to_be_visible(timeout=20_000)
+    expect(page.locator("#done-text")).to_contain_text(text)
+
+
+class TestASitting:
+    def test_ends_with_a_video_that_plays_in_the_admin(self, exam, site, browser, page):
+        page.goto("/")
+        page.get_by_role("link", name="Sit an exam").click()
+        expect(page.get_by_role("heading", name="Before you start")).to_be_focused()
+        page.get_by_role("button", name="Check camera and microphone").click()
+        expect(page.get_by_text("Camera and microphone work.")).to_be_visible()
+        until(lambda: page.locator("#preview").evaluate("(video) => video.videoWidth") > 0)
+        page.get_by_label("Your name").press("Enter")  # nothing starts without name and consent
+        expect(page.get_by_role("heading", name="Before you start")).to_be_visible()
+        page.get_by_label("Your name").fill("Whole Sitting")
+        page.get_by_label("I have read what is recorded").check()
+        page.get_by_role("button", name="Start", exact=True).click()
+        expect(page.get_by_text("Recording", exact=True)).to_be_visible()
+        expect(page.get_by_text("Connected", exact=True)).to_be_visible()
+        page.wait_for_timeout(2500)
+        end(page)
+        expect_done(page)
+        session = exam.database["sessions"].find_one({"candidate_name": "Whole Sitting"})
+        assert (session["status"], session["heartbeat"]["camera"]) == ("ended", True)
+        assert exam.types(session["_id"])[0] == "sitting_started"
+        with browser.new_context(base_url=site.url) as reviewer:
+            desk = reviewer.new_page()
+            log_in(desk)
+            desk.goto(f"/admin/sessions_app/session/{session['_id']}/change/")
+            seen = desk.locator("video.review-player").evaluate(PLAY)
+            assert (seen["width"], seen["height"]) == (640, 480)
+            screenshot(desk, "candidate-in-the-admin")
+        page.goto("/candidate/")
+        expect(page.get_by_role("heading", name="Before you start")).to_be_visible()
+
+    def test_notices_what_happens_to_the_page_and_the_camera(self, exam, page):
+        session_id = start(page, exam, "Noticed")
+        page.get_by_label("Your answer").fill("nine chars")
+        page.keyboard.press("Control+A")
+        page.keyboard.press("Control+X")
+        page.keyboard.press("Control+V")
+        page.get_by_role("button", name="Full screen").click()
+        until(lambda: page.evaluate("document.fullscreenElement !== null"))
+        page.evaluate("document.exitFullscreen()")
+        # A headless browser has no second window to turn to; what follows is what the browser would say then.
+        page.evaluate("window.dispatchEvent(new Event('blur')); window.dispatchEvent(new Event('focus'))")
+        hide = "Object.defineProperty(document, 'visibilityState', { value: VALUE, configurable: true })"
+        for value in ("'hidden'", "'visible'"):
+            page.evaluate(f"{hide.replace('VALUE', value)}; document.dispatchEvent(new Event('visibilitychange'))")
+        page.locator("#preview").evaluate(UNPLUG)
+        expect(page.get_by_text("The camera stopped working.")).to_be_visible()
+        page.get_by_role("button", name="Turn on again").click()
+        expect(page.get_by_text("The camera stopped working.")).to_be_hidden()
+        end(page)
+        expect_done(page)
+        expected = {"paste", "fullscreen_left", "focus_lost", "focus_back", "tab_hidden", "tab_shown"}
+        types = exam.types(session_id)
+        assert set(types) >= expected | {"camera_lost", "devices_back", "recording_interrupted"}
+        assert len(types) == len(set(types))
+        (pasted,) = [event for event in exam.events(session_id) if event["event_type"] == "paste"]
+        assert (pasted["data"], pasted["message"]) == ({"characters": 10}, None)
+        assert exam.session(session_id)["video_path"] == f"videos/{session_id}.webm"
+
+    def test_survives_a_reload_and_goes_on(self, exam, page):
+        session_id = start(page, exam, "Reloads")
+        page.wait_for_timeout(2500)
+        page.reload()
+        expect(page.get_by_role("heading", name="Your exam is not over")).to_be_visible()
+        expect(page.get_by_role("strong").get_by_text("Reloads")).to_be_visible()
+        page.get_by_role("button", name="Go on").click()
+        expect(page.get_by_text("Recording", exact=True)).to_be_visible()
+        end(page)
+        expect_done(page)
+        assert exam.types(session_id)[:2] == ["sitting_started", "page_reloaded"]
+        assert exam.sequences(session_id)[:2] == [1, 1_000_001]
+        assert exam.session(session_id)["video_path"] == f"videos/{session_id}.webm"
+
+    def test_is_ended_from_the_question_after_a_reload_with_what_was_recorded(self, exam, page):
+        session_id = start(page, exam, "Gives up")
+        page.wait_for_timeout(2500)
+        page.reload()
+        page.get_by_role("button", name="End the exam").first.click()
+        expect_done(page)
+        session = exam.session(session_id)
+        assert (session["state"], session["video_path"]) == ("ended", f"videos/{session_id}.webm")
+
+
+class TestWhatStaffDo:
+    def test_is_seen_and_stops_the_sitting(self, exam, page):
+        session_id = start(page, exam, "Supervised")
+        exam.act(session_id, "message", message="<b>Please</b> turn on the light.")
+        expect(page.get_by_role("log")).to_contain_text("<b>Please</b> turn on the light.")
+        exam.act(session_id, "pause", reason="The network in the hall is down.")
+        wait = page.get_by_role("dialog", name="Please wait")
+        expect(wait).to_contain_text("The network in the hall is down.")
+        page.keyboard.press("Escape")
+        expect(wait).to_be_visible()
+        exam.act(session_id, "resume")
+        expect(wait).to_be_hidden()
+        exam.act(session_id, "terminate", reason_code="technical.network", reason="It stays down.")
+        expect_done(page, "Staff have ended your exam. It stays down.")
+        assert [action for action, _ in exam.commands(session_id)] == ["message", "pause", "resume", "terminate"]
+        until(lambda: all(confirmed for _, confirmed in exam.commands(session_id)))
+        session = exam.session(session_id)
+        assert (session["state"], session["video_path"]) == ("terminated", f"videos/{session_id}.webm")
+
+    def test_a_pause_is_still_there_after_a_reload(self, exam, page):
+        session_id = start(page, exam, "Paused")
+        exam.act(session_id, "pause")
+        expect(page.get_by_role("dialog", name="Please wait")).to_be_visible()
+        page.reload()
+        page.get_by_role("button", name="Go on").click()
+        expect(page.get_by_role("dialog", name="Please wait")).to_be_visible()
+        exam.act(session_id, "resume")
+        expect(page.get_by_role("dialog", name="Please wait")).to_be_hidden()

@@ -1,0 +1,167 @@
+"""The candidate's page without a camera, without a network, on a server that refuses; and how it is served and read."""
+
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from proctoring_site.answer_headers import HEADERS
+from tests.browser.conftest import screenshot
+from tests.browser.test_candidate import end, expect_done, start
+from tests.servers import Web, until
+
+#: What has a value or is pressed, and has no name for those who do not see it.
+NAMELESS = """() => [...document.querySelectorAll("input, select, textarea, progress, video, button, dialog")].filter(
+    (one) => !(one.labels?.length || one.ariaLabel || one.getAttribute("aria-labelledby") || one.textContent.trim())
+).map((one) => one.outerHTML)"""
+#: Whether the module has written down that the sitting is to end.
+IS_ENDING = """() => new Promise((resolve) => {
+    indexedDB.open("proctoring-client").onsuccess = ({ target }) => {
+        const reading = target.result.transaction("sessions").objectStore("sessions").getAll();
+        reading.onsuccess = () => resolve(reading.result.some((session) => session.isEnding));
+        target.result.close();
+    };
+})"""
+#: As a browser says it when the candidate does not allow the camera; the browser of the tests always allows.
+NOT_ALLOWED = """navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("", "NotAllowedError"); }"""
+
+
+@pytest.fixture
+def page(visitor: BrowserContext) -> Page:
+    return visitor.new_page()
+
+
+@pytest.fixture
+def serving(exam) -> Iterator[Callable[..., str]]:
+    """`serving(SETTING="…")`: the address of another site on the same database."""
+    webs = []
+
+    def serve(**settings: str) -> str:
+        own = {name: exam.web.environment[name] for name in ("MONGODB_URL", "DATA_DIR", "MONGODB_DATABASE")}
+        url, folder = own.pop("MONGODB_URL"), own.pop("DATA_DIR")
+        webs.append(Web(url, folder, **own, **settings))
+        return webs[-1].url
+
+    yield serve
+    for web in webs:
+        web.stop()
+
+
+def ask_to_start(page: Page, url: str) -> None:
+    page.goto(f"{url}/candidate/")
+    page.get_by_label("Your name").fill("Ada")
+    page.get_by_label("I have read what is recorded").check()
+    page.get_by_role("button", name="Start", exact=True).click()
+
+
+class TestTrouble:
+    def test_without_a_camera_a_sitting_goes_on_and_says_so(self, exam, page):
+        page.add_init_script(NOT_ALLOWED)
+        ask_to_start(page, exam.url)
+        expect(page.get_by_role("alert")).to_contain_text("Press Start again to go without.")
+        expect(page.get_by_text("The browser or you did not allow it.")).to_be_visible()
+        page.get_by_role("button", name="Start", exact=True).click()
+        expect(page.get_by_text("Not recording")).to_be_visible()
+        session_id = exam.database["sessions"].find_one({"candidate_name": "Ada"}, sort=[("start_time", -1)])["_id"]
+        until(lambda: (exam.database["sessions"].find_one({"_id": session_id}) or {}).get("heartbeat"))
+        end(page)
+        expect_done(page)
+        (started,) = exam.events(session_id)
+        assert (started["event_type"], started["data"]) == ("sitting_started", {"camera": False, "microphone": False})
+        assert exam.session(session_id)["video_path"] is None
+        assert exam.database["sessions"].find_one({"_id": session_id})["heartbeat"]["camera"] is None
+
+    def test_without_a_network_it_says_how_much_waits_and_delivers_later(self, exam, visitor, page):
+        session_id = start(page, exam, "No Network")
+        exam.until_stored(session_id, 1)
+        visitor.set_offline(True)
+        page.evaluate("window.dispatchEvent(new Event('blur'))")
+        expect(page.get_by_text("No connection, 2 waiting", exact=True)).to_be_visible()
+        end(page)
+        expect(page.get_by_role("heading", name="Sending")).to_be_visible()
+        expect(page.get_by_text("No connection, 2 waiting: it goes on by itself.")).to_be_visible()
+        visitor.set_offline(False)
+        expect_done(page)
+        assert exam.types(session_id) == ["sitting_started", "focus_lost", "network_lost"]
+        assert exam.session(session_id)["video_path"] == f"videos/{session_id}.webm"
+
+    def test_a_page_closed_before_the_video_was_sent_sends_it_at_the_next_visit(self, exam, visitor, page):
+        session_id = start(page, exam, "Closes")
+        page.wait_for_timeout(2500)
+        visitor.set_offline(True)
+        end(page)
+        expect(page.get_by_role("heading", name="Sending")).to_be_visible()
+        until(lambda: page.evaluate(IS_ENDING))
+        page.close()
+        visitor.set_offline(False)
+        page = visitor.new_page()
+        page.goto("/candidate/")
+        expect_done(page)
+        session = exam.session(session_id)
+        assert (session["state"], session["video_path"]) == ("ended", f"videos/{session_id}.webm")
+
+    @pytest.mark.parametrize(
+        ("settings", "said"),
+        [
+            ({"SESSION_CREATION": "token"}, "On this server an exam is opened by staff or their system"),
+            ({"SESSION_CREATION_PER_MINUTE": "1"}, "Too many exams are being started from your network."),
+        ],
+        ids=["token", "throttled"],
+    )
+    def test_a_server_that_opens_no_session_is_explained(self, exam, page, serving, settings, said):
+        url = serving(**settings)
+        for _ in range(3):  # of which two are in the same minute
+            httpx.post(f"{url}/sessions", json={"candidate_name": "Somebody"})
+        ask_to_start(page, url)
+        expect(page.get_by_role("alert")).to_contain_text(said)
+        expect(page.get_by_role("button", name="Start", exact=True)).to_be_enabled()
+
+
+class TestThePage:
+    def test_may_use_camera_and_microphone_and_no_other_page_may(self, exam):
+        page, start_page = (httpx.get(f"{exam.url}{path}").headers for path in ("/candidate/", "/"))
+        allowed = page["Permissions-Policy"]
+        assert {"camera=(self)", "microphone=(self)", "display-capture=(self)", "usb=()"} <= set(allowed.split(", "))
+        assert start_page["Permissions-Policy"] == HEADERS["Permissions-Policy"]
+        assert page["Content-Security-Policy"] == HEADERS["Content-Security-Policy"]
+
+    def test_its_module_has_a_lasting_address_and_is_asked_for_again_soon(self, exam):
+        address = f"{exam.url}/static/proctoring-client.js"
+        module = httpx.get(address)
+        assert (module.status_code, module.headers["Cache-Control"]) == (200, "max-age=60, public")
+        assert module.headers["Content-Type"].startswith("text/javascript")
+        assert module.headers["Access-Control-Allow-Origin"] == "*"
+        again = httpx.get(address, headers={"If-None-Match": module.headers["ETag"]})
+        assert (again.status_code, again.content) == (304, b"")
+
+    def test_names_all_that_can_be_used_and_has_one_heading_at_a_time(self, exam, page):
+        page.goto("/candidate/")
+        expect(page.get_by_role("heading", level=1)).to_have_text(["Before you start"])
+        assert page.evaluate(NAMELESS) == []
+        start(page, exam, "Named")
+        expect(page.get_by_role("heading", level=1)).to_have_text(["Exam of Named"])
+        expect(page.get_by_role("heading", level=1)).to_be_focused()
+        end(page)
+        expect_done(page)
+        expect(page.get_by_role("heading", level=1)).to_have_text(["Done"])
+
+    def test_can_be_used_by_keyboard_alone(self, exam, page):
+        page.goto("/candidate/")
+        expect(page.get_by_role("heading", name="Before you start")).to_be_focused()
+        page.keyboard.press("Tab")
+        page.keyboard.type("Keys Only")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("Camera and microphone work.")).to_be_visible()
+        for key in ("Tab", "Tab", "Tab", "Space", "Tab", "Enter"):
+            page.keyboard.press(key)
+        expect(page.get_by_role("heading", name="Exam of Keys Only")).to_be_visible()
+
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_fits_a_narrow_screen(self, exam, page, scheme):
+        page.set_viewport_size({"width": 400, "height": 800})
+        page.emulate_media(color_scheme=scheme)
+        start(page, exam, "A name that is far too long for a narrow screen and has " + "nobreakinit" * 8)
+        screenshot(page, f"candidate-narrow-{scheme}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 400

@@ -1,0 +1,128 @@
+"""The module of the client in a real browser, on a real site that fails in every way: nothing is lost or doubled."""
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import BrowserContext, Page
+
+from tests.browser.exams import Exam, log, numbers, open_client
+from tests.servers import until
+
+
+@pytest.fixture
+def page(visitor: BrowserContext) -> Page:
+    return visitor.new_page()
+
+
+@pytest.fixture
+def front_end(exam: Exam, tmp_path: Path) -> Iterator[str]:
+    """An empty page that is really served by somebody else."""
+    (tmp_path / "index.html").write_text("<!doctype html><title>x</title>")
+    serves = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", urlsplit(exam.front_end).port), serves) as server:
+        Thread(target=server.serve_forever).start()
+        yield exam.front_end
+        server.shutdown()
+
+
+def told(page: Page, name: str) -> list:
+    return page.evaluate("(name) => told[name]", name)
+
+
+def until_answered(page: Page) -> None:
+    until(lambda: page.evaluate("client.waiting") == 0)
+
+
+def batches(page: Page) -> list:
+    """The requests that carry events, as they come; look after `until_answered`, which hears of them all."""
+    seen = []
+    page.on("request", lambda request: seen.append(request) if "/events" in request.url else None)
+    return seen
+
+
+class TestDelivering:
+    def test_what_was_logged_offline_arrives_once_and_in_order(self, exam, visitor, page):
+        session_id = open_client(page, "Offline")
+        visitor.set_offline(True)
+        log(page, 30)
+        until(lambda: told(page, "connection") == [{"isConnected": False}])
+        assert exam.stored(session_id) == 0
+        assert page.evaluate("client.waiting") == 30
+        visitor.set_offline(False)
+        exam.until_stored(session_id, 30)
+        events = sorted(exam.events(session_id), key=lambda event: event["sequence"])
+        assert numbers(events) == list(range(30))
+        assert [event["sequence"] for event in events] == list(range(1, 31))
+        instants = [event["occurred_at"] for event in events]
+        assert instants == sorted(instants)
+        until_answered(page)
+        assert told(page, "connection") == [{"isConnected": False}, {"isConnected": True}]
+        assert told(page, "rejected") == []
+
+    def test_a_burst_goes_in_batches(self, exam, page):
+        session_id = open_client(page, "Burst")
+        requests = batches(page)
+        log(page, 400)
+        until_answered(page)
+        assert sorted(numbers(exam.events(session_id))) == list(range(400))
+        assert len(requests) <= 5
+        assert {request.url for request in requests} == {f"{exam.url}/sessions/{session_id}/events/batch"}
+
+    def test_more_than_a_batch_takes_is_split(self, exam, visitor, page):
+        session_id = open_client(page, "More than a batch")
+        requests = batches(page)
+        visitor.set_offline(True)
+        log(page, 620, message="ü" * 700)
+        visitor.set_offline(False)
+        until_answered(page)
+        assert sorted(numbers(exam.events(session_id))) == list(range(620))
+        assert max(len(request.post_data_buffer) for request in requests) < 1024**2
+
+    def test_a_refused_event_is_reported_and_dropped_and_the_others_arrive(self, exam, page):
+        session_id = open_client(page, "Refused")
+        page.evaluate("client.batch([{event_type: 'paste'}, {event_type: 7}, {event_type: 'no_face'}])")
+        exam.until_stored(session_id, 2)
+        until(lambda: told(page, "rejected"))
+        (rejected,) = told(page, "rejected")
+        assert (rejected["event"]["event_type"], rejected["code"]) == (7, "invalid")
+        assert "event_type" in rejected["fields"]
+        requests = batches(page)
+        log(page, 1)
+        exam.until_stored(session_id, 3)
+        until_answered(page)
+        assert len(requests) == 1
+        assert [event["event_type"] for event in requests[0].post_data_json["events"]] == ["focus_lost"]
+
+    def test_ids_are_uuids_also_where_the_browser_makes_none(self, exam, page):
+        page.add_init_script("Crypto.prototype.randomUUID = undefined")
+        session_id = open_client(page, "No secure context")
+        log(page, 20)
+        exam.until_stored(session_id, 20)
+        version_4 = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+        ids = {event["id"] for event in exam.events(session_id)}
+        assert len(ids) == 20
+        assert all(re.fullmatch(version_4, one) for one in ids)
+
+    def test_without_indexeddb_it_warns_and_delivers_all_the_same(self, exam, page):
+        page.add_init_script("Object.defineProperty(window, 'indexedDB', { value: undefined })")
+        session_id = open_client(page, "No place to write")
+        log(page, 3)
+        exam.until_stored(session_id, 3)
+        assert told(page, "warning") == [{"reason": "memory_only"}]
+        assert page.evaluate("client.end()") == "ended"
+
+    def test_it_works_from_a_page_of_another_origin(self, exam, front_end, page):
+        session_id = open_client(page, "From elsewhere", base=exam.url, visit=front_end)
+        log(page, 2)
+        page.evaluate("client.heartbeat(() => ({ camera: true }))")
+        until(lambda: told(page, "state") == [{"state": "running"}])
+        assert page.evaluate("client.upload(new Blob(['no video'])).catch((error) => error.code)") == "not_a_video"
+        assert page.evaluate("client.end()") == "ended"
+        assert exam.stored(session_id) == 2
+        assert exam.session(session_id)["state"] == "ended"
