@@ -67,11 +67,11 @@ def ensure_stored(session: Session, format_name: str) -> str:
 
 def is_current(session: Session, format_name: str) -> bool:
     name = file_name(session.pk, format_name)
-    recorded = StoredReport.objects.filter(
-        pk=name, revision=session.revision or 0, fingerprint=_fingerprint(FORMATS[format_name], session)
-    ).values_list("sha256", flat=True)
-    digest = _stored_digest(name)
-    return digest is not None and list(recorded) == [digest]
+    fingerprint = _fingerprint(FORMATS[format_name], session)
+    recorded = connection.get_collection(StoredReport._meta.db_table).find_one(
+        {"_id": name, "revision": session.revision or 0, "fingerprint": fingerprint}, session=connection.session
+    )
+    return recorded is not None and recorded["sha256"] == _stored_digest(name)
 
 
 def all_current(session: Session) -> bool:

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from types import MappingProxyType
 
-from django.db.models import QuerySet
-from django.http import FileResponse
+from django.http import FileResponse, Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
@@ -21,10 +20,13 @@ from proctoring_site.access.permissions import Guarded, Rule, follows_link, hold
 from proctoring_site.access.roles import Right, may
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
+from proctoring_site.mongo_engine.documents import instance_of
 from reports_app import services
 from reports_app.renderers import FORMATS
 from reports_app.serializers import ReportLink, ReportSerializer
+from sessions_app import services as sessions
 from sessions_app.models import Session
+from sessions_app.querysets import sees
 
 NAME = OpenApiParameter(
     "name", str, OpenApiParameter.PATH, pattern="^[^/]+$", description="The plain name of a stored file."
@@ -32,6 +34,7 @@ NAME = OpenApiParameter(
 LINK = OpenApiParameter("link", str, description="The signature of a link to just this file, in place of a token.")
 #: The page needs its own styles and nothing else; should markup ever slip in, it can load and run nothing.
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'self'"
+_as_json = ReportSerializer()  # kept: making one costs more than its use
 
 
 def sees_its_session(request: Request, view: APIView) -> bool:
@@ -52,8 +55,11 @@ class SessionReportViewSet(Guarded, GenericViewSet):
         dict.fromkeys(("report", "report_html", "report_csv", "report_link"), (holds(Right.SEE_REPORTS),))
     )
 
-    def get_queryset(self) -> QuerySet:
-        return Session.objects.visible_to(self.request.user)
+    def get_object(self) -> Session:
+        document = sessions.find_document(self.kwargs["pk"])
+        if document is None or not sees(self.request.user, document):
+            raise Http404
+        return instance_of(Session, document)
 
     @extend_schema(summary="The report as JSON", responses=ReportSerializer)
     @action(detail=True)
@@ -61,7 +67,7 @@ class SessionReportViewSet(Guarded, GenericViewSet):
         session = self.get_object()
         record(Action.LOOKED, ObjectKind.REPORT, session.pk)
         services.ensure_stored(session, "html")
-        return Response(ReportSerializer(services.report_of(session)).data)
+        return Response(_as_json.to_representation(services.report_of(session)))
 
     @extend_schema(
         summary="The report as a page",

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection
 
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
-from proctoring_site.mongo_engine.documents import TOGETHER, instance_of
+from proctoring_site.mongo_engine.documents import TOGETHER, document_of, instance_of
+from proctoring_site.mongo_engine.group_insert import GroupInsert
 from sessions_app import counters, heartbeat, ingestion, moves
 from sessions_app.errors import IllegalMove, ProctoringError, SessionNotFound
 from sessions_app.ingestion import Reported
@@ -21,11 +22,14 @@ from sessions_app.states import State
 
 logger = logging.getLogger(__name__)
 
+_sessions = GroupInsert(Session._meta.db_table)
+
 
 def start_session(*, candidate_name: str, at: datetime | None = None) -> Session:
     session = Session(candidate_name=candidate_name, start_time=to_milliseconds(at or now()))
     record(Action.CREATED, ObjectKind.SESSION, session.pk)
-    session.save(force_insert=True)
+    _sessions.insert(document_of(session))
+    session._state.adding, session._state.db = False, DEFAULT_DB_ALIAS
     logger.info("session %s started", session.pk)
     return session
 

@@ -3,19 +3,17 @@
 So a record may speak of something that then failed, and never is anything done without its record.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import bson
-from django.db import connection
 from django.utils import timezone
-from pymongo.errors import BulkWriteError, PyMongoError
+from pymongo.errors import PyMongoError
 
 from proctoring_site.audit.actors import current_actor, current_address
 from proctoring_site.audit.errors import AuditFailed
 from proctoring_site.audit.models import Action, AuditRecord, ObjectKind
 from proctoring_site.log_lines import request_id
-from proctoring_site.mongo_engine.group_commit import Document, GroupCommit, Outcome
+from proctoring_site.mongo_engine.group_insert import GroupInsert
 
 
 def record(
@@ -44,29 +42,10 @@ def record(
         "changes": {field: list(pair) for field, pair in (changes or {}).items()},
         "details": details,
     }
-    bson.encode(document)  # what cannot be said fails here, and nobody else's record
     try:
-        (outcome,) = _insert([document]) if connection.session is not None else _writer.submit([document])
+        _log.insert(document)
     except PyMongoError as error:
         raise AuditFailed from error
-    if isinstance(outcome, Exception):
-        raise outcome
 
 
-def _insert(documents: Sequence[Document]) -> Sequence[Outcome]:
-    log = connection.get_collection(AuditRecord._meta.db_table)
-    outcomes: list[Outcome] = [(document, True) for document in documents]
-    try:
-        if len(documents) == 1:  # the driver's bulk machinery costs twice as much
-            log.insert_one(documents[0], session=connection.session)
-        else:
-            log.insert_many(documents, ordered=False)
-    except BulkWriteError as error:
-        if error.details["writeConcernErrors"]:
-            raise
-        for fault in error.details["writeErrors"]:
-            outcomes[fault["index"]] = AuditFailed()
-    return outcomes
-
-
-_writer = GroupCommit(_insert)
+_log = GroupInsert(AuditRecord._meta.db_table)

@@ -52,6 +52,13 @@ def instance_of(model: type[M], document: Document) -> M:
     return model.from_db(DEFAULT_DB_ALIAS, [field.attname for field in fields], [_value(document, f) for f in fields])
 
 
+def document_of(instance: Model) -> Document:
+    """The row as the ORM would write it."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    fields = instance._meta.concrete_fields
+    return {field.column: field.get_db_prep_save(getattr(instance, field.attname), connection) for field in fields}
+
+
 def _value(document: Document, field: Field) -> Any:
     value = document.get(field.column)
     if isinstance(field, DateTimeField):

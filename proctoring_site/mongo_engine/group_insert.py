@@ -1,0 +1,42 @@
+"""New documents of one collection, in one commit with the others that wait. What it buys: group_commit.py."""
+
+from collections.abc import Sequence
+
+import bson
+from django.db import connection
+from pymongo.errors import BulkWriteError, PyMongoError
+
+from proctoring_site.mongo_engine.group_commit import Document, GroupCommit, Outcome
+
+
+class NotInserted(PyMongoError):
+    """The server refused this document of a group, and no other."""
+
+
+class GroupInsert:
+    def __init__(self, collection: str) -> None:
+        self._collection = collection
+        self._writer = GroupCommit(self._insert)
+
+    def insert(self, document: Document) -> None:
+        """Durable when this returns. What BSON cannot say fails here, and nobody else's document."""
+        bson.encode(document)
+        in_transaction = connection.session is not None  # it is its thread's own
+        (outcome,) = self._insert([document]) if in_transaction else self._writer.submit([document])
+        if isinstance(outcome, Exception):
+            raise outcome
+
+    def _insert(self, documents: Sequence[Document]) -> Sequence[Outcome]:
+        collection = connection.get_collection(self._collection)
+        outcomes: list[Outcome] = [(document, True) for document in documents]
+        try:
+            if len(documents) == 1:  # the driver's bulk machinery costs twice as much
+                collection.insert_one(documents[0], session=connection.session)
+            else:
+                collection.insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            if error.details["writeConcernErrors"]:
+                raise
+            for fault in error.details["writeErrors"]:
+                outcomes[fault["index"]] = NotInserted(fault["errmsg"])
+        return outcomes
