@@ -21,6 +21,13 @@ def our_session(session_id: str, start: datetime, events: int, *, end: datetime 
     counts = {name: sum(TYPES[n % len(TYPES)] == name for n in range(events)) for name in TYPES[: min(4, events)]}
     return {
         **peer_session(session_id, start, events, end=end),
+        "status": "ended" if end else "running",
+        "moves": [],
+        "commands": [],
+        "heartbeat": None,
+        "covered": None,
+        "clock_skew_ms": None,
+        "last_seen_at": end or start,
         "event_counts": counts,
         "revision": events,
     }

@@ -1,16 +1,20 @@
-"""What a client told: one event from JSON, well-formed or refused by field."""
+"""What a client told, well-formed or refused by field.
+
+Serializers are kept: DRF copies all fields whenever one is made, which costs more than the whole check. They hold no
+state of a request; `run_validation` takes and gives values.
+"""
 
 import re
 from typing import Any
 
 from rest_framework.exceptions import ValidationError
+from rest_framework.serializers import Serializer
 
 from sessions_app.ingestion import Reported
 from sessions_app.quick_check import plain_event
 from sessions_app.serializers import ReportedEvent, SentEvent
 
 ZONE = re.compile(r"(?:[Zz]|[+-]\d\d:?(?:\d\d)?)$")
-# Kept: DRF copies a serializer's fields whenever one is made, which costs more than the whole check.
 _one_of_many, _alone = ReportedEvent(), SentEvent()
 
 
@@ -25,16 +29,19 @@ def event_of_batch(raw: Any) -> Reported:
     return _reported(raw, _values(raw, _one_of_many))
 
 
-def _values(raw: Any, serializer: ReportedEvent) -> dict[str, Any]:
-    values = plain_event(raw)
-    if values is not None:
-        return values
+def validated(serializer: Serializer, raw: Any) -> dict[str, Any]:
+    """By a serializer that is kept. Raises ValidationError by field."""
     try:
         return serializer.run_validation(raw)
     except ValidationError as error:
         if isinstance(error.detail, dict):
             raise
         raise ValidationError({"non_field_errors": error.detail}) from error
+
+
+def _values(raw: Any, serializer: ReportedEvent) -> dict[str, Any]:
+    values = plain_event(raw)
+    return validated(serializer, raw) if values is None else values
 
 
 def _reported(raw: Any, values: dict[str, Any]) -> Reported:

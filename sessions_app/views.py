@@ -48,11 +48,14 @@ from sessions_app.serializers import (
     SessionSerializer,
     StartedSessionSerializer,
 )
-from sessions_app.told import sent_event
+from sessions_app.told import sent_event, validated
 
 NEXT_PAGE = OpenApiParameter(
     "Link", str, OpenApiParameter.HEADER, response=[200], description='`<…>; rel="next"`, as long as there are more.'
 )
+
+_list_query, _new_session, _batch, _beat = SessionListQuery(), NewSession(), EventBatch(), HeartbeatSerializer()
+_beat_answer = HeartbeatAnswerSerializer()
 
 
 def staff_who_see_sessions(request: Request, view: APIView) -> bool:
@@ -94,9 +97,7 @@ class SessionViewSet(Guarded, GenericViewSet):
     def filter_queryset(self, queryset: QuerySet) -> QuerySet:
         if self.action != "list":
             return queryset
-        query = SessionListQuery(data=self.request.query_params)
-        query.is_valid(raise_exception=True)
-        return queryset.matching(**query.validated_data)
+        return queryset.matching(**validated(_list_query, self.request.query_params))
 
     @extend_schema(summary="List sessions, newest first", parameters=[SessionListQuery, NEXT_PAGE])
     def list(self, request: Request, *args: object, **kwargs: object) -> Response:
@@ -121,9 +122,7 @@ class SessionViewSet(Guarded, GenericViewSet):
         if not may(request.user, Right.CREATE):
             address = client_address(request)
             throttle.count("creation", address, per_minute=settings.SESSION_CREATION_PER_MINUTE)
-        new = NewSession(data=request.data)
-        new.is_valid(raise_exception=True)
-        session = services.start_session(**new.validated_data)
+        session = services.start_session(**validated(_new_session, request.data))
         session.token, session.token_expires_at = candidate_token.issue(session.pk)
         return Response(StartedSessionSerializer(session).data, status=status.HTTP_201_CREATED)
 
@@ -149,11 +148,9 @@ class SessionViewSet(Guarded, GenericViewSet):
     )
     def events_batch(self, request: Request, pk: str) -> Response:
         """Each is looked at alone. Also as `text/plain` with the token as `token` in the body, for a beacon."""
-        batch = EventBatch(data=request.data)
-        batch.is_valid(raise_exception=True)
+        batch = validated(_batch, request.data)
         self._record_events_of_staff(pk)
-        sent_at = batch.validated_data.get("sent_at")
-        return Response(batches.log(pk, batch.validated_data["events"], sent_at=sent_at))
+        return Response(batches.log(pk, batch["events"], sent_at=batch.get("sent_at")))
 
     def _record_events_of_staff(self, pk: str) -> None:
         """Evidence that no candidate's browser made; nor anybody of an open API."""
@@ -167,10 +164,8 @@ class SessionViewSet(Guarded, GenericViewSet):
     )
     @action(detail=True, methods=["post"])
     def heartbeat(self, request: Request, pk: str) -> Response:
-        said = HeartbeatSerializer(data=request.data)
-        said.is_valid(raise_exception=True)
-        answer = beats.beat(pk, beats.Beat(**said.validated_data))
-        return Response(HeartbeatAnswerSerializer(answer).data)
+        answer = beats.beat(pk, beats.Beat(**validated(_beat, request.data)))
+        return Response(_beat_answer.to_representation(answer))
 
     @extend_schema(summary="Have the candidate wait", request=Reason, responses=SessionSerializer)
     @action(detail=True, methods=["post"])
