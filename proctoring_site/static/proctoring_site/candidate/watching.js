@@ -26,8 +26,11 @@ export function watch(client) {
   const network = interval(client, "network_lost", "network_back");
   on(client, "connection", ({ detail }) => network(!detail.isConnected));
 
+  let isFull = document.fullscreenElement !== null;
   on(document, "fullscreenchange", () => {
-    if (!document.fullscreenElement) client.log("fullscreen_left");
+    const wasFull = isFull;
+    isFull = document.fullscreenElement !== null;
+    if (wasFull && !isFull) client.log("fullscreen_left"); // quick changes are told twice
   });
   // How much, never what: an exam's answers are no business of proctoring.
   on(document, "paste", ({ clipboardData }) => {
