@@ -12,6 +12,10 @@ class VideoTooLarge(ProctoringError):
     code = "video_too_large"
     sentence = "The video is larger than this server accepts."
 
+    @classmethod
+    def beyond(cls, limit: int) -> "VideoTooLarge":
+        return cls(f"The video is larger than the {limit:,} bytes that this server accepts.")
+
 
 class UnsafeFileName(ProctoringError):
     code = "unsafe_filename"
@@ -26,3 +30,38 @@ class ImportFileNotFound(ProctoringError):
 class StoredFileNotFound(ProctoringError):
     code = "not_found"
     sentence = "There is no such file."
+
+
+class UploadNotFound(ProctoringError):
+    code = "not_found"
+    sentence = "There is no such upload: it never began, was given up, or has expired."
+
+
+class WrongOffset(ProctoringError):
+    code = "wrong_offset"
+    sentence = "The bytes do not go on where the upload stands; ask for its offset."
+
+
+class UploadBusy(ProctoringError):
+    code = "upload_busy"
+    sentence = "Another request is writing to this upload; try again in a few seconds."
+
+
+class UploadFinished(ProctoringError):
+    code = "upload_finished"
+    sentence = "The upload is whole; a recording is not taken back."
+
+
+class WrongChecksum(ProctoringError):
+    code = "wrong_checksum"
+    sentence = "The bytes are not those that the checksum speaks of; they were dropped."
+
+
+class TooManyRecordings(ProctoringError):
+    code = "too_many_recordings"
+    sentence = "This session has as many recordings as it may have."
+
+
+class StrangeVersion(ProctoringError):
+    code = "tus_version"
+    sentence = "Send the header Tus-Resumable: 1.0.0; no other version is spoken here."

@@ -70,7 +70,8 @@ def _import(folder: Path, candidate: Candidate, outcome: Outcome, *, replace: bo
         if dry_run:
             video.identify(file)
         else:
-            services.attach_video(session, File(file, name=candidate.filename), action=Action.IMPORTED)
+            content = File(file, name=candidate.filename)
+            services.attach_video(session, content, action=Action.IMPORTED, instead=replace)
     outcome.sessions.add(session.pk)
     outcome.imported += 1
 

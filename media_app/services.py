@@ -1,56 +1,60 @@
-"""How a video becomes a session's video, and how a stored file is found again."""
+"""How a video becomes a session's recording in one request, and how a stored file is found again."""
 
-import logging
-from pathlib import Path
+import hashlib
+from datetime import timedelta
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from django.conf import settings
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files import File
 from django.core.files.storage import storages
-from django.db import connection
 from django.db.models import QuerySet
-from pymongo import ReturnDocument
 
-from media_app import video
+from media_app import arrival, processing, resumable, video
 from media_app.errors import ImportFileNotFound, StoredFileNotFound, UnsafeFileName, VideoTooLarge
-from proctoring_site.audit.log import record
-from proctoring_site.audit.models import Action, ObjectKind
-from sessions_app.errors import SessionNotFound
+from media_app.models import Recording, RecordingState
+from media_app.playback import Stored
+from proctoring_site.audit.models import Action
 from sessions_app.models import Session
 
-logger = logging.getLogger(__name__)
-
-#: `video_path` is the path at which the file is served.
-SERVED_UNDER = "videos/"
+UNKNOWN_TYPE = "application/octet-stream"
 
 
-def attach_video(session: Session, content: File, *, action: Action = Action.UPLOADED) -> Session:
-    """Store a whole, valid video as the session's, under a name of ours; then let the old one go.
+def attach_video(
+    session: Session, content: File, *, action: Action = Action.UPLOADED, instead: bool = False
+) -> Session:
+    """Store a whole, valid video as a recording of the session's camera; the very same bytes again change nothing.
 
-    Raises NotAVideo; the session and its old video are then as they were.
+    The first one is the session's video; with `instead`, this one is from now on, and the other stays as well.
+    Raises NotAVideo, TooManyRecordings; nothing is stored then.
     """
     kind = video.identify(content)
-    changes = {"video_path": (session.video_path, f"{SERVED_UNDER}{session.pk}{kind.suffix}")}
-    record(action, ObjectKind.VIDEO, session.pk, changes=changes, size_bytes=content.size)
+    sha256 = getattr(content, "sha256", None) or hashlib.file_digest(content.file, "sha256").hexdigest()
+    content.seek(0)
     with storages["videos"].one_at_a_time(session.pk):
-        name = storages["videos"].save(f"{session.pk}{kind.suffix}", content)
-        before = connection.get_collection("sessions").find_one_and_update(
-            {"_id": session.pk},
-            {"$set": {"video_path": SERVED_UNDER + name}, "$inc": {"revision": 1}},
-            return_document=ReturnDocument.BEFORE,
-            session=connection.session,
-        )
-        if before is None:
-            storages["videos"].delete(name)
-            raise SessionNotFound
-        replaced = Session(video_path=before.get("video_path")).video_name
-        # An adopted path may name any file, another session's too: what is not certainly this one's stays.
-        if replaced and replaced != name and replaced.startswith(f"{session.pk}."):
-            storages["videos"].delete(replaced)
-    logger.info("session %s has a video of %d bytes", session.pk, content.size)
+        known = Recording.objects.of(session.pk).filter(sha256=sha256).exclude(state=RecordingState.REJECTED).first()
+        if known is None:
+            _store(session, content, kind, sha256, action=action, instead=instead)
     session.refresh_from_db()
     return session
+
+
+def _store(
+    session: Session, content: File, kind: video.VideoKind, sha256: str, *, action: Action, instead: bool
+) -> None:
+    resumable.check_room(session)
+    recording = Recording(session_id=session.pk, size_bytes=content.size, offset=content.size, sha256=sha256)
+    recording.told_name = (content.name or "")[:255] or None
+    recording.stored_on = settings.STORAGE_BACKEND
+    recording.expires_at = recording.created_at + timedelta(seconds=settings.UPLOAD_EXPIRES_AFTER_S)
+    recording.original = arrival.original_name(recording)
+    arrival.note(recording, action)
+    storages["videos"].save(recording.original, content)
+    recording.save(force_insert=True)
+    arrival.show(recording, kind, instead=instead)
+    arrival.arrived(recording)
+    processing.queue(recording)
 
 
 def import_video(session: Session, filename: str) -> Session:
@@ -79,11 +83,18 @@ def open_for_import(folder: Path, filename: str) -> BinaryIO:
         raise UnsafeFileName(f"The server cannot read that file: {error.strerror}.") from error
 
 
-def delete_video(session: Session) -> None:
-    """Delete the stored file, when it is certainly this session's; an adopted path may name any file."""
-    name = session.video_name
-    if name and name.startswith(f"{session.pk}."):
-        with storages["videos"].one_at_a_time(session.pk):
+def delete_recordings(session: Session) -> None:
+    """Delete every file that is certainly this session's; an adopted path may name any file."""
+    with storages["videos"].one_at_a_time(session.pk):
+        for recording in Recording.objects.of(session.pk):
+            storage = storages["videos"].on(recording.stored_on)
+            if recording.parts is not None:
+                storage.abort_parts(recording.original, recording.parts)
+            for name in recording.files:
+                storage.delete(name)
+            recording.delete()
+        name = session.video_name
+        if name and name.startswith(f"{session.pk}."):
             storages["videos"].delete(name)
 
 
@@ -93,9 +104,41 @@ def session_id_of(name: str) -> str:
 
 
 def shows(sessions: QuerySet, name: str) -> bool:
-    """Whether the stored video is that of one of these sessions."""
+    """Whether a video is one of these sessions'."""
+    recording = Recording.objects.named(name)
+    if recording is not None:
+        return sessions.filter(pk=recording.session_id).exists()
     session = sessions.filter(pk=session_id_of(name)).first()
     return session is not None and session.video_name == name
+
+
+def find_video(name: str) -> Stored:
+    """What is served under a video's name. Raises StoredFileNotFound."""
+    recording = Recording.objects.named(name)
+    if recording is not None:
+        return _of_recording(recording)
+    if not arrival.is_old_file(name):
+        raise StoredFileNotFound
+    storage = storages["videos"]
+    changed_at, size_bytes = storage.get_modified_time(name), storage.size(name)
+    content_type = video.CONTENT_TYPES.get(PurePath(name).suffix.lower(), UNKNOWN_TYPE)
+    tag = f"{changed_at.timestamp():.6f}-{size_bytes}"
+    return Stored(storage, name, size_bytes, tag, changed_at, content_type, name, content_type == UNKNOWN_TYPE)
+
+
+def _of_recording(recording: Recording) -> Stored:
+    if recording.served_file is None:
+        raise StoredFileNotFound
+    watchable = recording.watchable is not None
+    return Stored(
+        storage=storages["videos"].on(recording.stored_on),
+        name=recording.served_file,
+        size_bytes=recording.watchable_bytes if watchable else recording.size_bytes,
+        tag=(recording.watchable_sha256 if watchable else recording.sha256) or recording.pk,
+        modified_at=recording.arrived_at,
+        content_type=video.CONTENT_TYPES[PurePath(recording.name).suffix],
+        filename=recording.name,
+    )
 
 
 def open_stored(drive: str, name: str) -> File:

@@ -1,5 +1,6 @@
 """The way of an uploaded file to disk: straight, in constant memory, and no further than the limit."""
 
+import hashlib
 from tempfile import NamedTemporaryFile
 from typing import Any
 
@@ -35,18 +36,20 @@ class VideoUploadHandler(TemporaryFileUploadHandler):
         self, input_data: Any, META: dict, content_length: int, boundary: bytes, encoding: str | None = None
     ) -> None:
         if content_length > settings.VIDEO_MAX_BYTES + MULTIPART_OVERHEAD_BYTES:
-            raise VideoTooLarge(_sentence())  # before a byte is read
+            raise VideoTooLarge.beyond(settings.VIDEO_MAX_BYTES)  # before a byte is read
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         FileUploadHandler.new_file(self, *args, **kwargs)
+        self._digest = hashlib.sha256()
         self.file = IncomingFile(self.file_name, self.content_type, 0, self.charset, self.content_type_extra)
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         if start + len(raw_data) > settings.VIDEO_MAX_BYTES:
             self.file.close()  # and with it, its bytes go
-            raise VideoTooLarge(_sentence())
+            raise VideoTooLarge.beyond(settings.VIDEO_MAX_BYTES)
         super().receive_data_chunk(raw_data, start)
+        self._digest.update(raw_data)
 
-
-def _sentence() -> str:
-    return f"The video is larger than the {settings.VIDEO_MAX_BYTES:,} bytes that this server accepts."
+    def file_complete(self, file_size: int) -> UploadedFile:
+        self.file.sha256 = self._digest.hexdigest()
+        return super().file_complete(file_size)

@@ -98,7 +98,7 @@ def _has_pictures(file: BinaryIO, kind: VideoKind) -> bool:
     decoding = {"max_pixels": str(PIXELS_MAX)}  # for the look at the streams that opening takes
     try:
         with av.open(_FirstBytes(file), format=kind.demuxer, metadata_errors="ignore", options=decoding) as container:
-            stream = next(filter(_is_moving, container.streams.video), None)
+            stream = next(filter(is_moving, container.streams.video), None)
             if stream is None:
                 return False
             stream.codec_context.options = decoding
@@ -107,7 +107,7 @@ def _has_pictures(file: BinaryIO, kind: VideoKind) -> bool:
         return False
 
 
-def _is_moving(stream: av.VideoStream) -> bool:
+def is_moving(stream: av.VideoStream) -> bool:
     """Not the cover of a sound recording, and of a codec that there is a decoder for."""
     return not stream.disposition & Disposition.attached_pic and stream.codec_context is not None
 

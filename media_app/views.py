@@ -1,13 +1,12 @@
 """The routes of videos: upload, import, and the stored files."""
 
 from collections.abc import Mapping
-from pathlib import PurePath
 from types import MappingProxyType
 
 from django.db.models import QuerySet
-from django.http import FileResponse
+from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiRequest, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiRequest, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
@@ -15,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
-from media_app import services, video
+from media_app import playback, services, video
 from media_app.errors import StoredFileNotFound
 from media_app.serializers import LinkSerializer, VideoImport, VideoUpload
 from media_app.uploads import VideoUploadHandler
@@ -31,10 +30,10 @@ NAME = OpenApiParameter(
     "name", str, OpenApiParameter.PATH, pattern="^[^/]+$", description="The plain name of a stored file."
 )
 LINK = OpenApiParameter("link", str, description="The signature of a link to just this file, in place of a token.")
+RANGE = OpenApiParameter("Range", str, OpenApiParameter.HEADER, description="`bytes=0-1023`, one range only.")
 UPLOAD = OpenApiRequest(
     VideoUpload, encoding={"file": {"contentType": ", ".join(sorted({*video.CONTENT_TYPES.values()}))}}
 )
-UNKNOWN_TYPE = "application/octet-stream"
 
 
 def sees_its_session(request: Request, view: APIView) -> bool:
@@ -98,11 +97,23 @@ class StoredVideoView(Guarded, APIView):
 
     @extend_schema(
         summary="Watch a video",
-        parameters=[NAME, LINK],
-        responses={(200, "video/*"): OpenApiTypes.BINARY, (200, UNKNOWN_TYPE): OpenApiTypes.BINARY},
+        parameters=[NAME, LINK, RANGE],
+        responses={
+            (200, "video/*"): OpenApiTypes.BINARY,
+            (200, services.UNKNOWN_TYPE): OpenApiTypes.BINARY,
+            (206, "video/*"): OpenApiTypes.BINARY,
+            302: OpenApiResponse(description="The storage sends it: see `Location`."),
+            304: OpenApiResponse(description="It is what `If-None-Match` knows already."),
+            416: OpenApiResponse(description="It has no such range; `Content-Range` has its size."),
+        },
     )
-    def get(self, request: Request, name: str) -> FileResponse:
-        content_type = video.CONTENT_TYPES.get(PurePath(name).suffix.lower(), UNKNOWN_TYPE)
-        file = services.open_stored("videos", name)
+    def get(self, request: Request, name: str) -> HttpResponseBase:
+        """Whole or a range of it, so that a player can go to any moment."""
+        stored = services.find_video(name)
         record(Action.LOOKED, ObjectKind.VIDEO, services.session_id_of(name))
-        return FileResponse(file, content_type=content_type, filename=name, as_attachment=content_type == UNKNOWN_TYPE)
+        try:
+            return playback.play(request._request, stored)
+        except FileNotFoundError:
+            raise StoredFileNotFound from None
+
+    head = get

@@ -12,7 +12,20 @@ from rest_framework.exceptions import PermissionDenied as APIPermissionDenied
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from media_app.errors import ImportFileNotFound, NotAVideo, StoredFileNotFound, UnsafeFileName, VideoTooLarge
+from media_app.errors import (
+    ImportFileNotFound,
+    NotAVideo,
+    StoredFileNotFound,
+    StrangeVersion,
+    TooManyRecordings,
+    UnsafeFileName,
+    UploadBusy,
+    UploadFinished,
+    UploadNotFound,
+    VideoTooLarge,
+    WrongChecksum,
+    WrongOffset,
+)
 from proctoring_site.field_errors import by_field
 from proctoring_site.json_only import BodyTooLarge
 from proctoring_site.outage import RETRY_AFTER_S
@@ -32,6 +45,7 @@ STATUS: Mapping[type[ProctoringError], int] = {
     SessionNotFound: 404,
     ImportFileNotFound: 404,
     StoredFileNotFound: 404,
+    UploadNotFound: 404,
     UnsafeFileName: 400,
     EventNotStorable: 400,
     IllegalMove: 409,
@@ -39,9 +53,15 @@ STATUS: Mapping[type[ProctoringError], int] = {
     SessionClosed: 409,
     TooManyCommands: 409,
     EventIdConflict: 409,
+    TooManyRecordings: 409,
+    UploadBusy: 409,
+    UploadFinished: 409,
+    WrongOffset: 409,
+    StrangeVersion: 412,
     EventUndecided: 503,
     VideoTooLarge: 413,
     NotAVideo: 415,
+    WrongChecksum: 460,  # tus's own
 }
 
 

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from pathlib import Path
 
+from corsheaders.defaults import default_headers
+
 from proctoring_site import env, mongodb_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -16,8 +18,13 @@ SECRET_KEY = env.secret("SECRET_KEY") or env.first_line(DATA_DIR / "secret_key",
 ALLOWED_HOSTS = env.text_list("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
 CSRF_TRUSTED_ORIGINS = env.text_list("CSRF_TRUSTED_ORIGINS")
 CORS_ALLOWED_ORIGINS = env.text_list("CORS_ALLOWED_ORIGINS")
-CORS_ALLOW_METHODS = ["GET", "HEAD", "OPTIONS", "POST"]
-CORS_EXPOSE_HEADERS = ["Link", "Retry-After", "X-Request-ID"]
+CORS_ALLOW_METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST"]
+_TUS_HEADERS = ["Tus-Resumable", "Upload-Length", "Upload-Metadata", "Upload-Offset", "Upload-Checksum"]
+CORS_ALLOW_HEADERS = [*default_headers, *map(str.lower, _TUS_HEADERS), "x-http-method-override", "x-request-id"]
+CORS_EXPOSE_HEADERS = [
+    *("Link", "Retry-After", "X-Request-ID", "Location", "Upload-Offset", "Upload-Length", "Upload-Expires"),
+    *("Tus-Resumable", "Tus-Version", "Tus-Max-Size", "Tus-Extension", "Tus-Checksum-Algorithm"),
+]
 
 # --- Apps and the way of a request --------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -27,6 +34,7 @@ INSTALLED_APPS = [
     "sessions_app",
     "proctoring_site.access.apps.AccessConfig",
     "proctoring_site.audit.apps.AuditConfig",
+    "proctoring_site.jobs.apps.JobsConfig",
     "proctoring_site.apps.MongoAxesConfig",
     "proctoring_site.apps.MongoAdminConfig",
     "proctoring_site.apps.MongoAuthConfig",
@@ -119,6 +127,8 @@ STORAGES = {
     "videos": {"BACKEND": "media_app.storage.SwitchingStorage", "OPTIONS": {"drive": "videos"}},
     "reports": {"BACKEND": "media_app.storage.SwitchingStorage", "OPTIONS": {"drive": "reports"}},
 }
+SENDFILE = env.choice("SENDFILE", ("ourselves", "nginx"), "ourselves")  # who sends what lies on the local disk
+SENDFILE_URL = env.text("SENDFILE_URL", "/protected/")  # nginx's internal location over DATA_DIR
 DETA_PROJECT_KEY = env.secret("DETA_PROJECT_KEY")
 AWS_STORAGE_BUCKET_NAME = env.text("AWS_STORAGE_BUCKET_NAME")  # read by django-storages
 STATIC_URL = "/static/"
@@ -127,9 +137,17 @@ WHITENOISE_USE_FINDERS = True  # serves the apps' static files without a collect
 
 # --- Uploads and request bodies -----------------------------------------------------------------------------------
 VIDEO_MAX_BYTES = env.positive_int("VIDEO_MAX_BYTES", 2 * 1024**3)
+RECORDINGS_PER_SESSION_MAX = env.positive_int("RECORDINGS_PER_SESSION_MAX", 50)
+UPLOAD_EXPIRES_AFTER_S = env.positive_int("UPLOAD_EXPIRES_AFTER_S", 24 * 3600)  # without another part
+KEEP_ORIGINALS = env.flag("KEEP_ORIGINALS")  # also when the file made of it to be watched was verified
 VIDEO_IMPORT_DIR = env.path("VIDEO_IMPORT_DIR", BASE_DIR / "frontend" / "data")
 JSON_BODY_MAX_BYTES = env.positive_int("JSON_BODY_MAX_BYTES", 1024**2)
 FILE_UPLOAD_PERMISSIONS = 0o640
+
+# --- Background work ----------------------------------------------------------------------------------------------
+CELERY_BROKER_URL = env.secret("CELERY_BROKER_URL")  # redis:// or amqp://; without, the web server's workers do it
+JOBS = "celery" if CELERY_BROKER_URL else "threads"  # "by hand" in the tests
+JOB_LEASE_S = env.positive_int("JOB_LEASE_S", 30)  # a worker that lives renews three times as often
 
 # --- Score --------------------------------------------------------------------------------------------------------
 SCORE_WEIGHTS = env.weights("SCORE_WEIGHTS")  # on top of sessions_app.scoring.DEFAULT_WEIGHTS

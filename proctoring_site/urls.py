@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
+from media_app.upload_views import UPLOAD_METHODS, UploadViewSet
 from media_app.views import SessionVideoViewSet, StoredVideoView
 from proctoring_site.health import HealthView, ReadyView
 from proctoring_site.views import CandidateView, DocsView, StartView
@@ -22,6 +23,8 @@ urlpatterns = [
     path("", StartView.as_view(), name="start"),
     path("candidate/", CandidateView.as_view(), name="candidate"),
     path("", include(router.urls)),
+    path("sessions/<pk>/uploads", UploadViewSet.as_view({"post": "create"}), name="session-uploads"),
+    path("sessions/<pk>/uploads/<upload_id>", UploadViewSet.as_view(UPLOAD_METHODS), name="session-upload"),
     path("videos/<name>", StoredVideoView.as_view(), name="stored-video"),
     path("reports/<name>", StoredReportView.as_view(), name="stored-report"),
     path("healthz", HealthView.as_view(), name="healthz"),

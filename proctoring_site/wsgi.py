@@ -23,5 +23,8 @@ class UTF8Request(WSGIRequest):
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proctoring_site.settings")
 application = get_wsgi_application()
+from proctoring_site.jobs import here  # noqa: E402 - needs the models, which are loaded now
+
 call_command("check", stdout=StringIO())  # settings that contradict each other stop the start, whoever starts it
 application.request_class = UTF8Request
+here.start()

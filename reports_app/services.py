@@ -132,7 +132,7 @@ def delete_session(session: Session) -> None:
     for format_name in FORMATS:
         storages["reports"].delete(file_name(session.pk, format_name))
     StoredReport.objects.filter(session_id=session.pk).delete()
-    media.delete_video(session)
+    media.delete_recordings(session)
     sessions.delete_session(session)
 
 

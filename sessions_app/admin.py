@@ -30,7 +30,8 @@ NOTHING = "–"
 #: What more than the right to see the session each field asks for.
 NEEDED = {
     **dict.fromkeys(
-        ("integrity_score", "risk_band", "events", "score_table", "video", "watched", "asked"), Right.SEE_EVIDENCE
+        ("integrity_score", "risk_band", "events", "score_table", "video", "recordings", "watched", "asked"),
+        Right.SEE_EVIDENCE,
     ),
     "report": Right.SEE_REPORTS,
 }

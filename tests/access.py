@@ -23,6 +23,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 from django.views.generic import RedirectView
 
+from media_app import resumable, tus
 from proctoring_site.access import api_tokens, candidate_token
 from reports_app import services as reports
 from sessions_app import services as sessions
@@ -34,6 +35,7 @@ from tests.factories import NOON, make_api_token, make_session, make_staff
 CANDIDATE_NAME = "Ada Unmistakable"
 EVENT_MESSAGE = "an unmistakable message"
 IMPORTED = "recording.webm"
+TUS = {"HTTP_TUS_RESUMABLE": "1.0.0", "HTTP_UPLOAD_LENGTH": "10", "HTTP_UPLOAD_OFFSET": "0"}
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 
 
@@ -43,6 +45,7 @@ class Evidence:
 
     session: Session
     other: Session
+    upload: str = "00000000-0000-4000-8000-00000000000f"
 
     @property
     def video(self) -> str:
@@ -58,6 +61,8 @@ class Evidence:
         return self
 
     def path(self, route: str) -> str:
+        if "{upload}" in route:
+            route = route.replace("{upload}", self.upload)
         name = self.report if route.startswith("/reports/") else self.video
         return route.format(id=quote(self.session.pk, safe=""), name=name)
 
@@ -81,7 +86,8 @@ def make_evidence(database: None, data_dir: Path, settings: Any) -> Callable[...
         session.refresh_from_db()
         for format_name in reports.FORMATS:
             reports.ensure_stored(session, format_name)
-        return Evidence(session, make_session(candidate_name="Somebody Else"))
+        upload = resumable.begin(session, size_bytes=10)
+        return Evidence(session, make_session(candidate_name="Somebody Else"), upload.pk)
 
     return make
 
@@ -201,6 +207,9 @@ def ask(client: Client, method: str, path: str, **headers: str) -> Any:
         case "video":
             upload = SimpleUploadedFile("clip.webm", clip_bytes())
             body, content_type = encode_multipart(BOUNDARY, {"file": upload}), MULTIPART_CONTENT
+    if "/uploads" in path:
+        headers = {**TUS, **headers}
+        body, content_type = (b"", content_type) if method != "PATCH" else (b"abcd", tus.PART_TYPE)
     return client.generic(method, path, body, content_type=content_type, **headers)
 
 
@@ -221,6 +230,7 @@ def routes(resolver: URLResolver | None = None, prefix: str = "/") -> Iterator[t
 def _readable(pattern: str) -> str:
     text = pattern.removeprefix("^").removesuffix("$").replace("\\.", ".")
     text = text.replace("(?P<pk>[^/.]+)", "{id}").replace("(?P<url>.*)", "{anything else}")
+    text = text.replace("<pk>", "{id}").replace("<upload_id>", "{upload}")
     return re.sub(r"<(path:)?\w*id>", "{id}", text).replace("<name>", "{name}")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test import Client
@@ -15,6 +16,7 @@ from rest_framework.test import APIClient
 
 from proctoring_site.access import candidate_token
 from proctoring_site.access.roles import GROUPS
+from proctoring_site.jobs import queue
 from proctoring_site.mongo_engine.base import DatabaseWrapper
 from sessions_app.models import Session
 from tests import trips  # noqa: F401 - it must listen before the first connection
@@ -29,6 +31,10 @@ KEPT_COLLECTIONS = {
     "auth_group",
     "auth_group_permissions",
 }
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.JOBS = "by hand"  # before anything could start a thread: see `run_jobs`
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -156,3 +162,9 @@ def as_staff() -> Callable[..., Client]:
         return client
 
     return sign_in
+
+
+@pytest.fixture
+def run_jobs() -> Callable[[], int]:
+    """Does what waits, here: a test's transaction is seen by its own thread alone."""
+    return queue.run_waiting

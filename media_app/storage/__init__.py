@@ -3,10 +3,12 @@
 Adding a backend: one file in this folder, one line in `BACKENDS`, its keys in `REQUIRED_SETTINGS`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
+from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -40,12 +42,14 @@ def backend_class_path(name: str) -> str:
 class SwitchingStorage(Storage):
     """The files of one drive (`videos` or `reports`) on the backend that STORAGE_BACKEND names."""
 
-    def __init__(self, *, drive: str) -> None:
+    def __init__(self, *, drive: str, backend_name: str | None = None) -> None:
         self.drive = drive
+        self.backend_name = backend_name or settings.STORAGE_BACKEND
+        self._others: dict[str, SwitchingStorage] = {}
 
     @cached_property
     def backend(self) -> Storage:
-        name = settings.STORAGE_BACKEND
+        name = self.backend_name
         path = backend_class_path(name)
         if name in NOT_YET_SHIPPED:
             raise ImproperlyConfigured(f"STORAGE_BACKEND={name} is not shipped in this release; use local.")
@@ -54,6 +58,12 @@ class SwitchingStorage(Storage):
     # Storage.save would ask for a free name first; the backend decides that.
     def save(self, name: str, content: File, max_length: int | None = None) -> str:
         return self.backend.save(name, content, max_length=max_length)
+
+    def on(self, backend: str) -> "SwitchingStorage":
+        """The same drive on another backend, for files that were stored when the switch stood otherwise."""
+        if backend == self.backend_name:
+            return self
+        return self._others.setdefault(backend, SwitchingStorage(drive=self.drive, backend_name=backend))
 
     def one_at_a_time(self, key: str) -> AbstractContextManager[None]:
         """For steps on several files and the database that must not mix with another's for the same key."""
@@ -80,3 +90,24 @@ class SwitchingStorage(Storage):
 
     def get_modified_time(self, name: str) -> datetime:
         return self.backend.get_modified_time(name)
+
+    def read_range(self, name: str, start: int, end: int) -> Iterator[bytes]:
+        return self.backend.read_range(name, start, end)
+
+    def local_path(self, name: str) -> Path | None:
+        return self.backend.local_path(name)
+
+    def signed_url(self, name: str, **how: Any) -> str | None:
+        return self.backend.signed_url(name, **how)
+
+    def start_parts(self, name: str, content_type: str | None = None) -> dict[str, Any]:
+        return self.backend.start_parts(name, content_type)
+
+    def append(self, name: str, state: dict[str, Any], chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+        return self.backend.append(name, state, chunks)
+
+    def finish_parts(self, name: str, state: dict[str, Any]) -> None:
+        self.backend.finish_parts(name, state)
+
+    def abort_parts(self, name: str, state: dict[str, Any]) -> None:
+        self.backend.abort_parts(name, state)

@@ -5,9 +5,10 @@ import fcntl
 import os
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 from django.conf import settings
@@ -17,7 +18,10 @@ from django.core.files.storage import FileSystemStorage
 #: Unfinished files wait here, in the file system of the finished ones, so that the last step is a rename.
 INCOMING = ".incoming"
 UPLOAD, PART = ".upload", ".part"
+#: Of an upload in parts, which may take days; the recording that it is for says when it expires.
+PIECES = ".pieces"
 UNFINISHED = {UPLOAD, PART}
+SYNC_EVERY_BYTES = 8 * 1024**2
 COPY_CHUNK_BYTES = 1024**2
 #: What a killed server left unfinished is removed when it is older than any upload can last.
 ABANDONED_AFTER_S = 24 * 3600
@@ -54,6 +58,13 @@ class LocalStorage(FileSystemStorage):
                 raise FileNotFoundError(error.errno, error.strerror, name) from None
             raise
 
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of that name; a folder is none."""
+        try:
+            return Path(self.path(name)).is_file()
+        except OSError:  # a name longer than any file's
+            return False
+
     @contextmanager
     def one_at_a_time(self, key: str) -> Iterator[None]:
         """Whoever does this for the same key waits, in this process or in another."""
@@ -75,6 +86,62 @@ class LocalStorage(FileSystemStorage):
         folder = Path(self.location) / INCOMING
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    # --- Files that arrive in pieces, over many requests: {"offset", "part"}; the part is a file in `incoming()`
+
+    def start_parts(self, name: str, content_type: str | None = None) -> dict[str, Any]:
+        part = f"{uuid4().hex}{PIECES}"
+        (self.incoming() / part).touch(exist_ok=False)
+        return {"offset": 0, "part": part}
+
+    def append(self, name: str, state: dict[str, Any], chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+        """Write behind `state["offset"]`, over whatever a killed server left there; yields what is on the disk."""
+        with (self.incoming() / state["part"]).open("r+b") as file:
+            offset = safe = state["offset"]
+            file.truncate(offset)
+            file.seek(offset)
+            for chunk in chunks:
+                file.write(chunk)
+                offset += len(chunk)
+                if offset - safe >= SYNC_EVERY_BYTES:
+                    safe = self._sync(file, offset)
+                    yield {**state, "offset": safe}
+            if offset > safe:
+                yield {**state, "offset": self._sync(file, offset)}
+
+    def finish_parts(self, name: str, state: dict[str, Any]) -> None:
+        target = Path(self.path(name))
+        part = self.incoming() / state["part"]
+        try:
+            part.chmod(settings.FILE_UPLOAD_PERMISSIONS)
+            part.replace(target)
+        except FileNotFoundError:
+            if not target.exists():  # else an earlier call did it
+                raise
+        _sync_folder(target.parent)
+
+    def abort_parts(self, name: str, state: dict[str, Any]) -> None:
+        (self.incoming() / state["part"]).unlink(missing_ok=True)
+
+    @staticmethod
+    def _sync(file: BinaryIO, offset: int) -> int:
+        file.flush()
+        os.fsync(file.fileno())
+        return offset
+
+    # --- Reading
+
+    def read_range(self, name: str, start: int, end: int) -> Iterator[bytes]:
+        """The bytes from `start` to before `end`. Raises FileNotFoundError at once, before the first is asked for."""
+        file = self.open(name)
+        return _chunks(file, start, end)
+
+    def local_path(self, name: str) -> Path | None:
+        return Path(self.path(name))
+
+    def signed_url(self, name: str, *, expires_s: int, content_type: str, filename: str) -> str | None:
+        """A folder has no links; it is served by us, or by a proxy beside us."""
+        return None
 
     def remove_abandoned(self) -> int:
         """Delete unfinished files that nobody finishes any more; answers how many."""
@@ -119,6 +186,14 @@ class LocalStorage(FileSystemStorage):
             part.unlink(missing_ok=True)
             raise
         return part
+
+
+def _chunks(file: File, start: int, end: int) -> Iterator[bytes]:
+    with file:
+        file.seek(start)
+        while start < end and (chunk := file.read(min(COPY_CHUNK_BYTES, end - start))):
+            start += len(chunk)
+            yield chunk
 
 
 def _sync_folder(folder: Path) -> None:

@@ -24,6 +24,8 @@ class Right(TextChoices):
     SEE_TOKENS = "access.view_apitoken"
     MAKE_TOKENS = "access.add_apitoken"
     REVOKE_TOKENS = "access.change_apitoken"
+    SEE_JOBS = "jobs.view_job"
+    RERUN_JOBS = "jobs.rerun_job"
 
 
 GROUPS: Mapping[str, tuple[Right, ...]] = MappingProxyType(
@@ -39,6 +41,8 @@ GROUPS: Mapping[str, tuple[Right, ...]] = MappingProxyType(
             Right.SEE_TOKENS,
             Right.MAKE_TOKENS,
             Right.REVOKE_TOKENS,
+            Right.SEE_JOBS,
+            Right.RERUN_JOBS,
         ),
         "Auditor": (Right.SEE_AUDIT_LOG,),
     }

@@ -35,6 +35,7 @@ class ObjectKind(models.TextChoices):
     USER = "user"
     GROUP = "group"
     TOKEN = "token"  # noqa: S105 - an API token
+    JOB = "job"
     AUDIT_LOG = "audit_log"
 
 

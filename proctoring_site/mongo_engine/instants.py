@@ -22,3 +22,8 @@ def parse_instant(text: Any) -> datetime | None:
 def instant_of(value: Any) -> datetime | None:
     """What a field of a raw document says, with its zone: pymongo reads dates as UTC without saying so; or text."""
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) else parse_instant(value)
+
+
+def naive_utc(at: datetime) -> datetime:
+    """As a raw document holds it: UTC without saying so."""
+    return at.astimezone(UTC).replace(tzinfo=None)

@@ -94,6 +94,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Generator[Site, None, None
     import_dir.mkdir()
     environment = {
         **os.environ,
+        "KEEP_ORIGINALS": "1",
         "DJANGO_SETTINGS_MODULE": "proctoring_site.settings",
         "MONGODB_DATABASE": database,
         "DATA_DIR": str(folder / "data"),

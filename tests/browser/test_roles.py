@@ -27,7 +27,7 @@ def columns_on(page: Page) -> set[str]:
     [
         ("Reviewer", {"Sessions"}),
         ("Proctor", {"Sessions"}),
-        ("Operator", {"Sessions", "API tokens"}),
+        ("Operator", {"Sessions", "API tokens", "Jobs"}),
         ("Auditor", {"Audit records"}),
     ],
 )

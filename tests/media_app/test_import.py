@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from media_app.models import Recording
 from sessions_app.models import Session
 from tests.drives import stored, unfinished
 from tests.factories import make_session
@@ -32,7 +33,7 @@ class TestAnImport:
         answer = import_file(api, "take.bin", session_id=session.pk)
         assert answer.status_code == 200
         assert answer.json()["video_path"] == f"videos/{session.pk}{suffix}"
-        assert (data_dir / "videos" / f"{session.pk}{suffix}").read_bytes() == data
+        assert (data_dir / "videos" / Recording.objects.get().original).read_bytes() == data
         assert (folder / "take.bin").read_bytes() == data
         assert Session.objects.get(pk=session.pk).revision == 1
 
@@ -51,12 +52,15 @@ class TestAnImport:
         settings.VIDEO_IMPORT_DIR = link
         assert import_file(api, "take 1.webm").status_code == 200
 
-    def test_replaces_an_earlier_video(self, api, folder, data_dir, clips):
+    def test_is_kept_beside_an_earlier_video(self, api, folder, data_dir, clips):
         session = make_session()
         (folder / "second.mp4").write_bytes(clips[".mp4"].read_bytes())
         import_file(api, "take 1.webm", session_id=session.pk)
-        import_file(api, "second.mp4", session_id=session.pk)
-        assert stored(data_dir / "videos") == [f"{session.pk}.mp4"]
+        answer = import_file(api, "second.mp4", session_id=session.pk)
+        assert answer.json()["video_path"] == f"videos/{session.pk}.webm"
+        originals = [recording.original for recording in Recording.objects.of(session.pk)]
+        assert stored(data_dir / "videos") == sorted(originals)
+        assert len(originals) == 2
 
 
 class TestARefusedImport:

@@ -11,6 +11,7 @@ from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from media_app.models import Recording
 from sessions_app.models import Session
 from tests.drives import stored, unfinished
 from tests.factories import make_session
@@ -50,7 +51,8 @@ class TestByName:
         out, _, went_well = import_videos(folder)
         assert went_well
         assert out == "2 files: 2 imported, 0 already there, 0 could not be imported.\n"
-        assert stored(data_dir / "videos") == sorted([f"{first.pk}.webm", f"{second.pk}.mp4"])
+        assert stored(data_dir / "videos") == sorted(r.original for r in Recording.objects.all())
+        assert {r.session_id for r in Recording.objects.all()} == {first.pk, second.pk}
         assert Session.objects.get(pk=second.pk).video_path == f"videos/{second.pk}.mp4"
         assert len(list(folder.iterdir())) == 2
 
@@ -64,7 +66,7 @@ class TestByName:
         assert out == "3 files: 1 imported, 0 already there, 2 could not be imported.\n"
         assert "holiday.webm: no session has the id 'holiday'" in err
         assert f"{bad.pk}.webm: The file is not a WebM" in err
-        assert stored(data_dir / "videos") == [f"{good.pk}.webm"]
+        assert stored(data_dir / "videos") == [Recording.objects.get(session_id=good.pk).original]
         assert Session.objects.get(pk=bad.pk).video_path is None
         assert unfinished(data_dir) == []
 
@@ -72,15 +74,15 @@ class TestByName:
         session = make_session()
         put(f"{session.pk}.webm")
         import_videos(folder)
-        before = (data_dir / "videos" / f"{session.pk}.webm").stat()
+        before = (data_dir / "videos" / Recording.objects.get().original).stat()
         out, _, went_well = import_videos(folder)
         assert went_well
         assert out == "1 files: 0 imported, 1 already there, 0 could not be imported.\n"
-        after = (data_dir / "videos" / f"{session.pk}.webm").stat()
+        after = (data_dir / "videos" / Recording.objects.get().original).stat()
         assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
         assert Session.objects.get(pk=session.pk).revision == 1
 
-    def test_replace_takes_the_newer_file(self, folder, put, data_dir):
+    def test_replace_shows_the_newer_file_and_keeps_the_other(self, folder, put, data_dir):
         session = make_session()
         put(f"{session.pk}.webm")
         import_videos(folder)
@@ -88,7 +90,9 @@ class TestByName:
         put(f"{session.pk}.mp4", ".mp4")
         out, _, _ = import_videos(folder, "--replace")
         assert out.startswith("1 files: 1 imported")
-        assert stored(data_dir / "videos") == [f"{session.pk}.mp4"]
+        assert Session.objects.get(pk=session.pk).video_path == f"videos/{session.pk}.mp4"
+        assert stored(data_dir / "videos") == sorted(r.original for r in Recording.objects.of(session.pk))
+        assert Recording.objects.count() == 2
 
     def test_folders_and_hidden_files_are_no_recordings(self, folder, put):
         (folder / "sub").mkdir()

@@ -87,6 +87,7 @@ class TestAStoredFile:
         assert "\n" not in answer["Content-Disposition"]
 
 
+@pytest.mark.usefixtures("database")
 class TestWhatIsNotServed:
     @pytest.mark.parametrize("drive", TYPES)
     @pytest.mark.parametrize(

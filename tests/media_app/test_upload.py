@@ -1,13 +1,14 @@
-"""POST /sessions/{id}/video: stored whole under a name of ours, or refused with nothing left behind."""
+"""POST /sessions/{id}/video: kept whole under a name of ours, or refused with nothing left behind."""
 
+import hashlib
 import threading
 from pathlib import Path
 
 import pytest
-from django.core.files.storage import storages
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 
+from media_app.models import Recording
 from sessions_app.models import Session
 from tests.drives import stored, unfinished
 from tests.factories import make_session, old_session, write_old_documents
@@ -49,7 +50,9 @@ class TestAnUpload:
         assert set(answer.json()) == SESSION_FIELDS
         assert answer.json()["id"] == session.pk
         assert answer.json()["video_path"] == f"videos/{session.pk}{suffix}"
-        assert (videos / f"{session.pk}{suffix}").read_bytes() == clips[suffix].read_bytes()
+        recording = Recording.objects.get()
+        assert (videos / recording.original).read_bytes() == clips[suffix].read_bytes()
+        assert recording.sha256 == hashlib.sha256(clips[suffix].read_bytes()).hexdigest()
         assert unfinished(videos) == []
 
     @pytest.mark.parametrize(
@@ -74,7 +77,7 @@ class TestAnUpload:
         answer = post_raw(api, session.pk, part("file", clips[".webm"].read_bytes(), filename=name) + END)
         assert answer.status_code == 200
         assert answer.json()["video_path"] == f"videos/{session.pk}.webm"
-        assert stored(videos) == [f"{session.pk}.webm"]
+        assert stored(videos) == [Recording.objects.get().original]
 
     def test_is_served_at_the_path_that_the_answer_names(self, api, clips, videos):
         path = upload(api, make_session().pk, clips[".mp4"]).json()["video_path"]
@@ -106,44 +109,53 @@ class TestAnUpload:
 
 @pytest.mark.usefixtures("database")
 class TestASecondUpload:
-    def test_of_the_same_kind_replaces_the_first(self, api, clips, videos, tmp_path):
+    def test_is_kept_beside_the_first_which_stays_the_sessions_video(self, api, clips, videos):
         session = make_session()
         upload(api, session.pk, clips[".webm"])
-        longer = tmp_path / "longer.webm"
-        longer.write_bytes(clips[".webm"].read_bytes() + b"\xec\x88" + b"\0" * 8)  # EBML Void
-        assert upload(api, session.pk, longer).status_code == 200
-        assert stored(videos) == [f"{session.pk}.webm"]
-        assert (videos / f"{session.pk}.webm").read_bytes() == longer.read_bytes()
+        assert upload(api, session.pk, clips[".mp4"]).json()["video_path"] == f"videos/{session.pk}.webm"
+        first, second = Recording.objects.of(session.pk)
+        assert stored(videos) == sorted([first.original, second.original])
+        assert second.name == f"{session.pk}.{second.pk}.mp4"
+        assert b"".join(api.get(f"/videos/{second.name}")) == clips[".mp4"].read_bytes()
 
-    def test_of_another_kind_removes_the_first(self, api, clips, videos):
+    def test_of_the_very_same_bytes_changes_nothing(self, api, clips, videos):
+        """A client that lost the answer to the first sends it again."""
         session = make_session()
-        upload(api, session.pk, clips[".webm"])
-        assert upload(api, session.pk, clips[".mp4"]).json()["video_path"] == f"videos/{session.pk}.mp4"
-        assert stored(videos) == [f"{session.pk}.mp4"]
+        first, second = (upload(api, session.pk, clips[".webm"]) for _ in range(2))
+        assert (second.status_code, second.json()) == (200, first.json())
+        assert stored(videos) == [Recording.objects.get().original]
+        assert Session.objects.get(pk=session.pk).revision == session.revision + 1
 
-    def test_removes_what_an_adopted_path_of_this_session_names(self, api, clips, videos):
+    def test_leaves_an_adopted_video_where_it_is(self, api, clips, videos):
         session = old_session()
-        write_old_documents([session | {"video_path": f"data\\videos\\{session['_id']}.mp4"}])
+        path = f"data\\videos\\{session['_id']}.mp4"
+        write_old_documents([session | {"video_path": path}])
         videos.mkdir(parents=True)
         (videos / f"{session['_id']}.mp4").write_bytes(b"old")
-        upload(api, session["_id"], clips[".webm"])
-        assert stored(videos) == [f"{session['_id']}.webm"]
+        assert upload(api, session["_id"], clips[".webm"]).json()["video_path"] == path
+        assert stored(videos) == sorted([f"{session['_id']}.mp4", Recording.objects.get().original])
+        assert b"".join(api.get(f"/videos/{session['_id']}.mp4")) == b"old"
 
-    @pytest.mark.parametrize("path", ["data/videos/{other}.webm", "data\\videos\\{other}.webm"])
-    def test_never_removes_another_sessions_video(self, api, clips, videos, path):
-        other = make_session()
-        upload(api, other.pk, clips[".webm"])
+    def test_takes_the_place_of_an_adopted_path_that_leads_nowhere(self, api, clips, videos):
         session = old_session()
-        write_old_documents([session | {"video_path": path.format(other=other.pk)}])
-        assert upload(api, session["_id"], clips[".mp4"]).status_code == 200
-        assert stored(videos) == sorted([f"{other.pk}.webm", f"{session['_id']}.mp4"])
+        write_old_documents([session | {"video_path": f"data/videos/{session['_id']}.webm"}])
+        assert upload(api, session["_id"], clips[".mp4"]).json()["video_path"] == f"videos/{session['_id']}.mp4"
 
-    @pytest.mark.parametrize("path", ["data/videos/..", "..", "data/videos/", "", "videos/.incoming", "\0"])
+    @pytest.mark.parametrize("path", ["data/videos/..", "data/videos/", "..", "", "videos/.incoming", "\0"])
     def test_is_stored_whatever_nonsense_the_adopted_path_was(self, api, clips, videos, path):
         session = old_session(video_path=path)
         write_old_documents([session])
-        assert upload(api, session["_id"], clips[".webm"]).status_code == 200
-        assert stored(videos) == [f"{session['_id']}.webm"]
+        assert upload(api, session["_id"], clips[".webm"]).json()["video_path"] == f"videos/{session['_id']}.webm"
+        assert stored(videos) == [Recording.objects.get().original]
+
+    def test_of_one_recording_too_many_is_refused(self, api, clips, videos, settings):
+        settings.RECORDINGS_PER_SESSION_MAX = 1
+        session = make_session()
+        upload(api, session.pk, clips[".webm"])
+        answer = upload(api, session.pk, clips[".mp4"])
+        assert (answer.status_code, answer.json()["code"]) == (409, "too_many_recordings")
+        assert stored(videos) == [Recording.objects.get().original]
+        assert unfinished(videos) == []
 
 
 class TestARefusedUpload:
@@ -159,7 +171,7 @@ class TestARefusedUpload:
         yield
         assert Session.objects.get(pk=session.pk).revision == session.revision
         assert b"".join(api.get(f"/{session.video_path}")) == clips[".webm"].read_bytes()
-        assert stored(videos) == [f"{session.pk}.webm"]
+        assert stored(videos) == [Recording.objects.get().original]
         assert unfinished(videos) == []
 
     @pytest.mark.parametrize("data", [b"", b"no video at all", b"\x1a\x45\xdf\xa3" + b"noise" * 1000])
@@ -254,35 +266,16 @@ class TestARefusedUpload:
         assert answer.json()["code"] == "not_found"
 
 
-def test_an_upload_waits_while_another_for_the_session_is_being_stored(committed_database, as_candidate, clips, videos):
-    """Without that, each could remove as replaced what the other had just stored."""
-    session = make_session()
-    upload(as_candidate(session), session.pk, clips[".webm"])
-    answers = []
-
-    def send() -> None:
-        answers.append(upload(as_candidate(session), session.pk, clips[".mp4"]).status_code)
-        connection.close()
-
-    other = threading.Thread(target=send)
-    with storages["videos"].one_at_a_time(session.pk):
-        other.start()
-        other.join(0.5)
-        assert answers == []
-        assert stored(videos) == [f"{session.pk}.webm"]
-    other.join()
-    assert answers == [200]
-    assert stored(videos) == [f"{session.pk}.mp4"]
-
-
-def test_uploads_at_once_leave_one_whole_video_that_the_session_names(committed_database, as_candidate, clips, videos):
-    """Kinds take turns, so that every upload finds the other's file to remove."""
+def test_uploads_at_once_are_all_kept_and_one_of_them_is_the_sessions_video(
+    committed_database, as_candidate, clips, videos
+):
+    """Every client sends each clip twice, as one that lost an answer does."""
     session = make_session()
     answers = []
 
     def send(path: Path) -> None:
         client = as_candidate(session)
-        for _ in range(10):
+        for _ in range(2):
             answers.append(upload(client, session.pk, path).status_code)
         connection.close()
 
@@ -291,9 +284,10 @@ def test_uploads_at_once_leave_one_whole_video_that_the_session_names(committed_
         thread.start()
     for thread in threads:
         thread.join()
-    assert answers == [200] * 60
-    found = Session.objects.get(pk=session.pk)
-    assert found.revision == 60
-    assert stored(videos) == [found.video_name]
-    assert (videos / found.video_name).read_bytes() == clips[(videos / found.video_name).suffix].read_bytes()
+    assert answers == [200] * 12
+    recordings = list(Recording.objects.of(session.pk))
+    assert stored(videos) == sorted(recording.original for recording in recordings)
+    assert len(recordings) == 3
+    assert Session.objects.get(pk=session.pk).video_name in {recording.name for recording in recordings}
+    assert len({recording.name for recording in recordings}) == 3
     assert unfinished(videos) == []

@@ -29,7 +29,9 @@ def expected(method, path):
         return 302
     if path.endswith("/resume"):  # it was not paused
         return 409
-    return 201 if method == "POST" and path in ("/sessions", "/sessions/{id}/events") else 200
+    if "{upload}" in path:
+        return 204
+    return 201 if method == "POST" and path.endswith(("/sessions", "/events", "/uploads")) else 200
 
 
 class TestTheOpenApi:

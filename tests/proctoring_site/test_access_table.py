@@ -115,6 +115,8 @@ class TestBesidesTheTable:
     def test_what_a_route_has_not_is_a_405_for_everybody(self, make_evidence, path):
         evidence = make_evidence()
         has = {method for method, route in routes_of_the_api() if route == path}
+        if "/uploads" in path:
+            has |= {"OPTIONS"}  # where tus has a client ask what there is of it
         for method in sorted({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} - has):
             for client in (caller(), candidate(evidence.other), caller(signed_in=make_staff("Auditor"))):
                 assert ask(client, method, evidence.path(path)).status_code == 405, method

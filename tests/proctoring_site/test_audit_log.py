@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 
+from media_app.models import Recording
 from proctoring_site.access import api_tokens
 from proctoring_site.access.models import ApiToken
 from proctoring_site.audit.errors import AppendOnlyError
@@ -126,8 +127,8 @@ class TestDeeds:
         pk = evidence.session.pk
         records = act(candidate(evidence.session), "POST", f"/sessions/{pk}/video")
         assert told(records) == [("uploaded", "video", pk)]
-        assert records[0].changes == {"video_path": [f"videos/{pk}.webm"] * 2}
-        assert records[0].details == {"size_bytes": len(clip_bytes())}
+        sent = Recording.objects.get(session_id=pk, state="processing")
+        assert records[0].details == {"recording": sent.pk, "size_bytes": len(clip_bytes())}
         assert records[0].actor_kind == "candidate"
 
     def test_an_import_of_a_video_by_a_machine(self, evidence):
@@ -182,7 +183,7 @@ def test_no_name_of_a_candidate_and_no_message_stands_in_the_log(evidence):
         ("POST", f"/sessions/{pk}/end"),
     ):
         with recording() as records:
-            assert ask(root, method, path).status_code in (200, 201), path
+            assert ask(root, method, path).status_code in (200, 201, 204), path
         rows += len(records)
     reports.delete_session(evidence.session)
     kept = [str(vars(record)) for record in AuditRecord.objects.all()]

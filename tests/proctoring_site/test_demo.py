@@ -5,6 +5,7 @@ import io
 import pytest
 from django.core.management import call_command
 
+from media_app.models import Recording
 from media_app.video import WEBM, identify
 from proctoring_site import demo
 from sessions_app import services
@@ -45,17 +46,18 @@ def test_one_has_a_real_video(data_dir):  # noqa: F811 - the fixture
     load_demo()
     filmed = Session.objects.with_video().get()
     assert filmed.pk == demo.BUSY
-    assert stored(data_dir / "videos") == [filmed.video_name]
-    with (data_dir / "videos" / filmed.video_name).open("rb") as file:
+    recording = Recording.objects.get(name=filmed.video_name)
+    assert stored(data_dir / "videos") == [recording.original]
+    with (data_dir / "videos" / recording.original).open("rb") as file:
         assert identify(file) == WEBM
 
 
 def test_a_second_run_changes_nothing(data_dir):  # noqa: F811
     load_demo()
-    before, video = everything(), (data_dir / "videos" / f"{demo.BUSY}.webm").stat().st_ino
+    before, video = everything(), (data_dir / "videos" / Recording.objects.get().original).stat().st_ino
     assert load_demo() == "0 demo sessions new, 3 already there.\n"
     assert everything() == before
-    assert (data_dir / "videos" / f"{demo.BUSY}.webm").stat().st_ino == video
+    assert (data_dir / "videos" / Recording.objects.get().original).stat().st_ino == video
 
 
 def test_what_was_reported_since_stays():

@@ -4,6 +4,7 @@ import pytest
 from django.core.files import File
 from django.core.files.storage import storages
 
+from media_app.models import Recording
 from media_app.services import attach_video
 from reports_app import services
 from reports_app.models import StoredReport
@@ -55,4 +56,4 @@ def test_it_finishes_what_was_cut_off(whole_session):
 def test_it_leaves_a_file_that_may_be_another_sessions(whole_session):
     adopted = make_session(video_path=f"data/videos/{whole_session.video_name}")
     services.delete_session(adopted)
-    assert whole_session.video_name in files()["videos"]
+    assert Recording.objects.get(session_id=whole_session.pk).original in files()["videos"]

@@ -99,9 +99,10 @@ def unmigrate():
 
 
 def forget_migrations():
-    """Those of sessions_app, and the one of another app that builds on them."""
+    """Those of sessions_app, and those of other apps that build on them."""
     done = connection.database["django_migrations"]
-    done.delete_many({"$or": [{"app": "sessions_app"}, {"app": "access", "name": "0002_groups_and_throttle"}]})
+    rights = [{"app": "access", "name": "0002_groups_and_throttle"}, {"app": "jobs", "name": "0002_rights"}]
+    done.delete_many({"$or": [{"app": "sessions_app"}, *rights]})
 
 
 def migrate():

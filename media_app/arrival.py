@@ -1,0 +1,101 @@
+"""From whole bytes in the storage to a recording of the session: shown under a name, queued to be looked at.
+
+Every step may be repeated, so that whatever was cut off is finished by doing it again.
+"""
+
+import logging
+import re
+from datetime import datetime
+
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.storage import storages
+from django.db import connection
+
+from media_app.models import Recording, RecordingKind, RecordingState
+from media_app.video import VideoKind
+from proctoring_site.audit.log import record
+from proctoring_site.audit.models import Action, ObjectKind
+from sessions_app.errors import SessionNotFound
+from sessions_app.models import Session, now
+
+logger = logging.getLogger(__name__)
+
+#: `video_path` is the path at which the file is served.
+SERVED_UNDER = "videos/"
+
+#: The ending of a stored file that only its recording may show.
+OF_A_RECORDING = re.compile(r"\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[a-z0-9]+$")
+
+
+def original_name(recording: Recording) -> str:
+    """Where the file lies as it came. No suffix: what it is, its bytes will tell."""
+    return f"{recording.session_id}.{recording.pk}.original"
+
+
+def watchable_name(recording: Recording, kind: VideoKind) -> str:
+    return f"{recording.session_id}.{recording.pk}{kind.suffix}"
+
+
+def poster_name(recording: Recording) -> str:
+    return f"{recording.session_id}.{recording.pk}.jpg"
+
+
+def note(recording: Recording, action: Action = Action.UPLOADED) -> None:
+    """Into the audit log, before it is made whole."""
+    record(action, ObjectKind.VIDEO, recording.session_id, recording=recording.pk, size_bytes=recording.size_bytes)
+
+
+def arrived(recording: Recording, *, at: datetime | None = None) -> None:
+    """All its bytes are stored: from now on it is looked at in the background."""
+    if recording.state == RecordingState.RECEIVING:  # a second call finds it further on
+        arrived_at = at or now()
+        Recording.objects.filter(pk=recording.pk, state=RecordingState.RECEIVING).update(
+            state=RecordingState.PROCESSING, arrived_at=arrived_at, parts=None, expires_at=None
+        )
+        recording.state, recording.arrived_at, recording.expires_at = RecordingState.PROCESSING, arrived_at, None
+        logger.info("session %s has a recording of %d bytes", recording.session_id, recording.size_bytes)
+
+
+def show(recording: Recording, kind: VideoKind, *, instead: bool = False) -> None:
+    """Give a recording that is a video the name at which it is served, once.
+
+    The first one of the camera is the session's video, at the path of the earlier service; `instead` makes this one it.
+    """
+    if recording.name is None:
+        recording.name = _session_video(recording, kind, instead=instead) or watchable_name(recording, kind)
+        Recording.objects.filter(pk=recording.pk).update(name=recording.name)
+
+
+def _session_video(recording: Recording, kind: VideoKind, *, instead: bool) -> str | None:
+    """The name, when this recording became the session's video."""
+    sessions = connection.get_collection(Session._meta.db_table)
+    session = sessions.find_one({"_id": recording.session_id}, {"video_path": 1}, session=connection.session)
+    if session is None:
+        raise SessionNotFound
+    path = session.get("video_path")
+    name = f"{recording.session_id}{kind.suffix}"
+    if recording.kind != RecordingKind.CAMERA or (not instead and shows_something(Session(video_path=path))):
+        return None
+    if Recording.objects.filter(name=name).exists():
+        name = watchable_name(recording, kind)
+    change = {"$set": {"video_path": SERVED_UNDER + name}, "$inc": {"revision": 1}}
+    unchanged = {"_id": recording.session_id, "video_path": path}
+    return name if sessions.update_one(unchanged, change, session=connection.session).matched_count else None
+
+
+def shows_something(session: Session) -> bool:
+    """Whether the session's path names a recording, or a file of the time before recordings."""
+    name = session.video_name
+    if name is None:
+        return False
+    return Recording.objects.named(name) is not None or is_old_file(name)
+
+
+def is_old_file(name: str) -> bool:
+    """A stored video that no recording speaks of: the earlier service's, or one of our first releases."""
+    if name.startswith(".") or OF_A_RECORDING.search(name):
+        return False
+    try:
+        return storages["videos"].exists(name)
+    except (ValueError, SuspiciousFileOperation):  # no name of a file at all
+        return False

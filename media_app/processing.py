@@ -1,0 +1,139 @@
+"""What is done to a recording in the background, once it has arrived: checked, made seekable, described.
+
+May be cut off anywhere and done again: nothing is let go before what replaces it was verified and written down.
+"""
+
+import hashlib
+import io
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+
+from media_app import arrival, recording_file, video
+from media_app.errors import NotAVideo
+from media_app.models import Recording, RecordingState
+from media_app.recording_file import Unreadable
+from media_app.storage.range_file import RangeFile
+from media_app.uploads import IncomingFile
+from media_app.video import VideoKind
+from proctoring_site.jobs.queue import job, submit
+
+logger = logging.getLogger(__name__)
+
+POSTER_AT_S = 1.0
+READ_AHEAD_BYTES = 1024**2
+
+
+class Rejected(Exception):
+    """The recording is kept and not shown; says why, for staff."""
+
+
+def queue(recording: Recording) -> None:
+    """Have it looked at, unless that waits already."""
+    submit(process_recording, recording.pk)
+
+
+def queue_all() -> int:
+    """The same for all that should have been looked at and may have been forgotten; answers how many."""
+    waiting = list(Recording.objects.processing())
+    for recording in waiting:
+        queue(recording)
+    return len(waiting)
+
+
+@job(name="process_recording")
+def process_recording(recording_id: str) -> None:
+    recording = Recording.objects.filter(pk=recording_id, state=RecordingState.PROCESSING).first()
+    if recording is None:  # deleted meanwhile, or done by an earlier try
+        return
+    try:
+        _process(recording)
+    except Rejected as error:
+        _settle(recording, state=RecordingState.REJECTED, reason=str(error)[:300])
+        logger.warning("session %s: recording %s was rejected", recording.session_id, recording.pk)
+
+
+def _process(recording: Recording) -> None:
+    with opened(recording, recording.original, recording.size_bytes) as file:
+        digest = _sha256(file)
+        for told in filter(None, (recording.told_sha256, recording.sha256)):
+            if told != digest:
+                raise Rejected("The stored bytes are not those that were sent: their SHA-256 is another.")
+        Recording.objects.filter(pk=recording.pk).update(sha256=digest)
+        try:
+            kind = video.identify(file)
+        except NotAVideo as error:
+            raise Rejected(str(error)) from error
+        arrival.show(recording, kind)
+        facts = recording_file.probe(file, kind)
+        try:
+            made = _make_watchable(recording, file, kind)
+        except Unreadable as error:  # it plays, as far as it goes, and cannot be sought in
+            made = {"reason": f"No seekable copy could be made: {error}"[:300]}
+        made["poster"] = _make_poster(recording, file, kind)
+    described = {name: value for name, value in asdict(made.pop("facts", facts)).items() if value is not None}
+    _settle(recording, state=RecordingState.READY, **described, **made)
+    if "watchable" in made and not settings.KEEP_ORIGINALS:
+        _storage(recording).delete(recording.original)
+        Recording.objects.filter(pk=recording.pk).update(original=None)
+    logger.info("session %s: recording %s is ready", recording.session_id, recording.pk)
+
+
+def _make_watchable(recording: Recording, file: BinaryIO, kind: VideoKind) -> dict[str, Any]:
+    """The fields of the seekable copy, which is stored and was compared with the original."""
+    name = arrival.watchable_name(recording, kind)
+    with IncomingFile(name, kind.content_type, 0, None, {}) as copy:
+        path = Path(copy.temporary_file_path())
+        copied = recording_file.remux(file, path, kind)
+        with path.open("rb") as made:
+            recording_file.verify(made, kind, copied)
+            facts = recording_file.probe(made, kind)
+            digest, copy.size = _sha256(made), path.stat().st_size
+        copy.seek(0)
+        _storage(recording).save(name, copy)
+    return {"watchable": name, "watchable_bytes": copy.size, "watchable_sha256": digest, "facts": facts}
+
+
+def _make_poster(recording: Recording, file: BinaryIO, kind: VideoKind) -> str | None:
+    try:
+        picture = recording_file.picture(file, kind, POSTER_AT_S, width=recording_file.POSTER_WIDTH)
+    except Unreadable:
+        return None
+    name = arrival.poster_name(recording)
+    return _storage(recording).save(name, ContentFile(picture, name=name))
+
+
+def _settle(recording: Recording, **fields: Any) -> None:
+    Recording.objects.filter(pk=recording.pk, state=RecordingState.PROCESSING).update(**fields)
+
+
+def _storage(recording: Recording) -> Any:
+    return storages["videos"].on(recording.stored_on)
+
+
+@contextmanager
+def opened(recording: Recording, name: str, size_bytes: int) -> Iterator[BinaryIO]:
+    """A stored file of a recording as a file that can be sought in, wherever it lies."""
+    storage = _storage(recording)
+    if path := storage.local_path(name):
+        with path.open("rb") as file:
+            yield file
+        return
+    with io.BufferedReader(RangeFile(storage, name, size_bytes), READ_AHEAD_BYTES) as file:
+        yield file
+
+
+def _sha256(file: BinaryIO) -> str:
+    file.seek(0)
+    digest = hashlib.sha256()
+    while chunk := file.read(READ_AHEAD_BYTES):
+        digest.update(chunk)
+    file.seek(0)
+    return digest.hexdigest()

@@ -1,0 +1,227 @@
+"""A recording that arrives in parts, over many requests: begun, gone on with, given up, whole.
+
+The storage keeps the bytes, the database keeps how many of them are safe. Who writes holds a claim; a part that comes
+for another place, or while somebody else writes, is refused. A claim that nobody renews runs out.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from tempfile import TemporaryFile
+from time import monotonic
+from typing import Any, BinaryIO
+from uuid import uuid4
+
+from django.conf import settings
+from django.core.files.storage import storages
+from django.db import connection
+
+from media_app import arrival, processing
+from media_app.errors import (
+    TooManyRecordings,
+    UploadBusy,
+    UploadFinished,
+    UploadNotFound,
+    VideoTooLarge,
+    WrongChecksum,
+    WrongOffset,
+)
+from media_app.models import Recording, RecordingState
+from proctoring_site.mongo_engine.instants import naive_utc
+from sessions_app.models import Session, now
+
+logger = logging.getLogger(__name__)
+
+#: How long a writer that says nothing keeps the others out: a browser whose connection died comes back about then.
+CLAIM_S = 20
+#: A slow line brings a part in minutes; the claim is renewed meanwhile, and not with every read.
+RENEW_EVERY_S = 4
+READ_BYTES = 256 * 1024
+
+
+def begin(session: Session, *, size_bytes: int, at: datetime | None = None, **told: Any) -> Recording:
+    """Make room for a recording; `told`: fields of the client. Raises VideoTooLarge, TooManyRecordings."""
+    if size_bytes > settings.VIDEO_MAX_BYTES:
+        raise VideoTooLarge(
+            f"The video is larger than the {settings.VIDEO_MAX_BYTES:,} bytes that this server accepts."
+        )
+    check_room(session)
+    at = at or now()
+    recording = Recording(session_id=session.pk, size_bytes=size_bytes, created_at=at, **told)
+    recording.stored_on = settings.STORAGE_BACKEND
+    recording.original = arrival.original_name(recording)
+    recording.expires_at = at + timedelta(seconds=settings.UPLOAD_EXPIRES_AFTER_S)
+    recording.parts = _storage(recording).start_parts(recording.original, recording.told_type)
+    recording.save(force_insert=True)
+    logger.info("session %s: upload %s of %d bytes began", session.pk, recording.pk, size_bytes)
+    return recording
+
+
+def check_room(session: Session) -> None:
+    """A token is for one sitting, not for filling a disk."""
+    if Recording.objects.filter(session_id=session.pk).count() >= settings.RECORDINGS_PER_SESSION_MAX:
+        raise TooManyRecordings
+
+
+def find(session: Session, upload_id: str) -> Recording:
+    """Raises UploadNotFound. What was cut off between the last byte and its answer is finished here."""
+    recording = Recording.objects.filter(pk=upload_id, session_id=session.pk).first()
+    if recording is None:
+        raise UploadNotFound
+    if recording.state == RecordingState.RECEIVING and recording.is_whole:
+        finish(recording)
+    return recording
+
+
+def write(
+    recording: Recording,
+    *,
+    offset: int,
+    chunks: Iterable[bytes],
+    length: int | None = None,
+    checksum: tuple[str, bytes] | None = None,
+) -> Recording:
+    """Go on at `offset` with what comes, until it ends or breaks off; all that came is then safe.
+
+    Raises WrongOffset, UploadBusy, VideoTooLarge, WrongChecksum; nothing was written then.
+    """
+    if recording.offset != offset:
+        raise WrongOffset
+    if offset + (length or 0) > recording.size_bytes:
+        raise VideoTooLarge("That is more than the upload was said to be.")
+    if recording.state != RecordingState.RECEIVING:
+        return recording  # whole, and nothing more came: the answer to a request whose first answer was lost
+    with _claimed(recording) as claim:
+        if checksum is None:
+            _append(recording, claim, chunks)
+        else:
+            with _checked(chunks, checksum) as file:
+                _append(recording, claim, iter(lambda: file.read(READ_BYTES), b""))
+    if recording.is_whole:
+        finish(recording)
+    return recording
+
+
+def finish(recording: Recording) -> None:
+    """All bytes are there: make one file of them, once however often this is called."""
+    if recording.state == RecordingState.RECEIVING:
+        arrival.note(recording)
+    if recording.parts is not None:  # else it came in one request
+        _storage(recording).finish_parts(recording.original, recording.parts)
+    arrival.arrived(recording)
+    processing.queue(recording)
+
+
+def give_up(recording: Recording) -> None:
+    """Forget an unfinished upload and its bytes. Raises UploadFinished, UploadBusy."""
+    if recording.state != RecordingState.RECEIVING:
+        raise UploadFinished
+    with _claimed(recording):
+        _storage(recording).abort_parts(recording.original, recording.parts)
+        Recording.objects.filter(pk=recording.pk, state=RecordingState.RECEIVING).delete()
+    logger.info("session %s: upload %s was given up", recording.session_id, recording.pk)
+
+
+def expire(*, at: datetime | None = None, dry_run: bool = False) -> int:
+    """Remove the uploads that nobody went on with in time; answers how many. Safe on several machines at once."""
+    stale = Recording.objects.unfinished_since(at or now())
+    if dry_run:
+        return stale.count()
+    removed = 0
+    for recording in stale.iterator():
+        try:
+            if recording.is_whole:
+                finish(recording)
+                continue
+            give_up(recording)
+        except (UploadBusy, UploadNotFound):  # another machine was quicker, or the client came back
+            continue
+        removed += 1
+    return removed
+
+
+def _storage(recording: Recording) -> Any:
+    return storages["videos"].on(recording.stored_on)
+
+
+def _append(recording: Recording, claim: "_Claim", chunks: Iterable[bytes]) -> None:
+    incoming = claim.renewed_while(_no_more_than(recording.size_bytes - recording.offset, chunks))
+    for parts in _storage(recording).append(recording.original, recording.parts, incoming):
+        expires_at = now() + timedelta(seconds=settings.UPLOAD_EXPIRES_AFTER_S)
+        claim.keep(parts=parts, offset=parts["offset"], expires_at=expires_at)
+        recording.parts, recording.offset, recording.expires_at = parts, parts["offset"], expires_at
+
+
+def _no_more_than(limit: int, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        if not limit:
+            return
+        yield chunk[:limit]
+        limit -= len(chunk[:limit])
+
+
+@contextmanager
+def _checked(chunks: Iterable[bytes], checksum: tuple[str, bytes]) -> Iterator[BinaryIO]:
+    """The bytes, held back on a disk until they are known to be the right ones."""
+    algorithm, expected = checksum
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    with TemporaryFile() as file:
+        for chunk in chunks:
+            digest.update(chunk)
+            file.write(chunk)
+        if digest.digest() != expected:
+            raise WrongChecksum
+        file.seek(0)
+        yield file
+
+
+class _Claim:
+    """The right to write to one upload, for CLAIM_S from the last sign of life."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.key = str(uuid4())
+        self._recording = recording
+        self._uploads = connection.get_collection(Recording._meta.db_table)
+        self._renewed = monotonic()
+
+    def take(self) -> None:
+        at = naive_utc(now())
+        nobody = {"$or": [{"writer": None}, {"writer_until": {"$lt": at}}]}
+        wanted = {"_id": self._recording.pk, "state": RecordingState.RECEIVING.value, "offset": self._recording.offset}
+        if not self._update(wanted | nobody, writer=self.key, writer_until=_until()):
+            raise UploadBusy
+
+    def keep(self, **changes: Any) -> None:
+        """Write, as long as the claim holds. Raises UploadBusy."""
+        changes = {name: naive_utc(value) if isinstance(value, datetime) else value for name, value in changes.items()}
+        if not self._update({"_id": self._recording.pk, "writer": self.key}, writer_until=_until(), **changes):
+            raise UploadBusy
+        self._renewed = monotonic()
+
+    def renewed_while(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            if monotonic() - self._renewed > RENEW_EVERY_S:
+                self.keep()
+            yield chunk
+
+    def drop(self) -> None:
+        self._update({"_id": self._recording.pk, "writer": self.key}, writer=None, writer_until=None)
+
+    def _update(self, which: dict[str, Any], **changes: Any) -> bool:
+        return self._uploads.update_one(which, {"$set": changes}, session=connection.session).matched_count == 1
+
+
+@contextmanager
+def _claimed(recording: Recording) -> Iterator[_Claim]:
+    claim = _Claim(recording)
+    claim.take()
+    try:
+        yield claim
+    finally:
+        claim.drop()
+
+
+def _until() -> datetime:
+    return naive_utc(now() + timedelta(seconds=CLAIM_S))

@@ -1,0 +1,58 @@
+"""What waits, runs and failed, for Operators; read-only, but for having what failed run again."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from proctoring_site.access.roles import Right, may
+from proctoring_site.admin_lists import UncountedWhenUnfiltered
+from proctoring_site.audit.log import record
+from proctoring_site.audit.models import Action, ObjectKind
+from proctoring_site.jobs import queue
+from proctoring_site.jobs.models import Job
+
+
+@admin.register(Job)
+class JobAdmin(admin.ModelAdmin):
+    list_display = ["queued_at", "task", "key", "state", "attempts", "error", "started_at", "finished_at"]
+    list_filter = ["state"]
+    search_fields = ["key__startswith"]
+    search_help_text = "The beginning of a key, such as a recording's id."
+    ordering = ["-queued_at", "-id"]
+    sortable_by = ()
+    show_full_result_count = False
+    paginator = UncountedWhenUnfiltered
+    list_per_page = 100
+    actions = ["run_again"]
+    fields = [
+        *("task", "key", "arguments", "state", "attempts", "error"),
+        *("queued_at", "not_before", "started_at", "finished_at", "runs_until"),
+    ]
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Job | None = None) -> bool:
+        return may(request.user, Right.SEE_JOBS)
+
+    def has_rerun_permission(self, request: HttpRequest) -> bool:
+        return may(request.user, Right.RERUN_JOBS)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    has_change_permission = has_delete_permission = lambda self, request, obj=None: False
+
+    @admin.action(description="Run the selected failed jobs again", permissions=["rerun"])
+    def run_again(self, request: HttpRequest, queryset: QuerySet) -> None:
+        done = 0
+        for job in queryset.filter(state="failed"):
+            record(Action.CHANGED, ObjectKind.JOB, job.pk, changes={"state": (job.state, "waiting")})
+            done += queue.run_again(job)
+        level = messages.SUCCESS if done else messages.WARNING
+        self.message_user(request, f"Failed jobs that wait for another try now: {done}.", level)
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        return lookup in {"state__exact"}

@@ -1,0 +1,65 @@
+"""Jobs on any number of machines: `python -m celery -A proctoring_site.jobs.celery worker`, with CELERY_BROKER_URL.
+
+One Celery task carries the id of a job; the row has everything else. A message that comes twice, too early, or for a
+job that another has, does nothing.
+"""
+
+import logging
+import os
+import threading
+from typing import Any
+
+import django
+from celery import Celery
+from celery.signals import worker_ready
+from django.apps import apps
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proctoring_site.settings")
+if not apps.ready and not apps.apps_ready:
+    django.setup()
+
+from django.conf import settings
+
+from proctoring_site.jobs import queue
+
+logger = logging.getLogger(__name__)
+LOOK_EVERY_S = 5
+
+app = Celery("proctoring", broker=settings.CELERY_BROKER_URL, set_as_current=False)
+app.conf.update(
+    accept_content=["json"],
+    task_serializer="json",
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={"visibility_timeout": 3600},
+    task_publish_retry=False,  # the row waits; whoever asked must not
+)
+
+
+@app.task(name="proctoring.run_job")
+def run_job(job_id: str) -> None:
+    if taken := queue.take(job_id):
+        queue.run(taken)
+
+
+def hand_over(job_id: str) -> None:
+    run_job.apply_async([job_id], retry=False)
+
+
+@worker_ready.connect
+def look_again(**kwargs: Any) -> None:
+    """Every worker looks for what is due again, or was lost with another worker, and hands it over."""
+    threading.Thread(target=_look_again, daemon=True, name="jobs-requeue").start()
+
+
+def _look_again() -> None:
+    pause = threading.Event()
+    while not pause.wait(LOOK_EVERY_S):
+        try:
+            queue.requeue()
+        except Exception:
+            logger.warning("jobs wait: the database cannot be asked for them")

@@ -1,0 +1,54 @@
+"""Jobs in this process, when there is no broker: one thread that takes what is due, at once or when it looks again."""
+
+import atexit
+import logging
+import threading
+
+from django.conf import settings
+
+from proctoring_site.jobs import queue
+
+logger = logging.getLogger(__name__)
+
+#: What another process left behind, or could not tell anybody of, is found this often.
+LOOK_EVERY_S = 5
+STOP_PATIENCE_S = 10
+
+_told = threading.Event()
+_stopping = threading.Event()
+_start = threading.Lock()
+_thread: threading.Thread | None = None
+
+
+def start() -> None:
+    """Begin to take jobs, in a process that serves; called again it changes nothing."""
+    global _thread
+    with _start:
+        if settings.JOBS != "threads" or _thread is not None:
+            return
+        _thread = threading.Thread(target=_work, daemon=True, name="jobs")
+        _thread.start()
+        queue.on_submit(lambda job_id: _told.set())
+        atexit.register(_stop)
+
+
+def _work() -> None:
+    reachable = True
+    while not _stopping.is_set():
+        _told.clear()
+        try:
+            while not _stopping.is_set() and (taken := queue.take()):
+                queue.run(taken)
+            reachable = True
+        except Exception as error:  # the database is away: later, and one line is enough
+            if reachable:
+                logger.warning("jobs wait: the database cannot be asked for them (%s)", type(error).__name__)
+            reachable = False
+        _told.wait(LOOK_EVERY_S)
+
+
+def _stop() -> None:
+    """What runs may finish, for a while; what does not is done by another once its lease has run out."""
+    _stopping.set()
+    _told.set()
+    _thread.join(STOP_PATIENCE_S)

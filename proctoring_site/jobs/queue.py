@@ -1,0 +1,247 @@
+"""Submitting, taking and running jobs. The rows say what is to be done; a broker or a thread only hurries it.
+
+A job is taken by one update that only one can win, held by a lease, and given back when that runs out: so it is run
+again when its worker was killed, and by nobody else while it runs. Its function must bear to be run again.
+"""
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+from pymongo import ASCENDING, ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from proctoring_site.jobs.models import Job, JobState, new_id
+from proctoring_site.mongo_engine.instants import naive_utc
+
+logger = logging.getLogger(__name__)
+
+#: A message that a broker lost is sent again after this long; one that only waits its turn does no harm twice.
+TOLD_AGAIN_AFTER_S = 60
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 2, 600
+ERROR_MAX_LENGTH = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    name: str
+    function: Callable[..., None]
+    max_attempts: int
+
+
+TASKS: dict[str, Task] = {}
+_wake: list[Callable[[str], None]] = []
+
+
+def job(*, name: str, max_attempts: int = 8) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a task of `function(key, **arguments)`; the arguments must be JSON."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        TASKS[name] = Task(name, function, max_attempts)
+        function.task_name = name
+        return function
+
+    return register
+
+
+def on_submit(call: Callable[[str], None]) -> None:
+    """Whoever takes jobs in this process, or hands them to others, is told the id of each that may be taken."""
+    _wake.append(call)
+
+
+def submit(function: Callable[..., None], key: str, **arguments: Any) -> Job:
+    """Have it done soon. One that waits or runs for the same key is answered, and no second one made."""
+    task = TASKS[function.task_name]
+    waiting = Job(task=task.name, key=key, arguments=arguments, slot=f"{task.name}:{key}")
+    waiting.id, queued = _insert(waiting)
+    if queued:
+        tell(waiting.pk)
+    return waiting
+
+
+def tell(job_id: str) -> None:
+    for call in _wake:
+        try:
+            call(job_id)
+        except Exception:  # a broker that is away must not fail the request: the job waits, and is found
+            logger.warning("job %s waits: whoever should run it could not be told", job_id)
+
+
+def take(job_id: str | None = None) -> Job | None:
+    """The right to run this job, or the one that is due longest; None when there is none, or others have it."""
+    at = timezone.now()
+    for wanted in _takeable(at):
+        document = _jobs().find_one_and_update(
+            wanted | ({"_id": job_id} if job_id else {}),
+            {
+                "$set": {
+                    "state": JobState.RUNNING.value,
+                    "started_at": naive_utc(at),
+                    "runs_until": _lease(at),
+                    "runner": str(uuid4()),
+                },
+                "$inc": {"attempts": 1},
+            },
+            sort=[("not_before", ASCENDING)],
+            projection=["_id"],
+            session=connection.session,
+            return_document=ReturnDocument.AFTER,
+        )
+        if document:
+            return Job.objects.get(pk=document["_id"])
+    return None
+
+
+def run(taken: Job) -> bool:
+    """Do it, and write down how it went. True when it is done for good, well or not."""
+    task = TASKS.get(taken.task)
+    try:
+        with _kept(taken):
+            if task is None:
+                raise LookupError("no such task in this release")
+            task.function(taken.key, **taken.arguments)
+    except Exception as error:
+        return _failed(taken, error, task.max_attempts if task else 1)
+    _write(taken, state=JobState.DONE.value, finished_at=naive_utc(timezone.now()), slot=None, error=None)
+    return True
+
+
+def run_waiting() -> int:
+    """Everything that is due now, here, one after the other; answers how many that were."""
+    count = 0
+    while taken := take():
+        run(taken)
+        count += 1
+    return count
+
+
+def run_again(failed: Job) -> bool:
+    """Put a failed job back into the queue; False when it is none, or the same thing waits already."""
+    slot = f"{failed.task}:{failed.key}"
+    at = naive_utc(timezone.now())
+    back = {
+        "state": JobState.WAITING.value,
+        "attempts": 0,
+        "not_before": at,
+        "finished_at": None,
+        "slot": slot,
+        "told_at": at,
+    }
+    wanted = {"_id": failed.pk, "state": JobState.FAILED.value}
+    try:
+        put_back = _jobs().update_one(wanted, {"$set": back}, session=connection.session).matched_count == 1
+    except DuplicateKeyError:
+        return False
+    if put_back:
+        tell(failed.pk)
+    return put_back
+
+
+def due() -> int:
+    """How many jobs could be taken now."""
+    return sum(_jobs().count_documents(wanted, session=connection.session) for wanted in _takeable(timezone.now()))
+
+
+def requeue() -> int:
+    """Tell again of every job that is due or was lost with its worker, and that nobody was told of lately; answers how
+    many. Safe at any time and on several machines: each job is told of by one of them."""
+    at = timezone.now()
+    count = 0
+    not_lately = {"told_at": {"$not": {"$gte": naive_utc(at - timedelta(seconds=TOLD_AGAIN_AFTER_S))}}}
+    not_since = {"$expr": {"$lt": ["$told_at", "$runs_until"]}}  # its worker was lost
+    for takeable in _takeable(at):
+        wanted = {**takeable, "$or": [not_lately, not_since]}
+        told = {"$set": {"told_at": naive_utc(at)}}
+        while document := _jobs().find_one_and_update(wanted, told, projection=["_id"], session=connection.session):
+            tell(document["_id"])
+            count += 1
+    return count
+
+
+def _takeable(at: datetime) -> list[dict[str, Any]]:
+    due = {"state": JobState.WAITING.value, "not_before": {"$lte": naive_utc(at)}}
+    lost = {"state": JobState.RUNNING.value, "runs_until": {"$lt": naive_utc(at)}}
+    return [due, lost]
+
+
+def _insert(waiting: Job) -> tuple[str, bool]:
+    """By slot: find or make in one step. Answers the id that has the slot, and whether this call made it."""
+    at = naive_utc(timezone.now())
+    fields = {"_id": new_id(), "task": waiting.task, "key": waiting.key, "arguments": waiting.arguments, "attempts": 0}
+    fields |= {"state": JobState.WAITING.value, "queued_at": at, "not_before": at, "told_at": at}
+    fields |= dict.fromkeys(("error", "started_at", "finished_at", "runs_until", "runner"))
+    found = None
+    while found is None:
+        try:
+            found = _jobs().find_one_and_update(
+                {"slot": waiting.slot},
+                {"$setOnInsert": fields},
+                upsert=True,
+                projection=["_id"],
+                return_document=ReturnDocument.AFTER,
+                session=connection.session,
+            )
+        except DuplicateKeyError:  # another made it in the same moment
+            continue
+    return found["_id"], found["_id"] == fields["_id"]
+
+
+def _failed(taken: Job, error: Exception, max_attempts: int) -> bool:
+    """For another try after a pause, or for good."""
+    sentence = f"{type(error).__name__}: {error}"[:ERROR_MAX_LENGTH]
+    at = timezone.now()
+    if taken.attempts >= max_attempts:
+        logger.exception("job %s (%s) failed for good", taken.pk, taken.task)
+        _write(taken, state=JobState.FAILED.value, error=sentence, finished_at=naive_utc(at), slot=None)
+        return True
+    pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (taken.attempts - 1)) * random.uniform(0.5, 1)  # noqa: S311
+    logger.warning("job %s (%s) failed with %s and is tried again", taken.pk, taken.task, type(error).__name__)
+    not_before = naive_utc(at + timedelta(seconds=pause_s))
+    _write(taken, state=JobState.WAITING.value, error=sentence, not_before=not_before, told_at=None)
+    return False
+
+
+def _write(taken: Job, **fields: Any) -> None:
+    """As long as the job is still this runner's."""
+    _jobs().update_one({"_id": taken.pk, "runner": taken.runner}, {"$set": fields}, session=connection.session)
+
+
+@contextmanager
+def _kept(taken: Job) -> Iterator[None]:
+    """Renews the lease while the function runs, from a thread of its own: it may be busy for minutes."""
+    if settings.JOBS == "by hand":  # inside of a test's transaction no other thread sees the row
+        yield
+        return
+    ended = threading.Event()
+
+    def renew() -> None:
+        while not ended.wait(settings.JOB_LEASE_S / 3):
+            try:
+                _write(taken, runs_until=_lease(timezone.now()))
+            except Exception:
+                logger.warning("job %s: its lease could not be renewed", taken.pk)
+
+    thread = threading.Thread(target=renew, daemon=True, name="job-lease")
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _lease(at: datetime) -> datetime:
+    return naive_utc(at + timedelta(seconds=settings.JOB_LEASE_S))
+
+
+def _jobs() -> Any:
+    return connection.get_collection(Job._meta.db_table)

@@ -1,0 +1,28 @@
+"""Tasks for the tests of background work; a Celery worker of theirs imports this by `-I`."""
+
+import os
+import time
+from pathlib import Path
+
+from proctoring_site.jobs.queue import job
+
+done: list[tuple[str, str]] = []
+
+
+@job(name="test.note")
+def note(key: str, *, word: str) -> None:
+    done.append((key, word))
+
+
+@job(name="test.fail", max_attempts=3)
+def fail(key: str) -> None:
+    raise ValueError("no luck")
+
+
+@job(name="test.slow")
+def slow(key: str, *, folder: str, seconds: float) -> None:
+    """Says who works on it, and at the end, once, that it is done."""
+    (Path(folder) / f"{key}.{os.getpid()}.begun").touch()
+    time.sleep(seconds)
+    with (Path(folder) / f"{key}.done").open("a") as file:
+        file.write("done\n")

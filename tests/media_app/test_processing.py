@@ -1,0 +1,227 @@
+"""What becomes of a recording after it has arrived: seekable and described, or rejected and kept."""
+
+import hashlib
+import io
+from pathlib import Path
+
+import av
+import pytest
+from django.core.files.storage import storages
+from django.core.management import call_command
+
+from media_app import processing, recording_file, resumable, video
+from media_app.models import Recording
+from media_app.storage.range_file import RangeFile
+from proctoring_site.jobs.models import Job
+from reports_app import services as reports
+from sessions_app.models import Session
+from tests.access import caller
+from tests.factories import make_session, make_staff
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+@pytest.fixture
+def send(data_dir):
+    def arrive(data: bytes, *, session: Session | None = None, **told: object) -> Recording:
+        recording = resumable.begin(session or make_session(), size_bytes=len(data), **told)
+        return resumable.write(recording, offset=0, chunks=iter([data]))
+
+    return arrive
+
+
+@pytest.fixture
+def live(tmp_path):
+    """As a browser records: written to a stream that cannot be sought in, so without duration and index."""
+
+    class Stream(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+    out = Stream()
+    with av.open(out, "w", format="webm", container_options={"live": "1"}) as container:
+        stream = container.add_stream("libvpx", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(30):
+            frame = av.VideoFrame(64, 48, "yuv420p")
+            for plane in frame.planes:
+                plane.update(bytes([number * 8 % 256]) * plane.buffer_size)
+            frame.pts = number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return out.getvalue()
+
+
+class TestARecording:
+    @pytest.mark.parametrize("suffix", [".webm", ".mkv", ".mp4", ".mov"])
+    def test_becomes_ready_and_is_described(self, send, clips, run_jobs, data_dir, suffix):
+        data = clips[suffix].read_bytes()
+        recording = send(data)
+        run_jobs()
+        recording.refresh_from_db()
+        assert (recording.state, recording.reason) == ("ready", None)
+        assert recording.sha256 == hashlib.sha256(data).hexdigest()
+        made = (data_dir / "videos" / recording.watchable).read_bytes()
+        assert recording.watchable_sha256 == hashlib.sha256(made).hexdigest()
+        assert recording.watchable_bytes == len(made)
+        assert recording.duration_s > 0
+        assert recording.width > 0
+        assert recording.height > 0
+        assert recording.video_codec
+        assert (data_dir / "videos" / recording.poster).read_bytes().startswith(b"\xff\xd8\xff")
+
+    def test_of_a_browser_can_be_sought_in_afterwards(self, send, live, run_jobs, data_dir):
+        with av.open(io.BytesIO(live)) as before:
+            assert before.duration is None
+        recording = send(live)
+        run_jobs()
+        recording.refresh_from_db()
+        with av.open(str(data_dir / "videos" / recording.watchable)) as after:
+            assert after.duration / av.time_base == pytest.approx(3, abs=0.2)
+            assert sum(1 for packet in after.demux(video=0) if packet.dts is not None) == 30
+        assert recording.duration_s == pytest.approx(3, abs=0.2)
+
+    def test_lets_its_original_go_once_the_copy_is_verified(self, send, live, run_jobs, data_dir):
+        recording = send(live)
+        run_jobs()
+        assert Recording.objects.get().original is None
+        assert not (data_dir / "videos" / recording.original).exists()
+
+    def test_keeps_its_original_when_the_settings_say_so(self, send, live, run_jobs, data_dir, settings):
+        settings.KEEP_ORIGINALS = True
+        recording = send(live)
+        run_jobs()
+        assert (data_dir / "videos" / recording.original).read_bytes() == live
+
+    def test_of_the_screen_is_not_the_sessions_video(self, send, live, run_jobs, api):
+        recording = send(live, kind="screen")
+        run_jobs()
+        recording.refresh_from_db()
+        assert Session.objects.get(pk=recording.session_id).video_path is None
+        assert recording.name == f"{recording.session_id}.{recording.pk}.webm"
+        assert api.get(f"/videos/{recording.name}").status_code == 200
+
+    def test_that_is_no_video_is_kept_and_never_shown(self, send, run_jobs, data_dir, api):
+        recording = send(b"no video at all")
+        run_jobs()
+        recording.refresh_from_db()
+        assert recording.state == "rejected"
+        assert recording.reason.startswith("The file is not a WebM")
+        assert (data_dir / "videos" / recording.original).read_bytes() == b"no video at all"
+        assert api.get(f"/videos/{recording.original}").status_code == 404
+
+    def test_that_is_not_what_was_sent_is_rejected(self, send, live, run_jobs):
+        recording = send(live, told_sha256="0" * 64)
+        run_jobs()
+        recording.refresh_from_db()
+        assert recording.state == "rejected"
+        assert "SHA-256" in recording.reason
+
+    def test_that_was_cut_off_is_shown_as_far_as_it_goes(self, send, live, run_jobs):
+        recording = send(live[: len(live) * 2 // 3])
+        run_jobs()
+        recording.refresh_from_db()
+        assert recording.state == "ready"
+        assert 0 < recording.duration_s < 3
+
+    def test_is_looked_at_once_and_a_second_time_changes_nothing(self, send, live, run_jobs):
+        recording = send(live)
+        run_jobs()
+        before = Recording.objects.get()
+        processing.process_recording(recording.pk)
+        assert Recording.objects.values().get() == {**Recording.objects.values().get(), "name": before.name}
+        assert Job.objects.get().attempts == 1
+
+    def test_whose_look_was_cut_off_is_looked_at_again(self, send, live, run_jobs, data_dir):
+        recording = send(live)
+        kind = video.WEBM
+        processing.arrival.show(recording, kind)
+        (data_dir / "videos" / processing.arrival.watchable_name(recording, kind)).write_bytes(b"half")
+        run_jobs()
+        recording.refresh_from_db()
+        assert recording.state == "ready"
+        assert (data_dir / "videos" / recording.watchable).stat().st_size == recording.watchable_bytes
+
+    def test_that_was_forgotten_is_queued_by_the_command(self, send, live, run_jobs, capsys):
+        send(live)
+        Job.objects.all().delete()
+        call_command("process_recordings")
+        assert capsys.readouterr().out == "1 recordings are queued.\n"
+        run_jobs()
+        assert Recording.objects.get().state == "ready"
+
+    def test_goes_with_its_session(self, send, live, run_jobs, data_dir, api):
+        recording = send(live)
+        session = Session.objects.get(pk=recording.session_id)
+        run_jobs()
+        resumable.write(resumable.begin(session, size_bytes=9), offset=0, chunks=iter([b"half"]))
+        reports.delete_session(session)
+        assert Recording.objects.count() == 0
+        assert [path for path in (data_dir / "videos").rglob("*") if path.is_file() and path.suffix != ".lock"] == []
+
+
+class TestTheAdmin:
+    def page(self, group, recording):
+        path = f"/admin/sessions_app/session/{recording.session_id}/change/"
+        return caller(signed_in=make_staff(group)).get(path).content.decode()
+
+    def test_shows_what_was_sent_and_where_it_is_to_be_seen(self, send, live, run_jobs):
+        recording = send(live)
+        run_jobs()
+        recording.refresh_from_db()
+        page = self.page("Reviewer", recording)
+        assert f'href="/videos/{recording.name}"' in page
+        assert recording.sha256 in page
+        assert "64 × 48, vp8" in page
+
+    def test_says_why_a_recording_is_not_shown(self, send, run_jobs):
+        recording = send(b"no video at all")
+        run_jobs()
+        assert "rejected: The file is not a WebM" in self.page("Reviewer", recording)
+
+    def test_says_how_much_of_one_has_come(self, data_dir):
+        recording = resumable.begin(make_session(), size_bytes=2048)
+        resumable.write(recording, offset=0, chunks=iter([b"x" * 1024]))
+        assert "receiving, 1.0\xa0KB of 2.0\xa0KB" in self.page("Reviewer", recording)
+
+    def test_shows_none_of_it_to_whoever_may_not_see_the_evidence(self, send, live, run_jobs):
+        recording = send(live)
+        run_jobs()
+        assert Recording.objects.get().sha256 not in self.page("Operator", recording)
+
+
+class TestAPicture:
+    def test_is_of_the_moment(self, live):
+        early, late, last = (recording_file.picture(io.BytesIO(live), video.WEBM, at) for at in (0, 2, 100))
+        assert early[:3] == late[:3] == last[:3] == b"\xff\xd8\xff"
+        assert brightness(early) < brightness(late)
+
+    def test_of_a_file_without_any_is_refused(self):
+        with pytest.raises(recording_file.Unreadable):
+            recording_file.picture(io.BytesIO(b"\x1a\x45\xdf\xa3 noise"), video.WEBM, 0)
+
+
+def brightness(jpeg: bytes) -> float:
+    with av.open(io.BytesIO(jpeg), format="mjpeg") as container:
+        frame = next(container.decode(video=0))
+        return sum(bytes(frame.planes[0])) / frame.planes[0].buffer_size
+
+
+class TestARangeFile:
+    def test_reads_as_a_plain_file_does(self, data_dir, tmp_path):
+        data = bytes(range(256)) * 20_000
+        (data_dir / "videos").mkdir(parents=True)
+        Path(data_dir / "videos" / "x").write_bytes(data)
+        file, plain = RangeFile(storages["videos"], "x", len(data)), io.BytesIO(data)
+        for offset, whence, size in [(0, 0, 10), (-5, 2, 10), (3_000_000, 0, 2_000_000), (-100, 1, 50), (9**9, 0, 1)]:
+            assert file.seek(offset, whence) == plain.seek(offset, whence)
+            buffered = io.BufferedReader(file)
+            assert buffered.read(size) == plain.read(size)
+            buffered.detach()
+            plain.seek(file.seek(0))
+
+    def test_of_a_file_that_became_shorter_fails_and_does_not_end(self, data_dir):
+        (data_dir / "videos").mkdir(parents=True)
+        Path(data_dir / "videos" / "x").write_bytes(b"12345")
+        with pytest.raises(OSError, match="shorter"):
+            RangeFile(storages["videos"], "x", 10).read(10)

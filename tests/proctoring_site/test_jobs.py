@@ -1,0 +1,159 @@
+"""Background work: once, again after a failure, by another after a death, and seen by Operators."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from proctoring_site.audit.models import AuditRecord
+from proctoring_site.jobs import queue
+from proctoring_site.jobs.models import Job
+from tests import job_tasks, plans, trips
+from tests.access import caller
+from tests.factories import make_staff
+
+
+@pytest.fixture(autouse=True)
+def _nothing_done_yet():
+    job_tasks.done.clear()
+
+
+def due_now(job):
+    Job.objects.filter(pk=job.pk).update(not_before=timezone.now() - timedelta(seconds=1))
+
+
+@pytest.mark.usefixtures("database")
+class TestAJob:
+    def test_is_done_with_its_arguments(self, run_jobs):
+        job = queue.submit(job_tasks.note, "a", word="hello")
+        assert Job.objects.get().state == "waiting"
+        assert run_jobs() == 1
+        assert job_tasks.done == [("a", "hello")]
+        job = Job.objects.get(pk=job.pk)
+        assert (job.state, job.attempts, job.slot, job.error) == ("done", 1, None, None)
+        assert job.queued_at <= job.started_at <= job.finished_at
+
+    def test_waits_only_once_for_the_same_key(self, run_jobs):
+        first, second = (queue.submit(job_tasks.note, "a", word=word) for word in ("one", "two"))
+        other = queue.submit(job_tasks.note, "b", word="three")
+        assert first.pk == second.pk != other.pk
+        assert run_jobs() == 2
+        assert job_tasks.done == [("a", "one"), ("b", "three")]
+
+    def test_may_be_submitted_again_once_it_is_done(self, run_jobs):
+        queue.submit(job_tasks.note, "a", word="one")
+        run_jobs()
+        queue.submit(job_tasks.note, "a", word="two")
+        run_jobs()
+        assert job_tasks.done == [("a", "one"), ("a", "two")]
+
+    def test_that_fails_is_tried_again_later_and_later(self, run_jobs):
+        job = queue.submit(job_tasks.fail, "a")
+        pauses = []
+        for attempt in (1, 2):
+            assert run_jobs() == 1
+            job = Job.objects.get(pk=job.pk)
+            assert (job.state, job.attempts, job.error) == ("waiting", attempt, "ValueError: no luck")
+            pauses.append((job.not_before - timezone.now()).total_seconds())
+            assert run_jobs() == 0  # not yet
+            due_now(job)
+        assert 0 < pauses[0] <= 2
+        assert 1 < pauses[1] <= 4
+
+    def test_that_fails_too_often_has_failed(self, run_jobs):
+        job = queue.submit(job_tasks.fail, "a")
+        for _ in range(3):
+            due_now(job)
+            run_jobs()
+        job = Job.objects.get(pk=job.pk)
+        assert (job.state, job.attempts, job.slot) == ("failed", 3, None)
+        due_now(job)
+        assert run_jobs() == 0
+
+    def test_of_a_task_that_this_release_has_not_has_failed_and_says_so(self, run_jobs):
+        Job.objects.create(task="gone", key="a", slot="gone:a")
+        run_jobs()
+        assert Job.objects.get().error == "LookupError: no such task in this release"
+
+    def test_that_was_lost_with_its_worker_is_done_by_another(self, run_jobs):
+        job = queue.submit(job_tasks.note, "a", word="hello")
+        dead = queue.take(job.pk)
+        assert queue.take(job.pk) is None
+        assert run_jobs() == 0
+        Job.objects.update(runs_until=timezone.now() - timedelta(seconds=1))
+        assert run_jobs() == 1
+        assert job_tasks.done == [("a", "hello")]
+        queue._write(dead, state="failed")  # the dead one comes back, and has nothing to say any more
+        assert Job.objects.get().state == "done"
+
+    def test_without_a_trip_for_nothing(self):
+        with trips.exactly("findAndModify jobs"):
+            queue.submit(job_tasks.note, "a", word="x")
+
+
+@pytest.mark.usefixtures("database")
+class TestTellingAgain:
+    def test_is_of_what_nobody_was_told_of_lately_and_by_one_machine(self, monkeypatch):
+        told = []
+        monkeypatch.setattr(queue, "_wake", [told.append])
+        job = queue.submit(job_tasks.note, "a", word="x")
+        assert (told, queue.requeue()) == ([job.pk], 0)
+        Job.objects.update(told_at=timezone.now() - timedelta(minutes=2))
+        assert (queue.requeue(), queue.requeue()) == (1, 0)
+        assert told == [job.pk] * 2
+
+    def test_a_broker_that_is_away_fails_no_request(self, monkeypatch):
+        def away(job_id):
+            raise ConnectionError
+
+        monkeypatch.setattr(queue, "_wake", [away])
+        assert queue.submit(job_tasks.note, "a", word="x").pk == Job.objects.get().pk
+
+
+@pytest.mark.usefixtures("database")
+class TestTheCommand:
+    def test_does_what_waits(self, capsys):
+        queue.submit(job_tasks.note, "a", word="x")
+        call_command("run_jobs", "--dry-run")
+        call_command("run_jobs")
+        call_command("run_jobs")
+        assert capsys.readouterr().out.splitlines() == ["1 jobs are due.", "1 jobs were run.", "0 jobs were run."]
+        assert job_tasks.done == [("a", "x")]
+
+
+@pytest.mark.usefixtures("database")
+class TestTheAdmin:
+    @pytest.fixture
+    def failed(self, run_jobs):
+        job = queue.submit(job_tasks.fail, "a")
+        for _ in range(3):
+            due_now(job)
+            run_jobs()
+        return Job.objects.get(pk=job.pk)
+
+    def test_shows_what_failed_and_why(self, failed):
+        page = caller(signed_in=make_staff("Operator")).get("/admin/jobs/job/?state__exact=failed")
+        assert page.status_code == 200
+        assert "ValueError: no luck" in page.content.decode()
+
+    def test_runs_it_again_and_the_audit_log_says_who_did(self, failed, run_jobs):
+        operator = make_staff("Operator")
+        answer = caller(signed_in=operator).post(
+            "/admin/jobs/job/", {"action": "run_again", "_selected_action": [failed.pk]}, follow=True
+        )
+        assert "Failed jobs that wait for another try now: 1." in answer.content.decode()
+        assert Job.objects.get().state == "waiting"
+        record = AuditRecord.objects.get(object_kind="job")
+        assert (record.actor_name, record.object_id) == (operator.username, failed.pk)
+        assert run_jobs() == 1
+
+
+def test_its_list_is_asked_for_by_an_index(committed_database):
+    Job.objects.bulk_create([Job(task="test.note", key=str(n)) for n in range(30)])
+    newest = Job.objects.order_by("-queued_at", "-id")
+    for rows in (newest[:10], newest.filter(state="waiting")[:10]):
+        plan = plans.explain(rows)
+        assert plan.uses_index
+        assert not plan.sorts_in_memory
+        assert plan.docs_examined <= 10
