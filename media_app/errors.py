@@ -65,3 +65,8 @@ class TooManyRecordings(ProctoringError):
 class StrangeVersion(ProctoringError):
     code = "tus_version"
     sentence = "Send the header Tus-Resumable: 1.0.0; no other version is spoken here."
+
+
+class StorageFailed(ProctoringError):
+    code = "storage_failed"
+    sentence = "The storage of videos and reports failed; try again in a few seconds."

@@ -15,6 +15,7 @@ from rest_framework.views import set_rollback
 from media_app.errors import (
     ImportFileNotFound,
     NotAVideo,
+    StorageFailed,
     StoredFileNotFound,
     StrangeVersion,
     TooManyRecordings,
@@ -59,6 +60,7 @@ STATUS: Mapping[type[ProctoringError], int] = {
     WrongOffset: 409,
     StrangeVersion: 412,
     EventUndecided: 503,
+    StorageFailed: 503,
     VideoTooLarge: 413,
     NotAVideo: 415,
     WrongChecksum: 460,  # tus's own

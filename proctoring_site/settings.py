@@ -130,7 +130,13 @@ STORAGES = {
 SENDFILE = env.choice("SENDFILE", ("ourselves", "nginx"), "ourselves")  # who sends what lies on the local disk
 SENDFILE_URL = env.text("SENDFILE_URL", "/protected/")  # nginx's internal location over DATA_DIR
 DETA_PROJECT_KEY = env.secret("DETA_PROJECT_KEY")
-AWS_STORAGE_BUCKET_NAME = env.text("AWS_STORAGE_BUCKET_NAME")  # read by django-storages
+# Read by django-storages. Without keys, boto3 looks where it always does: the machine's role, ~/.aws.
+AWS_STORAGE_BUCKET_NAME = env.text("AWS_STORAGE_BUCKET_NAME")
+AWS_S3_ENDPOINT_URL = env.text("AWS_S3_ENDPOINT_URL") or None  # of any S3-compatible server
+AWS_S3_REGION_NAME = env.text("AWS_S3_REGION_NAME") or None
+AWS_ACCESS_KEY_ID = env.secret("AWS_ACCESS_KEY_ID") or None
+AWS_SECRET_ACCESS_KEY = env.secret("AWS_SECRET_ACCESS_KEY") or None
+AWS_S3_SIGNATURE_VERSION = "s3v4"
 STATIC_URL = "/static/"
 STATIC_ROOT = env.text("STATIC_ROOT") or None
 WHITENOISE_USE_FINDERS = True  # serves the apps' static files without a collectstatic step

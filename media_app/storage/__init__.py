@@ -21,11 +21,11 @@ BACKENDS: Mapping[str, str] = MappingProxyType(
     {
         "local": "media_app.storage.local.LocalStorage",
         "deta": "media_app.storage.deta.DetaDriveStorage",
-        "s3": "storages.backends.s3.S3Storage",
+        "s3": "media_app.storage.s3.PrivateS3Storage",
     }
 )
 #: Backends that the switch knows and this release does not ship: the start stops and says so.
-NOT_YET_SHIPPED = frozenset({"deta", "s3"})
+NOT_YET_SHIPPED = frozenset({"deta"})
 REQUIRED_SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"local": (), "deta": ("DETA_PROJECT_KEY",), "s3": ("AWS_STORAGE_BUCKET_NAME",)}
 )
@@ -53,7 +53,8 @@ class SwitchingStorage(Storage):
         path = backend_class_path(name)
         if name in NOT_YET_SHIPPED:
             raise ImproperlyConfigured(f"STORAGE_BACKEND={name} is not shipped in this release; use local.")
-        return import_string(path)(location=settings.DATA_DIR / self.drive)
+        location = settings.DATA_DIR / self.drive if name == "local" else self.drive
+        return import_string(path)(location=location)
 
     # Storage.save would ask for a free name first; the backend decides that.
     def save(self, name: str, content: File, max_length: int | None = None) -> str:

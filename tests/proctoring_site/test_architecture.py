@@ -118,7 +118,7 @@ def test_every_requirement_is_pinned(file):
     lines = [line.split("#")[0].strip() for line in (REPOSITORY / file).read_text().splitlines()]
     wanted = [line for line in lines if line and not line.startswith("-r ")]
     assert wanted
-    pinned = re.compile(r"[A-Za-z0-9._-]+(\[[a-z,]+\])?==[0-9][0-9A-Za-z.]*( ; sys_platform == \"[a-z0-9]+\")?")
+    pinned = re.compile(r"[A-Za-z0-9._-]+(\[[a-z0-9,]+\])?==[0-9][0-9A-Za-z.]*( ; sys_platform == \"[a-z0-9]+\")?")
     assert [line for line in wanted if not pinned.fullmatch(line)] == []
 
 

@@ -1,0 +1,80 @@
+"""Whether storage and database agree on the recordings, looked at from both sides."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.core.files.storage import storages
+
+from media_app.models import Recording, RecordingState
+from sessions_app.models import Session
+
+READ_BYTES = 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that does not agree. `repaired`: it does now, and nothing that could be evidence was touched."""
+
+    problem: str
+    name: str
+    repaired: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.problem}{', repaired' if self.repaired else ''}"
+
+
+def verify(*, hashes: bool = False, repair: bool = False) -> Iterator[Finding]:
+    """Every recording's files, with their sizes and (`hashes`) contents; then every stored file that nobody names."""
+    for recording in Recording.objects.exclude(state=RecordingState.RECEIVING).order_by(
+        "session_id", "created_at", "id"
+    ):
+        yield from _of(recording, hashes=hashes, repair=repair)
+    yield from _orphans()
+
+
+def _of(recording: Recording, *, hashes: bool, repair: bool) -> Iterator[Finding]:
+    storage = storages["videos"].on(recording.stored_on)
+    sizes = {"original": recording.size_bytes, "watchable": recording.watchable_bytes, "poster": None}
+    digests = {"original": recording.sha256, "watchable": recording.watchable_sha256, "poster": None}
+    for field, size_bytes in sizes.items():
+        name = getattr(recording, field)
+        if name is None:
+            continue
+        if not storage.exists(name):
+            needless = field == "poster" or (field == "original" and _is_whole(storage, recording))
+            if repair and needless:
+                Recording.objects.filter(pk=recording.pk).update(**{field: None})
+            yield Finding("missing", name, repaired=repair and needless)
+        elif size_bytes is not None and storage.size(name) != size_bytes:
+            yield Finding(f"has {storage.size(name):,} bytes in place of {size_bytes:,}", name)
+        elif hashes and digests[field] and _sha256(storage, name, size_bytes) != digests[field]:
+            yield Finding("has another SHA-256 than when it was stored", name)
+
+
+def _is_whole(storage: Any, recording: Recording) -> bool:
+    """The seekable copy is there as it was verified, so that the original need not be."""
+    name = recording.watchable
+    return name is not None and storage.exists(name) and storage.size(name) == recording.watchable_bytes
+
+
+def _orphans() -> Iterator[Finding]:
+    """On the storage in use. Never removed: what nobody names may be evidence that the database lost."""
+    storage = storages["videos"]
+    named = {
+        name for recording in Recording.objects.filter(stored_on=settings.STORAGE_BACKEND) for name in recording.files
+    }
+    old = Session.objects.with_video().only("video_path")
+    named |= {session.video_name for session in old.iterator()}
+    for name in sorted(storage.listdir("")[1]):
+        if name not in named and ".tail." not in name:
+            yield Finding("is named by no session", name)
+
+
+def _sha256(storage: Any, name: str, size_bytes: int) -> str:
+    digest = hashlib.sha256()
+    for chunk in storage.read_range(name, 0, size_bytes):
+        digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,85 @@
+"""verify_storage: what is missing, orphaned or another file is named, and only what is safe is repaired."""
+
+import io
+
+import pytest
+from django.core.files import File
+from django.core.management import CommandError, call_command
+
+from media_app.models import Recording
+from media_app.services import attach_video
+from tests.drives import stored
+from tests.factories import make_session
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+@pytest.fixture
+def videos(data_dir):
+    return data_dir / "videos"
+
+
+@pytest.fixture
+def recording(videos, clips, run_jobs, settings):
+    settings.KEEP_ORIGINALS = True
+    with clips[".webm"].open("rb") as file:
+        attach_video(make_session(), File(file, name="clip.webm"))
+    run_jobs()
+    return Recording.objects.get()
+
+
+def verify(*options):
+    """Its lines, and the sentence with which it failed, if it did."""
+    out = io.StringIO()
+    try:
+        call_command("verify_storage", *options, stdout=out)
+    except CommandError as error:
+        return [*out.getvalue().splitlines(), str(error)]
+    return out.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("options", [(), ("--hashes",), ("--hashes", "--repair")])
+def test_what_agrees_is_said_to(recording, options):
+    assert verify(*options) == ["Storage and database agree."]
+
+
+def test_a_missing_file_is_named_and_not_forgotten(recording, videos):
+    (videos / recording.watchable).unlink()
+    expected = [f"{recording.watchable}: missing", "Storage and database do not agree on 1 files."]
+    assert verify("--repair") == verify() == expected
+
+
+@pytest.mark.parametrize("field", ["original", "poster"])
+def test_a_missing_file_that_is_not_needed_is_forgotten_by_repair(recording, videos, field):
+    (videos / getattr(recording, field)).unlink()
+    assert verify()[-1] == "Storage and database do not agree on 1 files."
+    assert verify("--repair") == [f"{getattr(recording, field)}: missing, repaired", "Storage and database agree."]
+    assert verify() == ["Storage and database agree."]
+
+
+def test_an_original_is_needed_while_its_copy_is_not_whole(recording, videos):
+    (videos / recording.original).unlink()
+    (videos / recording.watchable).write_bytes(b"half")
+    assert "repaired" not in " ".join(verify("--repair"))
+    assert Recording.objects.get().original == recording.original
+
+
+def test_another_size_is_named(recording, videos):
+    (videos / recording.watchable).write_bytes(b"half")
+    assert verify()[0] == f"{recording.watchable}: has 4 bytes in place of {recording.watchable_bytes:,}"
+
+
+def test_another_content_of_the_same_size_is_found_by_its_hash(recording, videos):
+    data = bytearray((videos / recording.original).read_bytes())
+    data[-1] ^= 1
+    (videos / recording.original).write_bytes(data)
+    assert verify() == ["Storage and database agree."]
+    assert verify("--hashes")[0] == f"{recording.original}: has another SHA-256 than when it was stored"
+
+
+def test_a_file_that_nobody_names_is_told_of_and_left_alone(recording, videos):
+    make_session(video_path="data/videos/adopted.webm")
+    (videos / "adopted.webm").write_bytes(b"x")
+    (videos / "lost.webm").write_bytes(b"x")
+    assert verify("--repair")[0] == "lost.webm: is named by no session"
+    assert "lost.webm" in stored(videos)
