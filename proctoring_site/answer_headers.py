@@ -3,13 +3,21 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 #: Nothing inline, nothing from elsewhere. `data:` is for the icons in the style sheets of admin and Swagger UI.
-CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'"
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "img-src 'self' data:",
+        " ".join(("media-src 'self'", *settings.MEDIA_ORIGINS)),
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
 )
 #: Our own pages look at recordings and record nothing, but for the candidate's reference page.
 PERMISSIONS_POLICY = "camera=(), microphone=(), display-capture=(), geolocation=(), payment=(), usb=()"

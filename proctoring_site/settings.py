@@ -137,6 +137,9 @@ AWS_S3_REGION_NAME = env.text("AWS_S3_REGION_NAME") or None
 AWS_ACCESS_KEY_ID = env.secret("AWS_ACCESS_KEY_ID") or None
 AWS_SECRET_ACCESS_KEY = env.secret("AWS_SECRET_ACCESS_KEY") or None
 AWS_S3_SIGNATURE_VERSION = "s3v4"
+# From where a page of ours may play a video: where the links of S3 lead.
+_LINKS_LEAD_TO = (AWS_S3_ENDPOINT_URL or "https://*.amazonaws.com",) if STORAGE_BACKEND == "s3" else ()
+MEDIA_ORIGINS = env.text_list("MEDIA_ORIGINS", _LINKS_LEAD_TO)
 STATIC_URL = "/static/"
 STATIC_ROOT = env.text("STATIC_ROOT") or None
 WHITENOISE_USE_FINDERS = True  # serves the apps' static files without a collectstatic step
