@@ -6,4 +6,4 @@ class MediaAppConfig(AppConfig):
     verbose_name = "Videos"
 
     def ready(self) -> None:
-        from media_app import processing  # noqa: F401, PLC0415 - its tasks, for whoever runs them
+        from media_app import moving, processing  # noqa: F401, PLC0415 - its tasks, for whoever runs them

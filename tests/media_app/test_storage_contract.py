@@ -7,12 +7,10 @@ import json
 import os
 from urllib.parse import urlsplit
 
-import boto3
 import httpx
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
-from moto.server import ThreadedMotoServer
 
 from media_app import resumable
 from media_app.errors import StorageFailed
@@ -20,36 +18,17 @@ from media_app.models import Recording
 from media_app.storage import SwitchingStorage
 from media_app.storage.range_file import RangeFile
 from reports_app import services as reports
+from tests import s3_server
 from tests.factories import make_session
 from tests.servers import free_port
 
 pytestmark = pytest.mark.usefixtures("committed_database")
 
-BUCKET = "recordings"
+moto_url, s3 = s3_server.moto_url, s3_server.s3
+
 MIB = 1024**2
 UNICODE = 'Ünï "quoted" 録画 %41.webm'
 BACKENDS = ["local", "s3"]
-
-
-@pytest.fixture(scope="module")
-def moto_url():
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=free_port(), verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def s3(moto_url, settings):
-    settings.AWS_S3_ENDPOINT_URL, settings.AWS_STORAGE_BUCKET_NAME = moto_url, BUCKET
-    settings.AWS_ACCESS_KEY_ID, settings.AWS_SECRET_ACCESS_KEY = "an-access-key", "a-secret-key"
-    settings.AWS_S3_REGION_NAME = "us-east-1"
-    keys = {"aws_access_key_id": "an-access-key", "aws_secret_access_key": "a-secret-key"}
-    bucket = boto3.resource("s3", endpoint_url=moto_url, region_name="us-east-1", **keys).Bucket(BUCKET)
-    bucket.create()
-    bucket.objects.all().delete()
-    return bucket
 
 
 @pytest.fixture(params=BACKENDS)

@@ -1,0 +1,37 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from media_app import moving
+from media_app.storage import BACKENDS
+from proctoring_site.jobs import queue
+
+
+class Command(BaseCommand):
+    help = (
+        "Move recordings from one storage to another: each is copied, verified by its hash, and then looked for there."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--from", dest="source", required=True, choices=sorted(BACKENDS))
+        parser.add_argument("--to", dest="target", required=True, choices=sorted(BACKENDS))
+        parser.add_argument("--delete-source", action="store_true", help="delete what was moved from where it was")
+        parser.add_argument("--dry-run", action="store_true", help="only say how many recordings would move")
+
+    def handle(self, *, source: str, target: str, delete_source: bool, dry_run: bool, **options: Any) -> None:
+        if source == target:
+            raise CommandError("--from and --to name the same storage.")
+        if dry_run:
+            self.stdout.write(f"{moving.movable(source).count()} recordings would move from {source} to {target}.")
+            return
+        count = moving.move_all(source=source, target=target, delete_source=delete_source)
+        if settings.JOBS == "celery":
+            self.stdout.write(f"{count} recordings were handed to the workers; the admin shows what became of them.")
+            return
+        queue.run_waiting()
+        left = moving.movable(source).count()
+        self.stdout.write(f"{count - left} recordings moved from {source} to {target}, {left} are still to be moved.")
+        if left:
+            raise CommandError("Not all could be moved; the admin's background work says why. Run it again.")
