@@ -23,6 +23,7 @@ class JobAdmin(admin.ModelAdmin):
     ordering = ["-queued_at", "-id"]
     sortable_by = ()
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     paginator = UncountedWhenUnfiltered
     list_per_page = 100
     actions = ["run_again"]
