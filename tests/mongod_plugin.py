@@ -30,14 +30,30 @@ CLEARED_PREFIXES = ("HSTS_", "VIDEO_", "DETA_", "AWS_", "JSON_BODY_")
 UNREACHED_LIMITS = dict.fromkeys(("ANONYMOUS_PER_MINUTE", "SESSION_CREATION_PER_MINUTE", "LOGIN_PER_MINUTE"), "1000000")
 
 
+#: Where the tests' database lies when there is so much room: in memory, where no commit waits for a disk. What is
+#: proven about killed servers (tests/proof) has servers and disks of its own.
+IN_MEMORY, ROOM_BYTES = Path("/dev/shm"), 4 * 1024**3
+PREFIX = "proctoring-tests-"
+
+
+def folder_for_the_database() -> Path:
+    """Its name tells whose it is, so that what a killed run left there does not fill the memory for ever."""
+    for left in IN_MEMORY.glob(f"{PREFIX}*"):
+        if not Path(f"/proc/{left.name.removeprefix(PREFIX).partition('-')[0]}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    has_room = IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free >= ROOM_BYTES
+    return Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=IN_MEMORY if has_room else None))
+
+
 class TestMongod:
-    """The embedded mongod in a temporary folder, which goes with it."""
+    """The embedded mongod in a temporary folder, which goes with it, as does the one for the tests' files."""
 
     __test__ = False
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="proctoring-tests-"))
-        self.server = EmbeddedMongod(self.folder / "mongodb", extra_options=TEST_COMMANDS)
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self.database_folder = folder_for_the_database()
+        self.server = EmbeddedMongod(self.database_folder / "mongodb", extra_options=TEST_COMMANDS)
         atexit.register(self.stop)
         try:
             self.url = f"{self.server.start()}&directConnection=true"
@@ -47,7 +63,8 @@ class TestMongod:
     def stop(self) -> None:
         """Twice is harmless."""
         self.server.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in (self.database_folder, self.folder):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 _running: list[TestMongod] = []
