@@ -3,6 +3,8 @@
 import io
 from typing import Any
 
+from django.core.files import File
+
 BLOCK_BYTES = 1024**2
 #: A demuxer goes to and fro between a few places: the index, the pictures, the sound.
 BLOCKS_KEPT = 8
@@ -50,3 +52,8 @@ class RangeFile(io.RawIOBase):
             data = self._blocks.pop(number)
         self._blocks[number] = data  # the last one asked for goes last
         return data
+
+
+def open_by_ranges(storage: Any, name: str) -> File:
+    """For a storage's `_open`. Raises FileNotFoundError at once."""
+    return File(io.BufferedReader(RangeFile(storage, name, storage.size(name)), BLOCK_BYTES), name)
