@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.files.storage import storages
 
 from media_app.models import Recording, RecordingState
+from media_app.storage.parts import is_tail
 from sessions_app.models import Session
 
 READ_BYTES = 1024**2
@@ -69,7 +70,7 @@ def _orphans() -> Iterator[Finding]:
     old = Session.objects.with_video().only("video_path")
     named |= {session.video_name for session in old.iterator()}
     for name in sorted(storage.listdir("")[1]):
-        if name not in named and ".tail." not in name:
+        if name not in named and not is_tail(name):
             yield Finding("is named by no session", name)
 
 

@@ -5,6 +5,7 @@ and sizes in bytes. What is too little for a part waits in a file of its own, so
 lost.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -109,6 +110,11 @@ class InParts:
     def _drop_tail(self, name: str, state: State) -> None:
         if state["tail"]:
             self.delete(_tail_name(name, state["offset"]))
+
+
+def is_tail(name: str) -> bool:
+    """Whether a stored file is the rest of an upload that still arrives."""
+    return re.search(r"\.tail\.[0-9]+$", name) is not None
 
 
 def _tail_name(name: str, offset: int) -> str:

@@ -95,6 +95,7 @@ class TestAFile:
         assert b"".join(storage.read_range(UNICODE, 0, 1)) == b"x"
 
     def test_is_listed_until_it_is_deleted(self, storage):
+        assert storage.listdir("") == ([], [])
         storage.save("a.webm", ContentFile(b"x"))
         storage.save("b.webm", ContentFile(b"x"))
         assert sorted(storage.listdir("")[1]) == ["a.webm", "b.webm"]
