@@ -173,6 +173,23 @@ class TestPieces:
         storage.finish_parts("a.webm", state)
         assert content(storage, "a.webm") == data
 
+    def test_that_break_off_go_on_from_what_was_kept(self, storage, another):
+        """The client's connection died within a part."""
+        data = os.urandom(17 * MIB)
+
+        def broken():
+            yield data[: 12 * MIB]
+            raise ConnectionError
+
+        state = storage.start_parts("a.webm")
+        with pytest.raises(ConnectionError):
+            for state in storage.append("a.webm", state, broken()):  # noqa: B007, B020
+                pass
+        assert 0 < state["offset"] <= 12 * MIB
+        state = sent(another, "a.webm", json.loads(json.dumps(state)), data[state["offset"] :])
+        another.finish_parts("a.webm", state)
+        assert content(storage, "a.webm") == data
+
     def test_that_are_given_up_leave_nothing(self, storage, server):
         state = sent(storage, "a.webm", storage.start_parts("a.webm"), os.urandom(9 * MIB))
         storage.abort_parts("a.webm", state)
