@@ -24,12 +24,12 @@ def client(url: str, *, secret_key: str) -> Any:
     return boto3.client("s3", endpoint_url=url, **{**KEYS, "aws_secret_access_key": secret_key})
 
 
-def start(folder: Path, *, port: int) -> subprocess.Popen:
+def start(folder: Path, *options: str, port: int) -> subprocess.Popen:
     """Buckets are the folders of the folder."""
     served = ["--addr", f"127.0.0.1:{port}", "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}"]
     places = ["--config", f"{folder}.conf", "--cache-dir", f"{folder}.cache", "--vfs-cache-mode", "writes"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return start_tied([str(RCLONE), "serve", "s3", str(folder), *served, *places], **quiet)
+    return start_tied([str(RCLONE), "serve", "s3", str(folder), *served, *places, *options], **quiet)
 
 
 @pytest.fixture(scope="module")

@@ -53,8 +53,7 @@ class InParts:
         for chunk in chunks:
             held += chunk
             while len(held) >= self.part_bytes:
-                state = self._with_part(name, state, bytes(held[: self.part_bytes]))
-                del held[: self.part_bytes]
+                state = self._with_part(name, state, take(held, self.part_bytes))
                 yield state
                 self._drop_tail(name, before)
                 before = state
@@ -110,6 +109,14 @@ class InParts:
     def _drop_tail(self, name: str, state: State) -> None:
         if state["tail"]:
             self.delete(_tail_name(name, state["offset"]))
+
+
+def take(held: bytearray, length: int) -> bytes:
+    """The first bytes, which are gone from `held` then; copied once."""
+    with memoryview(held) as view:
+        taken = bytes(view[:length])
+    del held[:length]
+    return taken
 
 
 def is_tail(name: str) -> bool:
