@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.files.storage import storages
 
 from media_app.models import Recording, RecordingState
+from media_app.storage.parts import is_tail
 from sessions_app.models import Session
 
 READ_BYTES = 1024**2
@@ -27,12 +28,16 @@ class Finding:
 
 
 def verify(*, hashes: bool = False, repair: bool = False) -> Iterator[Finding]:
-    """Every recording's files, with their sizes and (`hashes`) contents; then every stored file that nobody names."""
+    """Every recording's files, their sizes and (`hashes`) contents; every video of the time before recordings; then
+    every stored file that nobody names."""
     for recording in Recording.objects.exclude(state=RecordingState.RECEIVING).order_by(
         "session_id", "created_at", "id"
     ):
         yield from _of(recording, hashes=hashes, repair=repair)
-    yield from _orphans()
+    there, old = set(storages["videos"].listdir("")[1]), _old_names()
+    for name in sorted(old - there):
+        yield Finding("missing", name)
+    yield from _orphans(there, old)
 
 
 def _of(recording: Recording, *, hashes: bool, repair: bool) -> Iterator[Finding]:
@@ -60,16 +65,19 @@ def _is_whole(storage: Any, recording: Recording) -> bool:
     return name is not None and storage.exists(name) and storage.size(name) == recording.watchable_bytes
 
 
-def _orphans() -> Iterator[Finding]:
+def _old_names() -> set[str]:
+    """What sessions call their video and no recording is served as."""
+    sessions = Session.objects.with_video().only("video_path")
+    named = {session.video_name for session in sessions.iterator()} - {None}
+    return named - set(Recording.objects.exclude(name=None).values_list("name", flat=True))
+
+
+def _orphans(there: set[str], old: set[str]) -> Iterator[Finding]:
     """On the storage in use. Never removed: what nobody names may be evidence that the database lost."""
-    storage = storages["videos"]
-    named = {
-        name for recording in Recording.objects.filter(stored_on=settings.STORAGE_BACKEND) for name in recording.files
-    }
-    old = Session.objects.with_video().only("video_path")
-    named |= {session.video_name for session in old.iterator()}
-    for name in sorted(storage.listdir("")[1]):
-        if name not in named and ".tail." not in name:
+    here = Recording.objects.filter(stored_on=settings.STORAGE_BACKEND)
+    named = {name for recording in here for name in recording.files}
+    for name in sorted(there - named - old):
+        if not is_tail(name):
             yield Finding("is named by no session", name)
 
 

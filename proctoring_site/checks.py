@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
-from media_app.storage import BACKENDS, NOT_YET_SHIPPED, REQUIRED_SETTINGS, backend_class_path
+from media_app.storage import BACKENDS, REQUIRED_SETTINGS, backend_class_path
 
 PRELOAD_MIN_S = 31_536_000
 
@@ -20,15 +20,11 @@ def storage_backend(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
         backend_class_path(name)
     except ImproperlyConfigured as error:
         return [Error(str(error), hint=f"Set STORAGE_BACKEND to one of {', '.join(BACKENDS)}.", id="proctoring.E001")]
-    errors: list[CheckMessage] = [
+    return [
         Error(f"STORAGE_BACKEND={name} needs {key}.", hint=f"Set {key} in the environment.", id="proctoring.E002")
         for key in REQUIRED_SETTINGS[name]
         if not getattr(settings, key, "")
     ]
-    if name in NOT_YET_SHIPPED:
-        sentence = f"STORAGE_BACKEND={name} is known, and this release does not ship it yet."
-        errors.append(Error(sentence, hint="Set STORAGE_BACKEND=local.", id="proctoring.E003"))
-    return errors
 
 
 @register()

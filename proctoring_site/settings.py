@@ -130,6 +130,7 @@ STORAGES = {
 SENDFILE = env.choice("SENDFILE", ("ourselves", "nginx"), "ourselves")  # who sends what lies on the local disk
 SENDFILE_URL = env.text("SENDFILE_URL", "/protected/")  # nginx's internal location over DATA_DIR
 DETA_PROJECT_KEY = env.secret("DETA_PROJECT_KEY")
+DETA_DRIVE_HOST = env.text("DETA_DRIVE_HOST", "drive.deta.sh")  # with its port, when that is not 443
 # Read by django-storages. Without keys, boto3 looks where it always does: the machine's role, ~/.aws.
 AWS_STORAGE_BUCKET_NAME = env.text("AWS_STORAGE_BUCKET_NAME")
 AWS_S3_ENDPOINT_URL = env.text("AWS_S3_ENDPOINT_URL") or None  # of any S3-compatible server
@@ -262,6 +263,7 @@ LOGGING = {
         "django.request": {"filters": ["no_repetition"]},
         "django.server": {"level": "CRITICAL"},  # runserver's own access lines, with paths and queries
         "axes": {"level": "WARNING"},  # below that, what it does at each login; ours tells of a lock
+        "httpx": {"level": "WARNING"},  # below that, it logs every address, which names a session
         "pymongo": {"level": "INFO"},  # below that, it logs every command with its data
     },
 }

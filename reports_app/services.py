@@ -71,7 +71,7 @@ def is_current(session: Session, format_name: str) -> bool:
     recorded = connection.get_collection(StoredReport._meta.db_table).find_one(
         {"_id": name, "revision": session.revision or 0, "fingerprint": fingerprint}, session=connection.session
     )
-    return recorded is not None and recorded["sha256"] == _stored_digest(name)
+    return recorded is not None and recorded["sha256"] == stored_digest(name)
 
 
 def all_current(session: Session) -> bool:
@@ -99,7 +99,7 @@ def store(session: Session, format_name: str) -> None:
             continue
         digest = hashlib.sha256(content).hexdigest()
         recorded_before = _note_stored(name, session, _fingerprint(form, session), digest)
-        if recorded_before <= (session.revision or 0) and _stored_digest(name) == digest:
+        if recorded_before <= (session.revision or 0) and stored_digest(name) == digest:
             return
         session = Session.objects.get(pk=session.pk)
 
@@ -156,7 +156,7 @@ def _note_stored(name: str, session: Session, fingerprint: str, digest: str) -> 
     return before["revision"] if before else 0
 
 
-def _stored_digest(name: str) -> str | None:
+def stored_digest(name: str) -> str | None:
     """SHA-256 of the stored file; None when there is none."""
     try:
         with storages["reports"].open(name) as file:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import httpx
@@ -92,10 +92,18 @@ def state_of(thread: Path) -> str:
 
 
 class Web:
-    """The product as it is served, on a port of its own; `log` takes all that it says."""
+    """The product as it is served, on a port of its own; `log` takes all that it says. `within` is a command that
+    runs it."""
 
     def __init__(
-        self, mongodb_url: str, folder: Path, *, workers: int = 1, log: Path | None = None, **environment: str
+        self,
+        mongodb_url: str,
+        folder: Path,
+        *,
+        workers: int = 1,
+        log: Path | None = None,
+        within: Sequence[str] = (),
+        **environment: str,
     ) -> None:
         self.url = f"http://127.0.0.1:{(port := free_port())}"
         self.environment = {
@@ -108,7 +116,7 @@ class Web:
         served = ["--interface", "wsgi", "--blocking-threads", str(THREADS), "--host", "127.0.0.1", "--port", str(port)]
         served += ["--workers", str(workers), "--respawn-failed-workers", "--log-level", "error"]
         served += ["--working-dir", str(REPOSITORY), "proctoring_site.wsgi:application"]
-        self._command, self._log = [sys.executable, "-m", "granian", *served], log or os.devnull
+        self._command, self._log = [*within, sys.executable, "-m", "granian", *served], log or os.devnull
         self.start()
 
     def start(self) -> None:

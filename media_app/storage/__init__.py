@@ -24,8 +24,6 @@ BACKENDS: Mapping[str, str] = MappingProxyType(
         "s3": "media_app.storage.s3.PrivateS3Storage",
     }
 )
-#: Backends that the switch knows and this release does not ship: the start stops and says so.
-NOT_YET_SHIPPED = frozenset({"deta"})
 REQUIRED_SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"local": (), "deta": ("DETA_PROJECT_KEY",), "s3": ("AWS_STORAGE_BUCKET_NAME",)}
 )
@@ -51,8 +49,6 @@ class SwitchingStorage(Storage):
     def backend(self) -> Storage:
         name = self.backend_name
         path = backend_class_path(name)
-        if name in NOT_YET_SHIPPED:
-            raise ImproperlyConfigured(f"STORAGE_BACKEND={name} is not shipped in this release; use local.")
         location = settings.DATA_DIR / self.drive if name == "local" else self.drive
         return import_string(path)(location=location)
 

@@ -155,7 +155,10 @@ class LocalStorage(FileSystemStorage):
         return removed
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
-        folders, files = super().listdir(path)
+        try:
+            folders, files = super().listdir(path)
+        except FileNotFoundError:  # nothing was stored yet
+            return [], []
         return [name for name in folders if name != INCOMING], files
 
     def _take_over(self, content: File) -> Path | None:

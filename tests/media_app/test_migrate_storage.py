@@ -13,12 +13,15 @@ from media_app import moving, resumable
 from media_app.models import Recording
 from media_app.services import attach_video
 from proctoring_site.jobs.models import Job
-from tests import s3_server
+from reports_app.services import is_current
+from sessions_app.models import Session
+from tests import deta_drive, s3_server
 from tests.drives import stored
 from tests.factories import make_session
 
 pytestmark = pytest.mark.usefixtures("committed_database")
 moto_url, s3 = s3_server.moto_url, s3_server.s3
+deta_service, deta = deta_drive.deta_service, deta_drive.deta
 
 
 @pytest.fixture
@@ -30,9 +33,9 @@ def recordings(data_dir, clips, run_jobs, s3):
     return list(Recording.objects.all())
 
 
-def migrate(*options):
+def migrate(*options, source="local", target="s3"):
     out = io.StringIO()
-    call_command("migrate_storage", "--from", "local", "--to", "s3", *options, stdout=out)
+    call_command("migrate_storage", "--from", source, "--to", target, *options, stdout=out)
     return out.getvalue().strip()
 
 
@@ -56,6 +59,23 @@ def test_the_source_is_deleted_when_asked(recordings, s3, data_dir):
     migrate("--delete-source")
     assert stored(data_dir / "videos") == []
     assert len(keys(s3)) == 4
+
+
+def test_the_source_is_deleted_later_and_only_what_is_there(recordings, s3, data_dir):
+    migrate()
+    damaged = recordings[0]
+    storages["videos"].on("s3").delete(damaged.watchable)
+    migrate("--delete-source")
+    assert stored(data_dir / "videos") == []
+    assert storages["videos"].on("s3").size(damaged.watchable) == damaged.watchable_bytes
+
+
+def test_a_damaged_source_never_replaces_the_good_copy(recordings, s3, data_dir):
+    migrate()
+    damaged = recordings[0]
+    (data_dir / "videos" / damaged.watchable).write_bytes(b"cut off")
+    migrate("--delete-source")
+    assert storages["videos"].on("s3").size(damaged.watchable) == damaged.watchable_bytes
 
 
 def test_a_run_that_was_cut_off_is_gone_on_with(recordings, s3, data_dir):
@@ -87,3 +107,71 @@ def test_what_still_arrives_moves_another_time(recordings, s3):
 def test_from_and_to_must_differ():
     with pytest.raises(CommandError, match="same storage"):
         call_command("migrate_storage", "--from", "local", "--to", "local")
+
+
+def test_recordings_go_round_all_storages_and_come_back_as_they_were(recordings, s3, deta, data_dir, run_jobs):
+    before = {path.name: path.read_bytes() for path in (data_dir / "videos").iterdir() if path.is_file()}
+    for source, target in [
+        ("local", "deta"),
+        ("deta", "s3"),
+        ("s3", "local"),
+        ("local", "s3"),
+        ("s3", "deta"),
+        ("deta", "local"),
+    ]:
+        said = migrate("--delete-source", source=source, target=target)
+        assert said == f"2 recordings moved from {source} to {target}, 0 are still to be moved."
+        assert set(Recording.objects.values_list("stored_on", flat=True)) == {target}
+    assert {path.name: path.read_bytes() for path in (data_dir / "videos").iterdir() if path.is_file()} == before
+    assert (keys(s3), deta.files, deta.uploads) == (set(), {}, {})
+
+
+class TestAFileWithoutARow:
+    """A video of the time before recordings, or a report: STORAGE_BACKEND says where it is looked for."""
+
+    @pytest.fixture
+    def old(self, recordings, data_dir, api):
+        session = make_session()
+        session.video_path = f"data/videos/{session.pk}.webm"
+        session.save()
+        (data_dir / "videos" / f"{session.pk}.webm").write_bytes(b"from the earlier service")
+        api.get(f"/sessions/{session.pk}/report.html")
+        return session
+
+    def said(self, *, copied):
+        return [
+            "0 recordings moved from local to s3, 0 are still to be moved.",
+            f"{copied} older videos and reports copied, 0 are still to be.",
+        ]
+
+    def test_is_there_when_the_switch_is_set(self, old, s3, settings, api, data_dir):
+        assert migrate("--dry-run").splitlines()[1] == "2 older videos and reports would be copied."
+        assert migrate().splitlines()[1:] == self.said(copied=2)[1:]
+        assert api.get(f"/videos/{old.pk}.webm").getvalue() == b"from the earlier service"  # here as before
+        settings.STORAGE_BACKEND, settings.STORAGES = "s3", {**settings.STORAGES}
+        answer = api.get(f"/videos/{old.pk}.webm")
+        assert httpx.get(answer["Location"]).content == b"from the earlier service"
+        assert is_current(Session.objects.get(pk=old.pk), "html")  # the report was not rendered anew
+        assert migrate("--delete-source").splitlines() == self.said(copied=2)
+        assert (stored(data_dir / "videos"), stored(data_dir / "reports")) == ([], [])
+        assert api.get(f"/videos/{old.pk}.webm").status_code == 302
+
+    def test_is_not_deleted_where_it_is_still_looked_for(self, old, s3, data_dir):
+        said = migrate("--delete-source").splitlines()
+        assert said[2] == "They stay on local too, where STORAGE_BACKEND looks for them: switch it, and run again."
+        assert f"{old.pk}.webm" in stored(data_dir / "videos")
+
+    def test_does_not_replace_another_video(self, old, s3, data_dir):
+        s3.put_object(Key=f"videos/{old.pk}.webm", Body=b"another")
+        with pytest.raises(CommandError, match="Not all"):
+            migrate("--delete-source")
+        assert s3.Object(f"videos/{old.pk}.webm").get()["Body"].read() == b"another"
+        assert (data_dir / "videos" / f"{old.pk}.webm").exists()
+
+    def test_does_not_replace_a_report_that_is_newer_there(self, old, s3, settings):
+        migrate()
+        settings.STORAGE_BACKEND, settings.STORAGES = "s3", {**settings.STORAGES}
+        key = f"reports/report_{old.pk}.html"
+        s3.put_object(Key=key, Body=b"newer")
+        migrate()
+        assert s3.Object(key).get()["Body"].read() == b"newer"

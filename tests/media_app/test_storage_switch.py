@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import storages
 from django.utils.module_loading import import_string
 
-from media_app.storage import BACKENDS, NOT_YET_SHIPPED, REQUIRED_SETTINGS, SwitchingStorage, backend_class_path
+from media_app.storage import BACKENDS, REQUIRED_SETTINGS, SwitchingStorage, backend_class_path
 from media_app.storage.local import LocalStorage
 
 DRIVES = ["videos", "reports"]
@@ -40,10 +40,9 @@ class TestTheClass:
 
     def test_every_value_has_a_class_and_its_required_settings(self):
         assert set(BACKENDS) == set(REQUIRED_SETTINGS) == set(CLASS_PATHS)
-        assert set(BACKENDS) > NOT_YET_SHIPPED
 
-    def test_every_shipped_class_can_be_imported(self):
-        for name in set(BACKENDS) - NOT_YET_SHIPPED:
+    def test_every_class_can_be_imported(self):
+        for name in BACKENDS:
             import_string(backend_class_path(name))
 
     @pytest.mark.parametrize("drive", DRIVES)
@@ -52,13 +51,6 @@ class TestTheClass:
         assert type(storages[drive]) is SwitchingStorage
         assert type(storages[drive].backend) is LocalStorage
         assert storages[drive].backend.location == str(data_dir / drive)
-
-    @pytest.mark.parametrize("value", sorted(NOT_YET_SHIPPED))
-    @pytest.mark.parametrize("drive", DRIVES)
-    def test_that_is_not_shipped_is_not_replaced_by_another(self, drive, value, data_dir, settings):
-        settings.STORAGE_BACKEND = value
-        with pytest.raises(ImproperlyConfigured, match="not shipped"):
-            storages[drive].open("x.webm")
 
     @pytest.mark.parametrize("value", ["", "ftp", "Local", "local "])
     def test_of_an_unknown_value_is_none(self, value):
@@ -77,10 +69,10 @@ class TestTheChecks:
     @pytest.mark.parametrize(
         ("backend", "key"), [(name, key) for name, keys in REQUIRED_SETTINGS.items() for key in keys]
     )
-    def test_name_a_missing_key_and_the_backend_that_is_not_shipped(self, backend, key, settings):
+    def test_name_a_missing_key(self, backend, key, settings):
         settings.STORAGE_BACKEND = backend
         setattr(settings, key, "")
-        assert error_ids() == ["proctoring.E002", *(["proctoring.E003"] if backend in NOT_YET_SHIPPED else [])]
+        assert error_ids() == ["proctoring.E002"]
         assert any(key in error.msg and key in error.hint for error in run_checks() if error.id == "proctoring.E002")
 
     def test_find_nothing_wrong_with_s3_and_its_bucket(self, settings):
@@ -89,7 +81,7 @@ class TestTheChecks:
 
     def test_name_a_deta_key_that_cannot_be_one_without_repeating_it(self, settings):
         settings.STORAGE_BACKEND, settings.DETA_PROJECT_KEY = "deta", "secretwithoutunderscore"
-        assert error_ids() == ["proctoring.E003", "proctoring.E004"]
+        assert error_ids() == ["proctoring.E004"]
         assert not any("secretwithout" in str(error) + str(error.hint) for error in run_checks())
 
 
@@ -102,14 +94,14 @@ class TestTheRealStart:
         [
             ({"STORAGE_BACKEND": "ftp"}, ["E001"]),
             ({"STORAGE_BACKEND": "s3"}, ["E002"]),
-            ({"DETA_SPACE_APP": "true"}, ["E002", "E003"]),
-            ({"DETA_SPACE_APP": "true", "DETA_PROJECT_KEY": "nounderscore"}, ["E003", "E004"]),
+            ({"DETA_SPACE_APP": "true"}, ["E002"]),
+            ({"DETA_SPACE_APP": "true", "DETA_PROJECT_KEY": "nounderscore"}, ["E004"]),
         ],
     )
     def test_is_stopped_by_name_and_hint(self, environment, ids):
         run = manage_check(**environment)
         assert run.returncode != 0
-        assert [number for number in ("E001", "E002", "E003", "E004") if f"proctoring.{number}" in run.stderr] == ids
+        assert [number for number in ("E001", "E002", "E004") if f"proctoring.{number}" in run.stderr] == ids
         assert run.stderr.count("HINT: ") == len(ids)
         assert "Traceback" not in run.stderr
 

@@ -80,6 +80,36 @@ def test_another_content_of_the_same_size_is_found_by_its_hash(recording, videos
 def test_a_file_that_nobody_names_is_told_of_and_left_alone(recording, videos):
     make_session(video_path="data/videos/adopted.webm")
     (videos / "adopted.webm").write_bytes(b"x")
+    (videos / "x.original.tail.5").write_bytes(b"of an upload that still arrives")
     (videos / "lost.webm").write_bytes(b"x")
     assert verify("--repair")[0] == "lost.webm: is named by no session"
     assert "lost.webm" in stored(videos)
+
+
+def test_a_missing_video_of_the_time_before_recordings_is_named(recording):
+    make_session(video_path="data/videos/gone.webm")
+    make_session(video_path="data/videos/")
+    assert verify("--repair")[0] == "gone.webm: missing"
+
+
+class TestAReport:
+    @pytest.fixture
+    def report(self, recording, data_dir, api):
+        """Its file."""
+        assert api.get(f"/sessions/{recording.session_id}/report.html").status_code == 200
+        return data_dir / "reports" / f"report_{recording.session_id}.html"
+
+    def test_that_is_missing_or_another_is_rendered_anew_after_repair(self, report, recording, api):
+        content = report.read_bytes()
+        for damage, options in [(report.unlink, ()), (lambda: report.write_bytes(b"another"), ("--hashes",))]:
+            damage()
+            assert verify(*options)[0].startswith(f"{report.name}: ")
+            assert verify("--repair", *options)[-1] == verify(*options)[-1] == "Storage and database agree."
+            api.get(f"/sessions/{recording.session_id}/report.html")
+            assert report.read_bytes() == content
+
+    def test_of_the_earlier_service_is_its_sessions_and_others_are_told_of(self, report, recording):
+        (report.parent / f"report_{recording.session_id}.csv").write_bytes(b"without a note")
+        (report.parent / "report_nobody.html").write_bytes(b"x")
+        assert verify("--repair")[0] == "report_nobody.html: is named by no session"
+        assert (report.parent / "report_nobody.html").exists()

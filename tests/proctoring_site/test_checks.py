@@ -37,12 +37,6 @@ def test_a_backend_without_its_key_names_the_key(settings, backend, key):
     assert key in error.hint
 
 
-def test_a_backend_that_is_not_shipped_yet_says_so(settings):
-    settings.STORAGE_BACKEND, settings.DETA_PROJECT_KEY = "deta", "a0_secret"
-    assert list(ours()) == ["proctoring.E003"]
-    assert "deta" in ours()["proctoring.E003"].msg
-
-
 def test_a_deta_key_without_its_underscore_is_refused_and_not_repeated(settings):
     settings.STORAGE_BACKEND, settings.DETA_PROJECT_KEY = "deta", "halfakey"
     error = ours()["proctoring.E004"]

@@ -11,7 +11,8 @@ from proctoring_site.jobs import queue
 
 class Command(BaseCommand):
     help = (
-        "Move recordings from one storage to another: each is copied, verified by its hash, and then looked for there."
+        "Move recordings from one storage to another: each is copied, verified by its hash, and then looked for there. "
+        "Videos without a recording, and reports, are copied too, for when STORAGE_BACKEND is switched."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -25,13 +26,26 @@ class Command(BaseCommand):
             raise CommandError("--from and --to name the same storage.")
         if dry_run:
             self.stdout.write(f"{moving.movable(source).count()} recordings would move from {source} to {target}.")
+            if files := len(moving.files_without_a_row(source)):
+                self.stdout.write(f"{files} older videos and reports would be copied.")
             return
-        count = moving.move_all(source=source, target=target, delete_source=delete_source)
+        count = moving.movable(source).count()
+        moves = moving.move_all(source=source, target=target, delete_source=delete_source)
+        copies = moving.copy_files(source=source, target=target, delete_source=delete_source)
         if settings.JOBS == "celery":
-            self.stdout.write(f"{count} recordings were handed to the workers; the admin shows what became of them.")
+            self.stdout.write(
+                f"{count} recordings and {len(copies)} older videos and reports were handed to the workers;"
+            )
+            self.stdout.write("the admin shows what became of them.")
             return
         queue.run_waiting()
-        left = moving.movable(source).count()
+        left, uncopied = moving.movable(source).count(), moving.unfinished(copies)
         self.stdout.write(f"{count - left} recordings moved from {source} to {target}, {left} are still to be moved.")
-        if left:
+        if copies:
+            self.stdout.write(f"{len(copies) - uncopied} older videos and reports copied, {uncopied} are still to be.")
+        if delete_source and copies and source == settings.STORAGE_BACKEND:
+            self.stdout.write(
+                f"They stay on {source} too, where STORAGE_BACKEND looks for them: switch it, and run again."
+            )
+        if left or uncopied or moving.unfinished(moves):
             raise CommandError("Not all could be moved; the admin's background work says why. Run it again.")

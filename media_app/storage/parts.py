@@ -1,0 +1,129 @@
+"""Files that arrive over many requests on a server that takes them in parts, none but the last below a certain size.
+
+The state between two requests is {"offset", "upload", "parts": [[number, size, tag]], "tail": size of the rest}, offset
+and sizes in bytes. What is too little for a part waits in a file of its own, so that no byte that was answered for is
+lost.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from media_app.errors import StorageFailed
+
+State = dict[str, Any]
+
+
+class InParts:
+    #: What is sent as soon as so much is there, and the least that is sent as a part when no more comes.
+    part_bytes: int
+    least_part_bytes: int
+
+    # --- What a storage says of its server. Each raises FileNotFoundError for what is not there, else StorageFailed.
+
+    def _begin(self, name: str, content_type: str | None) -> str:
+        """The id of a new upload."""
+        raise NotImplementedError
+
+    def _send_part(self, name: str, upload: str, number: int, data: bytes) -> str:
+        """Its tag, which `_join` wants to see again. The same number again replaces the part."""
+        raise NotImplementedError
+
+    def _join(self, name: str, upload: str, parts: list[tuple[int, str]]) -> None:
+        raise NotImplementedError
+
+    def _drop(self, name: str, upload: str) -> None:
+        raise NotImplementedError
+
+    def _put(self, name: str, data: bytes) -> None:
+        raise NotImplementedError
+
+    def _get(self, name: str) -> bytes:
+        raise NotImplementedError
+
+    # --- What the rest of this app calls.
+
+    def start_parts(self, name: str, content_type: str | None = None) -> State:
+        return {"offset": 0, "upload": self._begin(name, content_type), "parts": [], "tail": 0}
+
+    def append(self, name: str, state: State, chunks: Iterable[bytes]) -> Iterator[State]:
+        held = bytearray(self._tail(name, state))
+        before = state
+        for chunk in chunks:
+            held += chunk
+            while len(held) >= self.part_bytes:
+                state = self._with_part(name, state, take(held, self.part_bytes))
+                yield state
+                self._drop_tail(name, before)
+                before = state
+        whole = state["offset"] - state["tail"]
+        if whole + len(held) == state["offset"]:
+            return
+        if len(held) >= self.least_part_bytes:
+            state = self._with_part(name, state, bytes(held))
+        else:
+            self._put(_tail_name(name, whole + len(held)), bytes(held))
+            state = {**state, "offset": whole + len(held), "tail": len(held)}
+        yield state
+        self._drop_tail(name, before)
+
+    def finish_parts(self, name: str, state: State) -> None:
+        """Whole afterwards, also when it was before. Raises StorageFailed when neither is so."""
+        try:
+            self._complete(name, state)
+        except FileNotFoundError:  # no such upload any more: an earlier call finished it
+            if not self._is_whole(name, state):
+                raise StorageFailed("The storage no longer knows the upload.") from None
+        self._drop_tail(name, state)
+
+    def abort_parts(self, name: str, state: State) -> None:
+        with suppress(FileNotFoundError):
+            self._drop(name, state["upload"])
+        self._drop_tail(name, state)
+
+    def _complete(self, name: str, state: State) -> None:
+        if tail := self._tail(name, state):
+            state = self._with_part(name, state, tail)
+        if state["parts"]:
+            self._join(name, state["upload"], [(number, tag) for number, _, tag in state["parts"]])
+        else:  # no server knows an upload without parts
+            self._drop(name, state["upload"])
+            self._put(name, b"")
+
+    def _is_whole(self, name: str, state: State) -> bool:
+        try:
+            return self.size(name) == state["offset"]
+        except FileNotFoundError:
+            return False
+
+    def _with_part(self, name: str, state: State, data: bytes) -> State:
+        number = len(state["parts"]) + 1
+        tag = self._send_part(name, state["upload"], number, data)
+        parts = [*state["parts"], [number, len(data), tag]]
+        return {**state, "offset": sum(size for _, size, _ in parts), "parts": parts, "tail": 0}
+
+    def _tail(self, name: str, state: State) -> bytes:
+        return self._get(_tail_name(name, state["offset"])) if state["tail"] else b""
+
+    def _drop_tail(self, name: str, state: State) -> None:
+        if state["tail"]:
+            self.delete(_tail_name(name, state["offset"]))
+
+
+def take(held: bytearray, length: int) -> bytes:
+    """The first bytes, which are gone from `held` then; copied once."""
+    with memoryview(held) as view:
+        taken = bytes(view[:length])
+    del held[:length]
+    return taken
+
+
+def is_tail(name: str) -> bool:
+    """Whether a stored file is the rest of an upload that still arrives."""
+    return re.search(r"\.tail\.[0-9]+$", name) is not None
+
+
+def _tail_name(name: str, offset: int) -> str:
+    """One name per state: the one before stays readable until the next was written down."""
+    return f"{name}.tail.{offset}"

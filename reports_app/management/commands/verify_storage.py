@@ -1,0 +1,32 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from media_app import verification as videos
+from reports_app import verification as reports
+
+
+class Command(BaseCommand):
+    help = (
+        "Compare the stored videos and reports with the database, both ways: missing, orphaned, of another size or "
+        "content."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--hashes", action="store_true", help="read every file and compare its SHA-256, too")
+        parser.add_argument(
+            "--repair",
+            action="store_true",
+            help="forget what is missing and not needed, and what is rendered anew when asked for; no file is touched",
+        )
+
+    def handle(self, *, hashes: bool, repair: bool, **options: Any) -> None:
+        left = 0
+        for verify in (videos.verify, reports.verify):
+            for finding in verify(hashes=hashes, repair=repair):
+                self.stdout.write(str(finding))
+                left += not finding.repaired
+        if left:
+            raise CommandError(f"Storage and database do not agree on {left} files.")
+        self.stdout.write("Storage and database agree.")

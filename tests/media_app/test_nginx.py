@@ -1,0 +1,92 @@
+"""SENDFILE=nginx behind a real nginx: it sends what Django allows, whole or by ranges, and nothing else."""
+
+import httpx
+import pytest
+from django.core.files import File
+from django.db import connection
+
+from media_app.models import Recording
+from media_app.services import attach_video
+from tests.callers import bearer
+from tests.factories import make_api_token, make_session, make_staff
+from tests.nginx import Nginx
+from tests.servers import Web
+
+
+@pytest.fixture(scope="module")
+def served(django_db_setup, tmp_path_factory):
+    """The folder of a server's data, and the address of the nginx before it."""
+    folder = tmp_path_factory.mktemp("nginx")
+    database = connection.settings_dict
+    web = Web(database["HOST"], folder / "data", MONGODB_DATABASE=database["NAME"], SENDFILE="nginx")
+    proxy = Nginx(folder / "nginx", upstream=web.url, data_dir=folder / "data")
+    yield folder / "data", proxy.url
+    proxy.stop()
+    web.stop()
+
+
+@pytest.fixture
+def recording(committed_database, served, settings, clips, run_jobs):
+    settings.DATA_DIR, settings.STORAGES = served[0], {**settings.STORAGES}
+    with clips[".webm"].open("rb") as file:
+        attach_video(make_session(), File(file, name="clip.webm"))
+    run_jobs()
+    return Recording.objects.get()
+
+
+@pytest.fixture
+def reviewer(served, committed_database):
+    headers = bearer(make_api_token(make_staff("Reviewer")))
+    with httpx.Client(base_url=served[1], headers=headers, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def data(recording, served):
+    return (served[0] / "videos" / recording.watchable).read_bytes()
+
+
+def test_ranges_are_nginxs_own(recording, reviewer, data):
+    path, size = f"/videos/{recording.name}", len(data)
+    whole = reviewer.get(path)
+    assert (whole.status_code, whole.content, whole.headers["Content-Type"]) == (200, data, "video/webm")
+    assert (whole.headers["Accept-Ranges"], whole.headers["Server"].partition("/")[0]) == ("bytes", "nginx")
+    for wanted, start, end in [("bytes=5-99", 5, 100), ("bytes=-7", size - 7, size), ("bytes=9-", 9, size)]:
+        answer = reviewer.get(path, headers={"Range": wanted})
+        assert (answer.status_code, answer.content) == (206, data[start:end])
+        assert answer.headers["Content-Range"] == f"bytes {start}-{end - 1}/{size}"
+    beyond = reviewer.get(path, headers={"Range": f"bytes={size}-"})
+    assert (beyond.status_code, beyond.headers["Content-Range"]) == (416, f"bytes */{size}")
+    head = reviewer.head(path)
+    assert (head.status_code, head.headers["Content-Length"], head.content) == (200, str(size), b"")
+
+
+def test_a_range_of_another_file_than_the_client_knows_is_the_whole(recording, reviewer, data):
+    path = f"/videos/{recording.name}"
+    known = reviewer.get(path).headers
+    for name in ("ETag", "Last-Modified"):
+        answer = reviewer.get(path, headers={"Range": "bytes=0-3", "If-Range": known[name]})
+        assert (answer.status_code, answer.content) == (206, data[:4])
+    for other in ('"another"', "Mon, 02 Mar 2020 12:00:00 GMT"):
+        answer = reviewer.get(path, headers={"Range": "bytes=0-3", "If-Range": other})
+        assert (answer.status_code, answer.content) == (200, data)
+    assert reviewer.get(path, headers={"If-None-Match": known["ETag"]}).status_code == 304
+
+
+def test_nothing_is_sent_without_the_right_to_it(recording, reviewer, served, as_candidate):
+    stranger = httpx.Client(base_url=served[1])
+    (served[0] / "secret").write_text("secret")
+    for path in (
+        f"/videos/{recording.name}",
+        f"/videos/{recording.watchable}",
+        f"/protected/videos/{recording.watchable}",
+        "/protected/secret",
+        "/protected/../secret",
+        "/videos/..%2fsecret",
+        "/videos/%2e%2e/protected/secret",
+    ):
+        assert stranger.get(path).status_code == 404
+        if not path.endswith(recording.name):
+            assert reviewer.get(path).status_code == 404
+    recording.delete()
+    assert reviewer.get(f"/videos/{recording.name}").status_code == 404

@@ -1,0 +1,151 @@
+"""A recording's whole way on storages that are no disk of ours: it arrives, is looked at, is watched, goes."""
+
+import hashlib
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from botocore.exceptions import ClientError
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+
+from media_app import resumable
+from media_app.models import Recording
+from reports_app import services as reports
+from tests import deta_drive, rclone_server, s3_server
+from tests.factories import make_session
+from tests.servers import free_port, until
+
+pytestmark = pytest.mark.usefixtures("committed_database")
+
+moto_url, s3 = s3_server.moto_url, s3_server.s3
+rclone_url, rclone_bucket, rclone = rclone_server.rclone_url, rclone_server.rclone_bucket, rclone_server.rclone
+deta_service, deta = deta_drive.deta_service, deta_drive.deta
+FIXTURES = {"deta": "deta", "moto": "s3", "rclone": "rclone"}
+
+
+@pytest.fixture(params=FIXTURES)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def there(kind, request, settings, data_dir):
+    settings.STORAGE_BACKEND = "deta" if kind == "deta" else "s3"
+    return request.getfixturevalue(FIXTURES[kind])
+
+
+@pytest.fixture
+def recording(there, clips, run_jobs):
+    """It came in parts."""
+    data = clips[".webm"].read_bytes()
+    begun = resumable.begin(make_session(), size_bytes=len(data))
+    for start in range(0, len(data), 20_000):
+        resumable.write(Recording.objects.get(), offset=start, chunks=iter([data[start : start + 20_000]]))
+    run_jobs()
+    begun.refresh_from_db()
+    assert (begun.state, begun.sha256) == ("ready", hashlib.sha256(data).hexdigest())
+    return begun
+
+
+def names(there):
+    if hasattr(there, "files"):
+        return sorted(there.names())
+    return sorted(found.key.removeprefix("videos/") for found in there.objects.all())
+
+
+def watch(api, kind, recording, **headers):
+    """The last answer: the storage's own, where we send the player on."""
+    answer = api.get(f"/videos/{recording.name}", headers=headers)
+    if kind == "deta":
+        return answer.status_code, b"".join(answer) if answer.streaming else answer.content, answer.headers
+    assert answer.status_code == 302
+    sent = httpx.get(answer["Location"], headers=headers)
+    return sent.status_code, sent.content, sent.headers
+
+
+def test_it_is_watched_by_ranges(recording, kind, there, api):
+    assert names(there) == sorted([recording.watchable, recording.poster])
+    status, whole, headers = watch(api, kind, recording)
+    assert (status, hashlib.sha256(whole).hexdigest()) == (200, recording.watchable_sha256)
+    assert headers["Content-Type"] == "video/webm" or kind == "rclone"  # which knows no type that a link asks for
+    size = len(whole)
+    for wanted, start, end in [
+        ("bytes=5-99", 5, 100),
+        ("bytes=-7", size - 7, size),
+        (f"bytes={size - 3}-", size - 3, size),
+    ]:
+        status, sent, headers = watch(api, kind, recording, Range=wanted)
+        assert (sent, headers["Content-Range"]) == (whole[start:end], f"bytes {start}-{end - 1}/{size}")
+        assert status == (200 if kind == "rclone" else 206)  # rclone sends the range, and the wrong status
+    status, _, headers = watch(api, kind, recording, Range=f"bytes={size}-")
+    assert status == 416
+    if kind == "deta":
+        assert headers["Content-Range"] == f"bytes */{size}"
+
+
+def test_in_one_request_and_gone_with_its_session(there, clips, run_jobs, as_candidate):
+    session = make_session()
+    with clips[".mp4"].open("rb") as file:
+        answer = as_candidate(session).post(f"/sessions/{session.pk}/video", {"file": file})
+    assert answer.json()["video_path"] == f"videos/{session.pk}.mp4"
+    run_jobs()
+    assert Recording.objects.get().state == "ready"
+    reports.delete_session(session)
+    assert names(there) == []
+
+
+def test_while_the_server_is_away_is_a_503_and_half_of_nothing(there, settings, clips, as_candidate, monkeypatch):
+    monkeypatch.setattr("media_app.storage.deta.FIRST_WAIT_S", 0.001)
+    settings.AWS_S3_ENDPOINT_URL = f"http://127.0.0.1:{free_port()}"
+    settings.DETA_DRIVE_HOST = f"127.0.0.1:{free_port()}"
+    settings.STORAGES = {**settings.STORAGES}
+    session = make_session()
+    client = as_candidate(session)
+    with clips[".webm"].open("rb") as file:
+        answers = [client.post(f"/sessions/{session.pk}/video", {"file": file})]
+    tus = {"HTTP_TUS_RESUMABLE": "1.0.0", "HTTP_UPLOAD_LENGTH": "10"}
+    answers.append(client.post(f"/sessions/{session.pk}/uploads", **tus))
+    for answer in answers:
+        assert (answer.status_code, answer.json()["code"]) == (503, "storage_failed")
+        assert answer["Retry-After"]
+    assert Recording.objects.count() == 0
+
+
+class TestALinkOfS3:
+    def link(self, expires_s=60):
+        storages["videos"].save("a.webm", ContentFile(b"hello"))
+        return storages["videos"].signed_url(
+            "a.webm", expires_s=expires_s, content_type="video/webm", filename="ä.webm"
+        )
+
+    def test_names_the_type_and_ends_by_itself(self, settings, s3, data_dir):
+        settings.STORAGE_BACKEND = "s3"
+        link = self.link()
+        assert "Expires=60" in urlsplit(link).query
+        answer = httpx.get(link, headers={"Range": "bytes=1-2"})
+        assert (answer.status_code, answer.content, answer.headers["Content-Type"]) == (206, b"el", "video/webm")
+        assert answer.headers["Content-Disposition"].startswith("inline")
+
+    def test_is_refused_when_forged_and_when_its_time_is_over(self, settings, rclone, data_dir):
+        settings.STORAGE_BACKEND = "s3"
+        good = self.link()
+        assert httpx.get(good).content == b"hello"
+        for forged in (
+            good.replace("Expires=60", "Expires=600"),
+            good.replace("a.webm", "b.webm"),
+            good[:-1],
+            good.split("?")[0],
+        ):
+            assert httpx.get(forged).status_code in (400, 403)
+        short = self.link(expires_s=1)
+        until(lambda: httpx.get(short).status_code in (400, 403))
+
+    def test_needs_the_right_key(self, rclone):
+        rclone.put_object(Key="x", Body=b"x")
+        wrong = rclone_server.client(rclone.meta.client.meta.endpoint_url, secret_key="another")
+        for attempt in (wrong.get_object, wrong.delete_object, wrong.head_object):
+            with pytest.raises(ClientError) as refused:
+                attempt(Bucket=rclone.name, Key="x")
+            assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 403)
+        assert rclone.Object("x").get()["Body"].read() == b"x"
