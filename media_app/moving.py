@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.files.storage import storages
 
+from media_app import thumbnails
 from media_app.errors import StorageFailed
 from media_app.models import Recording, RecordingState
 from proctoring_site.jobs.queue import job, submit
@@ -46,6 +47,7 @@ def move_recording(recording_id: str, *, source: str, target: str, delete_source
     if delete_source:
         for name in recording.files:
             storages["videos"].on(source).delete(name)
+        thumbnails.forget(recording.pk, storages["videos"].on(source))  # they are made again where it lies now
 
 
 def _copy(name: str, known: str | None, source: Any, target: Any) -> None:
