@@ -12,6 +12,8 @@ const TUS = { "Tus-Resumable": "1.0.0" };
 const STALLED_MS = 60_000;
 /** The browser hashes in memory only; the server hashes what it got in any case. */
 const HASHED_MAX_BYTES = 512 * 1024 * 1024;
+/** How often the server may say in one call that the upload stands elsewhere, or is not there. */
+const TRIES_MAX = 3;
 /** HEAD has no body to say it. */
 const CODES = { 401: "invalid_token", 404: "not_found" };
 
@@ -41,16 +43,15 @@ export async function sha256Of(blob) {
  * @returns {Promise<import("./proctoring-answer.js").Answer>} Of a whole recording: 200 and `{id}`. Never rejects.
  */
 export async function sendInParts(blob, to) {
-  for (let uploadId = to.uploadId, asked = 0; ; ) {
-    const place = uploadId ? await ask(uploadId, to) : await begin(blob, to);
-    if (place.status === 404 && uploadId && asked++ === 0) {
-      uploadId = null; // expired, or given up elsewhere: from the start
-      continue;
+  for (let { uploadId } = to, tries = 0; ; tries++) {
+    let place = uploadId ? await ask(uploadId, to) : await begin(blob, to);
+    if (place.offset !== undefined) {
+      if (!uploadId) await to.remember((uploadId = place.uploadId));
+      place = await sendFrom(place, uploadId, blob, to);
     }
-    if (place.offset === undefined) return place;
-    if (!uploadId) await to.remember((uploadId = place.uploadId));
-    const answer = await sendFrom(place, uploadId, blob, to);
-    if (answer.body?.code !== "wrong_offset" || asked++ > 2) return answer;
+    const isForgotten = place.status === 404 && uploadId; // expired, or given up elsewhere: from the start
+    if ((!isForgotten && place.body?.code !== "wrong_offset") || tries === TRIES_MAX) return place;
+    if (isForgotten) uploadId = null;
   }
 }
 

@@ -46,6 +46,11 @@ class Exam:
     def url(self) -> str:
         return self.web.url
 
+    def start(self, name: str) -> tuple[str, str]:
+        """A session's id and the token of its candidate."""
+        session = httpx.post(f"{self.url}/sessions", json={"candidate_name": name}).raise_for_status().json()
+        return session["id"], session["token"]
+
     def session(self, session_id: str) -> dict[str, Any]:
         return httpx.get(f"{self.url}/sessions/{session_id}", headers=self.staff).raise_for_status().json()
 
