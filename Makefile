@@ -1,6 +1,6 @@
 # Two commands matter: `make run` and `make test`. Every target starts from a bare clone and is quick the second time.
 .DEFAULT_GOAL := help
-.PHONY: help run test soak lint bench bench-scale clean
+.PHONY: help run test soak lint bench bench-scale bench-playback clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -25,11 +25,15 @@ lint: $(VENV)/.dev  ## check style and format
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 
-bench: $(VENV)/.bench  ## measure, beside the earlier service; make bench-scale measures whether size makes us slower
+bench: $(VENV)/.bench  ## measure, beside the earlier service; make bench-scale: whether size makes us slower; make bench-playback: how quickly a browser seeks
 	@exec $(BIN)/python -m bench $(ARGS)
 
 bench-scale: $(VENV)/.bench
 	@exec $(BIN)/python -m bench --scale $(ARGS)
+
+bench-playback: $(VENV)/.dev
+	@.ci/system-packages
+	@exec $(BIN)/python -m bench.playback $(ARGS)
 
 clean:  ## remove what these targets made, never data/
 	rm -rf $(VENV) $(JS) staticfiles test-results .pytest_cache .ruff_cache
