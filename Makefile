@@ -1,6 +1,6 @@
 # Two commands matter: `make run` and `make test`. Every target starts from a bare clone and is quick the second time.
 .DEFAULT_GOAL := help
-.PHONY: help run test soak lint bench bench-scale bench-storages clean
+.PHONY: help run test soak lint bench bench-scale bench-storages bench-playback clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -18,14 +18,14 @@ test: $(VENV)/.dev $(JS)/.made  ## run every test, against real processes and a 
 	@.ci/system-packages
 	@exec $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
-soak: $(VENV)/.dev  ## kill, freeze and ask in any order for some MINUTES (5) at a time, and say what was lost: nothing
-	@exec $(BIN)/python -m pytest --soak $(or $(MINUTES),5) tests/proof $(ARGS)
+soak: $(VENV)/.dev $(JS)/.made  ## kill, freeze and ask in any order for some MINUTES (5) at a time, and say what was lost: nothing
+	@exec $(BIN)/python -m pytest --soak $(or $(MINUTES),5) tests/proof tests/browser/test_uploads.py::TestTusJsClient $(ARGS)
 
 lint: $(VENV)/.dev  ## check style and format
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 
-bench: $(VENV)/.bench  ## measure, beside the earlier service; make bench-scale and bench-storages measure size and video
+bench: $(VENV)/.bench  ## measure, beside the earlier service; make bench-scale, bench-storages, bench-playback: size, storages, seeking
 	@exec $(BIN)/python -m bench $(ARGS)
 
 bench-scale: $(VENV)/.bench
@@ -33,6 +33,10 @@ bench-scale: $(VENV)/.bench
 
 bench-storages: $(VENV)/.bench
 	@exec $(BIN)/python -m bench.storages $(ARGS)
+
+bench-playback: $(VENV)/.dev
+	@.ci/system-packages
+	@exec $(BIN)/python -m bench.playback $(ARGS)
 
 clean:  ## remove what these targets made, never data/
 	rm -rf $(VENV) $(JS) staticfiles test-results .pytest_cache .ruff_cache

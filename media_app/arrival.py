@@ -11,7 +11,7 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import storages
 from django.db import connection
 
-from media_app.models import Recording, RecordingKind, RecordingState
+from media_app.models import SERVED_UNDER, Recording, RecordingKind, RecordingState
 from media_app.video import VideoKind
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
@@ -19,9 +19,6 @@ from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session, now
 
 logger = logging.getLogger(__name__)
-
-#: `video_path` is the path at which the file is served.
-SERVED_UNDER = "videos/"
 
 #: The ending of a stored file that only its recording may show.
 OF_A_RECORDING = re.compile(r"\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[a-z0-9]+$")

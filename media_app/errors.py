@@ -32,6 +32,11 @@ class StoredFileNotFound(ProctoringError):
     sentence = "There is no such file."
 
 
+class NoPicture(ProctoringError):
+    code = "no_picture"
+    sentence = "No recording that can be watched shows this moment."
+
+
 class UploadNotFound(ProctoringError):
     code = "not_found"
     sentence = "There is no such upload: it never began, was given up, or has expired."

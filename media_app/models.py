@@ -8,6 +8,9 @@ from media_app.querysets import RecordingQuerySet
 from proctoring_site.mongo_engine.fields import DocumentField
 from sessions_app.models import now
 
+#: `video_path` is the path at which the file is served.
+SERVED_UNDER = "videos/"
+
 
 class RecordingKind(models.TextChoices):
     CAMERA = "camera"
@@ -99,6 +102,15 @@ class Recording(models.Model):
         if self.state == RecordingState.REJECTED or self.name is None:
             return None
         return self.watchable or self.original
+
+    @property
+    def video_path(self) -> str | None:
+        """Where it is served, in the form of the session's own; None while there is nothing to watch."""
+        return f"{SERVED_UNDER}{self.name}" if self.served_file else None
+
+    @property
+    def has_poster(self) -> bool:
+        return self.poster is not None
 
     @property
     def files(self) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.core.files.storage import storages
 
+from media_app import thumbnails
 from media_app.arrival import OF_A_RECORDING
 from media_app.errors import StorageFailed
 from media_app.models import Recording, RecordingState
@@ -94,6 +95,7 @@ def move_recording(recording_id: str, *, source: str, target: str, delete_source
     if delete_source:
         for name in names:
             here.delete(name)
+        thumbnails.forget(recording.pk, here)  # they are made again where it lies now
 
 
 def _copy(name: str, known: str | None, source: Any, target: Any, *, replace: bool = True) -> None:

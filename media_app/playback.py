@@ -35,6 +35,8 @@ class Stored:
     content_type: str
     filename: str
     as_attachment: bool = False
+    #: None for a file of the time before recordings.
+    recording_id: str | None = None
 
 
 def play(request: HttpRequest, stored: Stored) -> HttpResponseBase:

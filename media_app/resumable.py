@@ -34,10 +34,8 @@ from sessions_app.models import Session, now
 
 logger = logging.getLogger(__name__)
 
-#: How long a writer that says nothing keeps the others out: a browser whose connection died comes back about then.
-CLAIM_S = 20
 #: A slow line brings a part in minutes; the claim is renewed meanwhile, and not with every read.
-RENEW_EVERY_S = 4
+RENEWALS_PER_CLAIM = 5
 READ_BYTES = 256 * 1024
 
 
@@ -178,7 +176,7 @@ def _checked(chunks: Iterable[bytes], checksum: tuple[str, bytes]) -> Iterator[B
 
 
 class _Claim:
-    """The right to write to one upload, for CLAIM_S from the last sign of life."""
+    """The right to write to one upload, for UPLOAD_CLAIM_S from the last sign of life."""
 
     def __init__(self, recording: Recording) -> None:
         self.key = str(uuid4())
@@ -202,7 +200,7 @@ class _Claim:
 
     def renewed_while(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
-            if monotonic() - self._renewed > RENEW_EVERY_S:
+            if monotonic() - self._renewed > settings.UPLOAD_CLAIM_S / RENEWALS_PER_CLAIM:
                 self.keep()
             yield chunk
 
@@ -224,4 +222,4 @@ def _claimed(recording: Recording) -> Iterator[_Claim]:
 
 
 def _until() -> datetime:
-    return naive_utc(now() + timedelta(seconds=CLAIM_S))
+    return naive_utc(now() + timedelta(seconds=settings.UPLOAD_CLAIM_S))

@@ -11,7 +11,7 @@ from django.core.files import File
 from django.core.files.storage import storages
 from django.db.models import QuerySet
 
-from media_app import arrival, processing, resumable, video
+from media_app import arrival, processing, resumable, thumbnails, video
 from media_app.errors import ImportFileNotFound, StoredFileNotFound, UnsafeFileName, VideoTooLarge
 from media_app.models import Recording, RecordingState
 from media_app.playback import Stored
@@ -92,6 +92,7 @@ def delete_recordings(session: Session) -> None:
                 storage.abort_parts(recording.original, recording.parts)
             for name in recording.files:
                 storage.delete(name)
+            thumbnails.forget(recording.pk, storage)
             recording.delete()
         name = session.video_name
         if name and name.startswith(f"{session.pk}."):
@@ -138,6 +139,7 @@ def _of_recording(recording: Recording) -> Stored:
         modified_at=recording.arrived_at,
         content_type=video.CONTENT_TYPES[PurePath(recording.name).suffix],
         filename=recording.name,
+        recording_id=recording.pk,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.files.storage import storages
 
+from media_app import thumbnails
 from media_app.models import Recording, RecordingState
 from media_app.storage.parts import is_tail
 from sessions_app.models import Session
@@ -38,6 +39,7 @@ def verify(*, hashes: bool = False, repair: bool = False) -> Iterator[Finding]:
     for name in sorted(old - there):
         yield Finding("missing", name)
     yield from _orphans(there, old)
+    yield from _needless_thumbnails(repair=repair)
 
 
 def _of(recording: Recording, *, hashes: bool, repair: bool) -> Iterator[Finding]:
@@ -79,6 +81,16 @@ def _orphans(there: set[str], old: set[str]) -> Iterator[Finding]:
     for name in sorted(there - named - old):
         if not is_tail(name):
             yield Finding("is named by no session", name)
+
+
+def _needless_thumbnails(*, repair: bool) -> Iterator[Finding]:
+    """Of recordings that were deleted, or moved elsewhere, while somebody looked. They are no evidence themselves."""
+    storage = storages["videos"]
+    known = set(Recording.objects.filter(stored_on=settings.STORAGE_BACKEND).values_list("pk", flat=True))
+    for recording_id in set(thumbnails.recording_ids(storage)) - known:
+        if repair:
+            thumbnails.forget(recording_id, storage)
+        yield Finding("thumbnails of no recording here", f"{thumbnails.FOLDER}/{recording_id}", repaired=repair)
 
 
 def _sha256(storage: Any, name: str, size_bytes: int) -> str:

@@ -40,9 +40,8 @@ MATROSKA = VideoKind(".mkv", "video/x-matroska", "matroska")
 MP4 = VideoKind(".mp4", "video/mp4", "mp4")
 MOV = VideoKind(".mov", "video/quicktime", "mov")
 
-CONTENT_TYPES: Mapping[str, str] = MappingProxyType(
-    {kind.suffix: kind.content_type for kind in (WEBM, MATROSKA, MP4, MOV)}
-)
+KINDS: Mapping[str, VideoKind] = MappingProxyType({kind.suffix: kind for kind in (WEBM, MATROSKA, MP4, MOV)})
+CONTENT_TYPES: Mapping[str, str] = MappingProxyType({suffix: kind.content_type for suffix, kind in KINDS.items()})
 
 EBML_MAGIC = b"\x1a\x45\xdf\xa3"
 EBML_DOC_TYPE = b"\x42\x82"

@@ -22,6 +22,7 @@ from proctoring_site.access import links
 from proctoring_site.access.permissions import Guarded, Rule, follows_link, holds, own_session
 from proctoring_site.access.roles import Right, may
 from proctoring_site.audit.log import record
+from proctoring_site.audit.looks import record_look
 from proctoring_site.audit.models import Action, ObjectKind
 from sessions_app.models import Session
 from sessions_app.serializers import SessionSerializer
@@ -110,7 +111,8 @@ class StoredVideoView(Guarded, APIView):
     def get(self, request: Request, name: str) -> HttpResponseBase:
         """Whole or a range of it, so that a player can go to any moment."""
         stored = services.find_video(name)
-        record(Action.LOOKED, ObjectKind.VIDEO, services.session_id_of(name))
+        which = {"recording": stored.recording_id} if stored.recording_id else {}
+        record_look(ObjectKind.VIDEO, services.session_id_of(name), **which)
         try:
             return playback.play(request._request, stored)
         except FileNotFoundError:

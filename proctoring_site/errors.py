@@ -14,6 +14,7 @@ from rest_framework.views import set_rollback
 
 from media_app.errors import (
     ImportFileNotFound,
+    NoPicture,
     NotAVideo,
     StorageFailed,
     StoredFileNotFound,
@@ -45,6 +46,7 @@ from sessions_app.errors import (
 STATUS: Mapping[type[ProctoringError], int] = {
     SessionNotFound: 404,
     ImportFileNotFound: 404,
+    NoPicture: 404,
     StoredFileNotFound: 404,
     UploadNotFound: 404,
     UnsafeFileName: 400,

@@ -61,6 +61,7 @@ NOT_FOUND = Refusal(
     "Not there, or not for you",
     "There is nothing here, or nothing that you may see without signing in or with another right.",
 )
+NO_PICTURE = Refusal(404, "no_picture", "No picture", "No recording that can be watched shows this moment.")
 NOT_JSON = Refusal(
     400, "parse_error", "Not JSON", "The body is not valid JSON: Expecting value: line 1 column 1 (char 0)"
 )
@@ -141,6 +142,9 @@ ALSO: Mapping[tuple[str, str], tuple[Refusal, ...]] = MappingProxyType(
             IMPORT_TOO_LARGE,
             NOT_A_VIDEO,
         ),
+        ("GET", "/sessions/{id}/thumbnail"): (_invalid("at_s", "A valid number is required."), NO_PICTURE),
+        ("GET", "/sessions/{id}/events/{event}/thumbnail"): (NO_PICTURE,),
+        ("GET", "/sessions/{id}/recordings/{recording}/poster"): (NO_PICTURE,),
         ("POST", "/sessions/{id}/report/link"): (_invalid("format", '"pdf" is not a valid choice.'),),
     }
 )
@@ -240,7 +244,8 @@ class AutoSchema(openapi.AutoSchema):
     def _map_basic_serializer(self, serializer: Any, direction: str) -> dict[str, Any]:
         schema = super()._map_basic_serializer(serializer, direction)
         if direction == "response":
-            schema["required"] = [name for name in schema["properties"] if name not in SOMETIMES]
+            missing = {*SOMETIMES, *getattr(getattr(serializer, "Meta", None), "sometimes", ())}
+            schema["required"] = [name for name in schema["properties"] if name not in missing]
         return schema
 
     def get_auth(self) -> list[dict[str, list]]:

@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
+from media_app.recording_views import RecordingViewSet
 from media_app.upload_views import UPLOAD_METHODS, UploadViewSet
 from media_app.views import SessionVideoViewSet, StoredVideoView
 from proctoring_site.health import HealthView, ReadyView
@@ -25,6 +26,18 @@ urlpatterns = [
     path("", include(router.urls)),
     path("sessions/<pk>/uploads", UploadViewSet.as_view({"post": "create"}), name="session-uploads"),
     path("sessions/<pk>/uploads/<upload_id>", UploadViewSet.as_view(UPLOAD_METHODS), name="session-upload"),
+    path("sessions/<pk>/recordings", RecordingViewSet.as_view({"get": "recordings"}), name="session-recordings"),
+    path(
+        "sessions/<pk>/recordings/<recording>/poster",
+        RecordingViewSet.as_view({"get": "poster"}),
+        name="session-recording-poster",
+    ),
+    path("sessions/<pk>/thumbnail", RecordingViewSet.as_view({"get": "thumbnail"}), name="session-thumbnail"),
+    path(
+        "sessions/<pk>/events/<event>/thumbnail",
+        RecordingViewSet.as_view({"get": "event_thumbnail"}),
+        name="session-event-thumbnail",
+    ),
     path("videos/<name>", StoredVideoView.as_view(), name="stored-video"),
     path("reports/<name>", StoredReportView.as_view(), name="stored-report"),
     path("healthz", HealthView.as_view(), name="healthz"),

@@ -24,6 +24,7 @@ from django.utils import timezone
 from django.views.generic import RedirectView
 
 from media_app import resumable, tus
+from media_app.models import Recording
 from proctoring_site.access import api_tokens, candidate_token
 from reports_app import services as reports
 from sessions_app import services as sessions
@@ -46,6 +47,8 @@ class Evidence:
     session: Session
     other: Session
     upload: str = "00000000-0000-4000-8000-00000000000f"
+    event: str = upload
+    recording: str = upload
 
     @property
     def video(self) -> str:
@@ -61,8 +64,8 @@ class Evidence:
         return self
 
     def path(self, route: str) -> str:
-        if "{upload}" in route:
-            route = route.replace("{upload}", self.upload)
+        for part in ("upload", "event", "recording"):
+            route = route.replace(f"{{{part}}}", getattr(self, part))
         name = self.report if route.startswith("/reports/") else self.video
         return route.format(id=quote(self.session.pk, safe=""), name=name)
 
@@ -78,7 +81,9 @@ def make_evidence(database: None, data_dir: Path, settings: Any) -> Callable[...
 
     def make(**overrides: Any) -> Evidence:
         session = make_session(**{"candidate_name": CANDIDATE_NAME, **overrides})
-        sessions.log_event(session.pk, sessions.Reported("phone_detected", message=EVENT_MESSAGE))
+        event, _ = sessions.log_event(
+            session.pk, sessions.Reported("phone_detected", message=EVENT_MESSAGE, timestamp=session.start_time)
+        )
         name = f"{session.pk}.webm"
         (data_dir / "videos").mkdir(parents=True, exist_ok=True)
         (data_dir / "videos" / name).write_bytes(clip_bytes())
@@ -87,7 +92,8 @@ def make_evidence(database: None, data_dir: Path, settings: Any) -> Callable[...
         for format_name in reports.FORMATS:
             reports.ensure_stored(session, format_name)
         upload = resumable.begin(session, size_bytes=10)
-        return Evidence(session, make_session(candidate_name="Somebody Else"), upload.pk)
+        recording = _watchable(session, data_dir)
+        return Evidence(session, make_session(candidate_name="Somebody Else"), upload.pk, event.pk, recording.pk)
 
     return make
 
@@ -95,6 +101,18 @@ def make_evidence(database: None, data_dir: Path, settings: Any) -> Callable[...
 @pytest.fixture
 def evidence(make_evidence: Callable[..., Evidence]) -> Evidence:
     return make_evidence()
+
+
+def _watchable(session: Session, data_dir: Path) -> Recording:
+    """As processing leaves one: its files beside its row."""
+    recording = Recording(session_id=session.pk, state="ready", size_bytes=1, offset=1, stored_on="local")
+    recording.name = recording.watchable = f"{session.pk}.{recording.pk}.webm"
+    recording.poster = f"{session.pk}.{recording.pk}.jpg"
+    (data_dir / "videos" / recording.watchable).write_bytes(clip_bytes())
+    (data_dir / "videos" / recording.poster).write_bytes(b"\xff\xd8\xff")
+    recording.watchable_bytes, recording.duration_s = len(clip_bytes()), 1.0
+    recording.save(force_insert=True)
+    return recording
 
 
 @lru_cache
@@ -231,6 +249,7 @@ def _readable(pattern: str) -> str:
     text = pattern.removeprefix("^").removesuffix("$").replace("\\.", ".")
     text = text.replace("(?P<pk>[^/.]+)", "{id}").replace("(?P<url>.*)", "{anything else}")
     text = text.replace("<pk>", "{id}").replace("<upload_id>", "{upload}")
+    text = text.replace("<event>", "{event}").replace("<recording>", "{recording}")
     return re.sub(r"<(path:)?\w*id>", "{id}", text).replace("<name>", "{name}")
 
 

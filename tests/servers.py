@@ -141,6 +141,14 @@ class Web:
         for pid in self.worker_pids:
             os.kill(pid, signal.SIGKILL)
 
+    def freeze(self) -> None:
+        for pid in self.worker_pids:
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        for pid in self.worker_pids:
+            os.kill(pid, signal.SIGCONT)
+
     def bring_back(self, killed: Iterable[int]) -> None:
         """granian replaces them; when they end within 5.5 s of their start it gives up instead, and what watches it
         (here we, else launch.py) starts it again."""

@@ -3,8 +3,13 @@
  *
  * What is logged is written down in the browser (IndexedDB) before it is sent, is sent in batches until the server has
  * answered for each event, and survives a reload, a closed tab and a server that is away. The loop in words, the table
- * of statuses and an example: docs/client.md. No dependency, no build step.
+ * of statuses and an example: docs/client.md. No dependency, no build step; it imports two small modules beside it.
  */
+
+import { isTemporary, NO_ANSWER, retryAfter } from "./proctoring-answer.js";
+import { sendInParts, sha256Of } from "./proctoring-upload.js";
+
+/** @typedef {import("./proctoring-answer.js").Answer} Answer */
 
 const DATABASE = "proctoring-client";
 /** What the server takes at once, and what stays well below its limit of a body (JSON_BODY_MAX_BYTES). */
@@ -14,7 +19,6 @@ const BATCH_BYTES = 512 * 1024;
 const BEACON_BYTES = 60 * 1024;
 /** Longer than any limit of the server's, so that a request that hangs is seen as one. */
 const TIMEOUT_MS = 60_000;
-const RETRY_AFTER_MAX_S = 600;
 /** Sequences of each visit (a load of the page) begin a new million, so that tabs and reloads never share one. */
 const VISIT = 1_000_000;
 /** How long after its token expired a session is kept: nobody can deliver it without a new token. */
@@ -27,18 +31,11 @@ const DEFAULTS = {
   baseUrl: "",
   source: "proctoring-client 1",
   onCommand: null,
-  upload: postVideo,
+  upload: sendInParts,
   gatherMs: 250,
   firstPauseMs: 1000,
   longestPauseMs: 30_000,
 };
-
-/**
- * @typedef {object} Answer What a request came to.
- * @property {number} status 0: no answer at all.
- * @property {any} body The JSON of it; null when it was none.
- * @property {number} retryAfterS From the header Retry-After; 0 without one.
- */
 
 /** A refusal: `status`, `code` and `fields` are the server's. Status 0: there was no answer. */
 export class ProctoringError extends Error {
@@ -48,12 +45,6 @@ export class ProctoringError extends Error {
     Object.assign(this, { name: "ProctoringError", status, code: body?.code ?? null, retryAfterS });
     this.fields = body?.fields ?? {};
   }
-}
-
-/** Whether the same request may do better later. What carries no word of the API comes from something in between. */
-function isTemporary({ status, body }) {
-  if (status === 0 || status === 408 || status === 425 || status === 429 || status >= 500) return true;
-  return status >= 300 ? typeof body?.code !== "string" : typeof body !== "object" || body === null;
 }
 
 /** By this browser's clock, as the API wants it; undefined for a clock so wrong that the server would refuse it. */
@@ -72,13 +63,6 @@ function newId() {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }
 
-/** Seconds, from either form of the header. */
-function retryAfter(header) {
-  const seconds = header ? Number(header) : 0;
-  const wait = Number.isNaN(seconds) ? (Date.parse(header) - Date.now()) / 1000 : seconds;
-  return Math.min(Math.max(wait || 0, 0), RETRY_AFTER_MAX_S);
-}
-
 /** The longest beginning of `events` whose JSON has at most so many bytes, and at least one. */
 function fitting(events, bytes) {
   const encoder = new TextEncoder();
@@ -90,25 +74,6 @@ function fitting(events, bytes) {
 /** One at a time, across all tabs, where the browser can say so; else a resend is harmless, since events have ids. */
 function inTurn(name, work) {
   return navigator.locks ? navigator.locks.request(name, work) : work();
-}
-
-/** The default upload. fetch tells nothing of its progress, so the older way. @returns {Promise<Answer>} */
-export function postVideo(blob, { url, token, filename, onProgress, signal }) {
-  return new Promise((resolve) => {
-    const request = new XMLHttpRequest();
-    request.open("POST", url);
-    request.setRequestHeader("Authorization", `Bearer ${token}`);
-    request.responseType = "json";
-    request.upload.onprogress = ({ loaded, total }) => onProgress?.(total ? loaded / total : 0);
-    request.onloadend = () => {
-      const retryAfterS = request.status ? retryAfter(request.getResponseHeader("Retry-After")) : 0;
-      resolve({ status: request.status, body: request.response, retryAfterS });
-    };
-    signal?.addEventListener("abort", () => request.abort());
-    const form = new FormData();
-    form.append("file", blob, filename);
-    request.send(form);
-  });
 }
 
 /** The notebook on disk: sessions by id, and their events in order. Without IndexedDB it holds nothing. */
@@ -250,7 +215,7 @@ export class ProctoringClient extends EventTarget {
    * @param {(command: {id: string, action: "pause"|"resume"|"terminate"|"message", message: string|null,
    *   reason_code: string|null}) => any} [options.onCommand] Called once for each thing that staff ask; when it has
    *   returned, and its promise is kept, the next heartbeat confirms.
-   * @param {typeof postVideo} [options.upload] Another way to send the video.
+   * @param {typeof sendInParts} [options.upload] Another way to send a recording.
    * @param {number} [options.gatherMs] How long events are gathered for a batch.
    * @param {number} [options.firstPauseMs] After a failure at most so long; twice that after a second one.
    * @param {number} [options.longestPauseMs]
@@ -348,22 +313,45 @@ export class ProctoringClient extends EventTarget {
   }
 
   /**
-   * Send the recording, as often as it takes. Rejects with a ProctoringError when the server refuses it.
+   * Send a recording in parts, as often as it takes; the same one again goes on where it stands, also in a later visit
+   * of a session that was kept. A session may have several. Rejects with a ProctoringError when the server refuses it.
    * @param {Blob} blob
-   * @param {{filename?: string, onProgress?: (part: number) => void, signal?: AbortSignal}} [options] Part: 0 to 1.
+   * @param {object} [options]
+   * @param {"camera"|"screen"} [options.kind]
+   * @param {string} [options.filename]
+   * @param {number|null} [options.startOffsetS] Seconds from the session's start to the first picture.
+   * @param {(part: number) => void} [options.onProgress] 0 to 1.
+   * @param {AbortSignal} [options.signal]
+   * @returns {Promise<{id: string}>} Of the recording, which is whole then; the server looks at it afterwards.
    */
-  async upload(blob, { filename = "recording.webm", onProgress, signal } = {}) {
-    const to = { url: this.#url(`${this.#path}/video`), token: this.#record.token, filename, onProgress, signal };
-    for (let failures = 0; ; failures++) {
-      signal?.throwIfAborted();
-      const answer = await this.#options.upload(blob, to);
-      this.#tellConnection(!isTemporary(answer));
-      if (!isTemporary(answer)) {
-        if (answer.status < 300) return answer.body;
-        throw new ProctoringError(answer);
+  async upload(blob, { kind = "camera", filename = "recording.webm", startOffsetS = null, onProgress, signal } = {}) {
+    const sha256 = await sha256Of(blob);
+    const key = sha256 ?? `${kind} ${filename} ${blob.size}`;
+    const metadata = { kind, filename, filetype: blob.type || null, sha256, start_offset_s: startOffsetS?.toFixed(3) };
+    const sent = { furthest: 0, hasMoved: false };
+    const tell = (part) => {
+      sent.hasMoved ||= part > sent.furthest;
+      sent.furthest = Math.max(part, sent.furthest);
+      onProgress?.(part);
+    };
+    const remember = (uploadId) => this.#remember({ uploads: { ...this.#record.uploads, [key]: uploadId } });
+    const to = { url: this.#url(`${this.#path}/uploads`), metadata, remember, onProgress: tell, signal };
+    return inTurn(`${DATABASE} upload ${this.id} ${key}`, async () => {
+      for (let failures = 0; ; failures++) {
+        signal?.throwIfAborted();
+        const { token, uploads } = this.#record; // another token, perhaps, than at the last try
+        const answer = await this.#options.upload(blob, { ...to, token, uploadId: uploads?.[key] ?? null });
+        const isBusy = answer.body?.code === "upload_busy"; // the server still waits for a connection that broke
+        this.#tellConnection(isBusy || !isTemporary(answer));
+        if (!isBusy && !isTemporary(answer)) {
+          if (answer.status < 300) return answer.body;
+          throw new ProctoringError(answer);
+        }
+        if (sent.hasMoved) failures = 0;
+        sent.hasMoved = false;
+        await this.#rest(failures, answer.retryAfterS);
       }
-      await this.#rest(failures, answer.retryAfterS);
-    }
+    });
   }
 
   /**
@@ -617,7 +605,7 @@ export class ProctoringClient extends EventTarget {
     const headers = { "Content-Type": "application/json" };
     if (this.#record) headers.Authorization = `Bearer ${this.#record.token}`;
     const request = { method: "POST", headers, body: JSON.stringify(body), credentials: "omit", cache: "no-store" };
-    let answer = { status: 0, body: null, retryAfterS: 0 };
+    let answer = NO_ANSWER;
     try {
       const response = await fetch(this.#url(path), { ...request, signal: AbortSignal.timeout(TIMEOUT_MS) });
       const retryAfterS = retryAfter(response.headers.get("Retry-After"));

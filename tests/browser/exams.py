@@ -28,6 +28,10 @@ OPEN_CLIENT = """async ([base, how, options]) => {
 }"""
 
 
+#: What a recording is in the end.
+DONE = ["ready", "rejected"]
+
+
 @dataclass
 class Exam:
     """The served site, its database, and the headers of a machine with every right."""
@@ -41,6 +45,11 @@ class Exam:
     @property
     def url(self) -> str:
         return self.web.url
+
+    def start(self, name: str) -> tuple[str, str]:
+        """A session's id and the token of its candidate."""
+        session = httpx.post(f"{self.url}/sessions", json={"candidate_name": name}).raise_for_status().json()
+        return session["id"], session["token"]
 
     def session(self, session_id: str) -> dict[str, Any]:
         return httpx.get(f"{self.url}/sessions/{session_id}", headers=self.staff).raise_for_status().json()
@@ -58,6 +67,23 @@ class Exam:
     def stored(self, session_id: str) -> int:
         """How many events; also while the site is stopped."""
         return self.database["events"].count_documents({"session_id": session_id})
+
+    def recording(self, recording_id: str) -> dict[str, Any]:
+        """As it is stored, once it was looked at."""
+        until(lambda: self.database["recordings"].count_documents({"_id": recording_id, "state": {"$in": DONE}}))
+        return self.database["recordings"].find_one({"_id": recording_id})
+
+    def recordings(self, session_id: str) -> list[dict[str, Any]]:
+        """All of a session, in the order in which they were begun, once they were looked at."""
+        until(
+            lambda: not self.database["recordings"].count_documents({"session_id": session_id, "state": {"$nin": DONE}})
+        )
+        return list(self.database["recordings"].find({"session_id": session_id}).sort("created_at"))
+
+    def video_path(self, session_id: str) -> str | None:
+        """Where its video is, once there is one and all that arrived was looked at."""
+        assert self.recordings(session_id)
+        return self.session(session_id)["video_path"]
 
     def until_stored(self, session_id: str, count: int) -> None:
         until(lambda: self.stored(session_id) >= count)

@@ -122,7 +122,8 @@ class TestDelivering:
         log(page, 2)
         page.evaluate("client.heartbeat(() => ({ camera: true }))")
         until(lambda: told(page, "state") == [{"state": "running"}])
-        assert page.evaluate("client.upload(new Blob(['no video'])).catch((error) => error.code)") == "not_a_video"
+        recording = exam.recording(page.evaluate("client.upload(new Blob(['no video']))")["id"])
+        assert (recording["state"], recording["told_name"]) == ("rejected", "recording.webm")
         assert page.evaluate("client.end()") == "ended"
         assert exam.stored(session_id) == 2
         assert exam.session(session_id)["state"] == "ended"

@@ -221,23 +221,28 @@ async function finish(words) {
   show("sending");
   await recording?.stop();
   devices.turnOff(stream);
-  const video = await recordings.longest(client.id);
-  if (video?.lostParts) {
-    const data = { parts_left_out: video.lostParts, kept_s: video.keptS };
-    client.log("recording_interrupted", { duration_s: video.lostS, data });
-  }
-  const reason = await client.end({ keep: video !== null });
+  const gaps = await recordings.gaps(client.id);
+  if (gaps.parts > 1) client.log("recording_interrupted", { duration_s: gaps.seconds, data: { parts: gaps.parts } });
+  const videos = await recordings.files(client.id);
+  const reason = await client.end({ keep: videos.length > 0 });
   if (reason === "token") return sayDone(NO_TOKEN);
-  const fault = video ? await send(video) : "";
+  const fault = await send(videos);
   await client.forget();
   await recordings.forgetAll();
   sayDone(fault || words);
 }
 
 /** @returns {Promise<string>} What went wrong, or nothing. */
-async function send({ blob, filename }) {
+async function send(videos) {
+  const total = videos.reduce((sum, { blob }) => sum + blob.size, 0);
+  let done = 0;
   try {
-    await client.upload(blob, { filename, onProgress: (part) => (byId("progress").value = part) });
+    for (const { blob, filename, startedAt } of videos) {
+      const startOffsetS = Math.max(0, (startedAt - client.startedAt) / 1000);
+      const onProgress = (part) => (byId("progress").value = (done + part * blob.size) / total);
+      await client.upload(blob, { filename, startOffsetS, onProgress });
+      done += blob.size;
+    }
     return "";
   } catch (error) {
     return `Your exam has ended, but the server did not take the video: ${error.message} Please tell the staff.`;

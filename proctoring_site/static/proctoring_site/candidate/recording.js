@@ -1,8 +1,8 @@
 /**
  * The recording, two seconds at a time in IndexedDB, so that a reload or a crash of the tab loses the last two seconds.
  *
- * A recorder cannot go on where another one stopped: each begins a new part. A session has one video on the server, so
- * the longest part is sent. See docs/client.md.
+ * A recorder cannot go on where another one stopped: each begins a new part, which is a recording of its own on the
+ * server. See docs/client.md.
  */
 
 const DATABASE = "proctoring-recording";
@@ -43,7 +43,7 @@ async function keep(slice) {
   }
 }
 
-/** The parts of a session: how long each is, and its slices in order. */
+/** The parts of a session: when each began, how long it is, and its slices in order. */
 export async function parts(sessionId) {
   const kept = await transact("readonly", (slices) => slices.getAll()).catch(() => []);
   const byPart = new Map();
@@ -51,17 +51,27 @@ export async function parts(sessionId) {
     if (!byPart.has(slice.part)) byPart.set(slice.part, []);
     byPart.get(slice.part).push(slice);
   }
-  return [...byPart.values()].map((slices) => ({ seconds: (slices.length * SLICE_MS) / 1000, slices }));
+  return [...byPart.values()].map((slices) => {
+    return { startedAt: slices[0].startedAt, seconds: (slices.length * SLICE_MS) / 1000, slices };
+  });
 }
 
-/** The longest part as one file, and what had to be left out. Null when nothing was recorded. */
-export async function longest(sessionId) {
-  const [first, ...others] = (await parts(sessionId)).sort((one, other) => other.seconds - one.seconds);
-  if (!first) return null;
-  const type = first.slices[0].type.split(";")[0];
-  const blob = new Blob(first.slices.map((slice) => slice.bytes), { type });
-  const lostS = others.reduce((sum, part) => sum + part.seconds, 0);
-  return { blob, filename: `recording.${type.split("/")[1]}`, keptS: first.seconds, lostS, lostParts: others.length };
+/** Each part as a file, the longest first: the server shows the first one that it gets as the session's video. */
+export async function files(sessionId) {
+  const longestFirst = (await parts(sessionId)).sort((one, other) => other.seconds - one.seconds);
+  return longestFirst.map(({ startedAt, slices }) => {
+    const type = slices[0].type.split(";")[0];
+    const blob = new Blob(slices.map((slice) => slice.bytes), { type });
+    return { blob, filename: `recording.${type.split("/")[1]}`, startedAt };
+  });
+}
+
+/** How long nothing was recorded between the parts, and how many there are. */
+export async function gaps(sessionId) {
+  const inOrder = (await parts(sessionId)).sort((one, other) => one.startedAt - other.startedAt);
+  const ends = inOrder.map(({ startedAt, seconds }) => startedAt / 1000 + seconds);
+  const between = inOrder.slice(1).map(({ startedAt }, n) => Math.max(0, startedAt / 1000 - ends[n]));
+  return { parts: inOrder.length, seconds: Math.round(between.reduce((sum, gap) => sum + gap, 0)) };
 }
 
 /** Forget every recording of this browser. */
@@ -75,9 +85,12 @@ export function record(stream, sessionId) {
   const mimeType = TYPES.find((type) => MediaRecorder.isTypeSupported(type));
   const recorder = new MediaRecorder(stream, { mimeType, ...BITS });
   const part = crypto.getRandomValues(new Uint32Array(2)).join("-");
+  let startedAt = Date.now();
   let kept = Promise.resolve();
+  recorder.onstart = () => (startedAt = Date.now());
   recorder.ondataavailable = ({ data }) => {
-    if (data.size) kept = kept.then(() => keep({ sessionId, part, type: recorder.mimeType || data.type, bytes: data }));
+    const slice = { sessionId, part, startedAt, type: recorder.mimeType || data.type, bytes: data };
+    if (data.size) kept = kept.then(() => keep(slice));
   };
   const stopped = new Promise((resolve) => (recorder.onstop = resolve));
   recorder.start(SLICE_MS);
