@@ -31,9 +31,11 @@ HEADERS: Mapping[str, str] = MappingProxyType(
         "Permissions-Policy": PERMISSIONS_POLICY,
         # Nearly every answer is about a person, and a shared computer has a disk; what is not sets its own.
         "Cache-Control": "no-store",
-        # Django's SecurityMiddleware sends these two as well, but not on what answers in its place.
+        # Django's middleware sends these as well, but not on what answers in its place.
         "Referrer-Policy": "same-origin",
         "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "X-Frame-Options": "DENY",
     }
 )
 
