@@ -40,6 +40,10 @@ HEADERS: Mapping[str, str] = MappingProxyType(
 )
 
 
+#: As Django's ResponseHeaders keeps them: `headers[…] = …` looks at each character of each, in each answer again.
+_STORED = {name.lower(): (name, value) for name, value in HEADERS.items()}
+
+
 class AnswerHeadersMiddleware:
     """Outside of all that may answer in place of a view."""
 
@@ -48,6 +52,8 @@ class AnswerHeadersMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
+        stored = response.headers._store
+        for key, header in _STORED.items():
+            if key not in stored:
+                stored[key] = header
         return response
