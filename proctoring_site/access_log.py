@@ -14,7 +14,7 @@ from proctoring_site.log_lines import request_id, route_of
 
 logger = logging.getLogger(__name__)
 
-HEADER = "X-Request-ID"
+HEADER, META_NAME = "X-Request-ID", "HTTP_X_REQUEST_ID"
 #: What a proxy or client may choose as id; anything else could forge or swell the log.
 ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{8,64}")
 #: Asked every few seconds by machines.
@@ -29,7 +29,7 @@ class AccessLogMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         began = time.perf_counter()
-        request_id.set(chosen := id_for(request.headers.get(HEADER, "")))
+        request_id.set(chosen := id_for(request.META.get(META_NAME, "")))
         response = self.get_response(request)
         response.headers[HEADER] = chosen
         log_access(request, response, duration_ms=round((time.perf_counter() - began) * 1000, 1))

@@ -31,11 +31,17 @@ HEADERS: Mapping[str, str] = MappingProxyType(
         "Permissions-Policy": PERMISSIONS_POLICY,
         # Nearly every answer is about a person, and a shared computer has a disk; what is not sets its own.
         "Cache-Control": "no-store",
-        # Django's SecurityMiddleware sends these two as well, but not on what answers in its place.
+        # Django's middleware sends these as well, but not on what answers in its place.
         "Referrer-Policy": "same-origin",
         "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "X-Frame-Options": "DENY",
     }
 )
+
+
+#: As Django's ResponseHeaders keeps them: `headers[…] = …` looks at each character of each, in each answer again.
+_STORED = {name.lower(): (name, value) for name, value in HEADERS.items()}
 
 
 class AnswerHeadersMiddleware:
@@ -46,6 +52,8 @@ class AnswerHeadersMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
+        stored = response.headers._store
+        for key, header in _STORED.items():
+            if key not in stored:
+                stored[key] = header
         return response

@@ -1,6 +1,7 @@
 """How the API reads and writes bodies: JSON, of a bounded size and depth, whatever a browser says it would accept."""
 
 import json
+import re
 from typing import Any, NoReturn
 
 import orjson
@@ -10,6 +11,12 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import JSONParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.utils.encoders import JSONEncoder
+
+
+#: Fewer brackets cannot be nested more deeply than Python's reader allows.
+DEEP = 600
+#: What may not fit into 64 bits.
+LONG_NUMBER = re.compile(rb"\d{19}")
 
 
 class BodyTooLarge(APIException):
@@ -31,10 +38,21 @@ class BoundedJSONParser(JSONParser):
         if len(body) > limit:
             raise BodyTooLarge(f"The request body is larger than {limit:,} bytes.")
         try:
-            return json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+            return _read(body)
         except (ValueError, RecursionError) as error:
             reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
             raise ParseError(f"The body is not valid JSON: {reason}") from error
+
+
+def _read(body: bytes) -> Any:
+    """orjson reads in a third of the time, but makes floats of long integers, knows no halves of surrogates and allows
+    deeper nesting: what it refuses or might read in another way is left to Python's own reader."""
+    if body.count(b"{") + body.count(b"[") <= DEEP and not LONG_NUMBER.search(body):
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError:
+            pass
+    return json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
 
 
 class PlainTextJSONParser(BoundedJSONParser):

@@ -54,6 +54,7 @@ MIDDLEWARE = [
     "proctoring_site.answer_headers.AnswerHeadersMiddleware",
     "proctoring_site.outage.DatabaseOutageMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "proctoring_site.short_way.ShortWayBegins",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -63,6 +64,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",  # the answer to a locked login; looks at nothing else
+    "proctoring_site.short_way.ShortWayEnds",
 ]
 ROOT_URLCONF = "proctoring_site.urls"
 WSGI_APPLICATION = "proctoring_site.wsgi.application"

@@ -21,9 +21,9 @@ router.register("sessions", SessionVideoViewSet, basename="session-video")
 router.register("sessions", SessionReportViewSet, basename="session-report")
 
 urlpatterns = [
+    path("", include(router.urls)),  # first, for what is asked most
     path("", StartView.as_view(), name="start"),
     path("candidate/", CandidateView.as_view(), name="candidate"),
-    path("", include(router.urls)),
     path("sessions/<pk>/uploads", UploadViewSet.as_view({"post": "create"}), name="session-uploads"),
     path("sessions/<pk>/uploads/<upload_id>", UploadViewSet.as_view(UPLOAD_METHODS), name="session-upload"),
     path("sessions/<pk>/recordings", RecordingViewSet.as_view({"get": "recordings"}), name="session-recordings"),

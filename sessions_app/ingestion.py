@@ -10,10 +10,9 @@ import json
 import time
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import bson
 from bson.errors import BSONError
@@ -21,7 +20,7 @@ from django.conf import settings
 from django.db import connection
 from pymongo import UpdateOne
 from pymongo.collection import Collection
-from pymongo.errors import BulkWriteError, WriteConcernError, WriteError
+from pymongo.errors import BulkWriteError, NotPrimaryError, WriteConcernError, WriteError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -42,13 +41,11 @@ CLOCK_TOLERANCE = timedelta(seconds=5)
 SETTLE_TRIES, SETTLE_S = 50, 0.1
 #: The counts become durable with the events that are committed after them: the journal keeps their order.
 COUNTED_AT_ONCE = WriteConcern(w=1)
-#: Of so many sessions each is found and counted in a trip of its own; more share two trips, for all of them.
-AT_ONCE_MAX = 2
+_IS_OBJECT, _EXISTS, _NEVER_INSERTED = {"$type": "object"}, {"$exists": True}, {"_id": None}
 MILLISECOND = timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Reported:
+class Reported(NamedTuple):
     """One event as the client told it. `timestamp` None: now. `id` None: a new one, and no protection from a resend."""
 
     event_type: str
@@ -64,24 +61,30 @@ class Reported:
 
 
 #: What makes two tellings of one id the same event.
-TOLD = tuple(field.name for field in fields(Reported) if field.name != "id")
+TOLD = tuple(name for name in Reported._fields if name != "id")
 
 
 def document_of(session_id: str, event: Reported, *, sent_at: datetime | None, received_at: datetime) -> Document:
-    """As it is stored. The client's instant stays as told; `occurred_at` is that instant by our clock."""
+    """As it is stored. The client's instant stays as told; `occurred_at` is that instant by our clock.
+
+    `received_at` is in whole milliseconds.
+    """
     skew_ms = None if sent_at is None else round((sent_at - received_at) / MILLISECOND)
-    told = event.timestamp or received_at
-    by_our_clock = told if event.timestamp is None else told - timedelta(milliseconds=skew_ms or 0)
+    told = by_our_clock = received_at
     marks = [Mark.NAIVE.value] if event.is_naive else []
-    if by_our_clock > received_at + CLOCK_TOLERANCE:
-        marks.append(Mark.FUTURE.value)
+    if event.timestamp is not None:
+        told = by_our_clock = to_milliseconds(event.timestamp)
+        if skew_ms:
+            by_our_clock = to_milliseconds(event.timestamp - timedelta(milliseconds=skew_ms))
+        if by_our_clock > received_at + CLOCK_TOLERANCE:
+            marks.append(Mark.FUTURE.value)
     return {
         "_id": event.id or new_id(),
         "session_id": session_id,
         "event_type": event.event_type,
         "message": event.message,
-        "timestamp": to_milliseconds(told),
-        "occurred_at": to_milliseconds(by_our_clock),
+        "timestamp": told,
+        "occurred_at": by_our_clock,
         "received_at": received_at,
         "clock_skew_ms": skew_ms,
         "duration_s": event.duration_s,
@@ -94,13 +97,13 @@ def document_of(session_id: str, event: Reported, *, sent_at: datetime | None, r
     }
 
 
-def write(documents: Sequence[Document]) -> Sequence[Outcome]:
+def write(documents: Sequence[Document], *, are_storable: bool = False) -> Sequence[Outcome]:
     """Store each once. An outcome per document: (as stored, whether this call created it), or why it is not stored.
 
-    Raises what the database raises when nobody can know what became of the group; sending again with ids is safe.
+    `are_storable`: it is known already that BSON can say each. Raises what the database raises when nobody can know what became of the group; sending again with ids is safe.
     """
     commit_them = commit if connection.session is not None else _writer.submit  # a transaction is its thread's own
-    if is_storable({"all": documents}):
+    if are_storable or is_storable({"all": documents}):
         return commit_them(documents) if documents else ()
     storable = [document for document in documents if is_storable(document)]
     outcomes = iter(commit_them(storable) if storable else ())
@@ -124,9 +127,8 @@ def commit(documents: Sequence[Document]) -> list[Outcome]:
         by_session.setdefault(document["session_id"], []).append(n)
     outcomes: list[Outcome | None] = [None] * len(documents)
     keys: dict[int, str] = {}
-    rest = by_session
-    if len(by_session) <= AT_ONCE_MAX:
-        rest = {pk: own for pk, own in by_session.items() if not _count_at_once(pk, own, documents, keys)}
+    # A transaction would end with the first session that is not plainly open.
+    rest = by_session if connection.session is not None else _count_open(by_session, documents, keys)
     if rest:
         _look_and_count(rest, documents, keys, outcomes)
     taken = sorted(keys)
@@ -150,32 +152,40 @@ def commit(documents: Sequence[Document]) -> list[Outcome]:
 _writer = GroupCommit(commit)
 
 
-def _count_at_once(session_id: str, own: Sequence[int], documents: Sequence[Document], keys: dict[int, str]) -> bool:
-    """Count the events of an open session that counts their types by name, in the one trip that finds it.
+def _count_open(
+    by_session: Mapping[str, Sequence[int]], documents: Sequence[Document], keys: dict[int, str]
+) -> Mapping[str, Sequence[int]]:
+    """Count the events of all sessions that plainly take them, in one trip; answers with the other sessions, untouched.
 
-    False: it is something else, and nothing was changed.
+    Plainly: the session is open, began before the events, and counts their types by name. The server says which ones are
+    not by failing to insert them: an upsert that may not choose its own `_id` changes what is there or nothing.
     """
-    policy = active_policy()
-    counted_by_name: dict[str, Any] = {"event_counts": {"$type": "object"}}
-    for n in own:
-        event_type = documents[n]["event_type"]
-        key = counters.key_of(event_type)
-        if event_type not in policy.weights:
-            counted_by_name[f"event_counts.{key}"] = {"$exists": True}
-        keys[n] = key
-    session = _sessions_at_once().find_one_and_update(
-        {"_id": session_id, "end_time": None, **counted_by_name},
-        _step([documents[n] for n in own], [keys[n] for n in own], by=1),
-        {"start_time": 1},
-        session=connection.session,
-    )
-    if session is None:
+    changes, tried = [], {}
+    weighed = active_policy().weights
+    for pk, own in by_session.items():
+        conditions: dict[str, Any] = {"_id": pk, "end_time": None, "event_counts": _IS_OBJECT}
         for n in own:
-            del keys[n]
-        return False
-    for n in own:
-        _refusal(session, documents[n])
-    return True
+            event_type = documents[n]["event_type"]
+            tried[n] = key = counters.key_of(event_type)
+            if event_type not in weighed:
+                conditions[f"event_counts.{key}"] = _EXISTS
+        events = [documents[n] for n in own]
+        earliest = min(event["occurred_at"] for event in events)
+        conditions["start_time"] = {"$lte": min(earliest, events[0]["received_at"]) + CLOCK_TOLERANCE}
+        step = {**_step(events, [tried[n] for n in own], by=1), "$setOnInsert": _NEVER_INSERTED}
+        changes.append({"q": conditions, "u": step, "upsert": True})
+    try:
+        reply = connection.database.command(
+            "update", "sessions", updates=changes, ordered=False, writeConcern=COUNTED_AT_ONCE.document
+        )
+    except NotPrimaryError:  # so nothing was changed; the driver's own way to write looks for the new one
+        return by_session
+    if "writeConcernError" in reply:
+        raise WriteConcernError(reply["writeConcernError"]["errmsg"], reply["writeConcernError"]["code"])
+    places = list(by_session)
+    left = {places[error["index"]] for error in reply.get("writeErrors", ())}
+    keys.update((n, key) for n, key in tried.items() if documents[n]["session_id"] not in left)
+    return {pk: by_session[pk] for pk in left}
 
 
 def _look_and_count(
@@ -268,7 +278,7 @@ def _step(own: Sequence[Document], keys: Iterable[str], *, by: int) -> dict[str,
     """What events change in their session: the counts, that the client was there, and how its clock is."""
     counts = {f"event_counts.{key}": n * by for key, n in Counter(keys).items()}
     last = max(own, key=itemgetter("received_at"))
-    step = {"$inc": {**counts, "revision": 1}, "$max": {"last_seen_at": last["received_at"]}}
+    step: dict[str, Any] = {"$inc": {**counts, "revision": 1}, "$max": {"last_seen_at": last["received_at"]}}
     if last["clock_skew_ms"] is not None:
         step["$set"] = {"clock_skew_ms": last["clock_skew_ms"]}
     return step

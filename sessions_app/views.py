@@ -26,6 +26,7 @@ from proctoring_site.audit.actors import ActorKind, client_address, current_acto
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.json_only import BoundedJSONParser, PlainTextJSONParser
+from proctoring_site.quick_dispatch import QuickDispatch
 from sessions_app import batches, services
 from sessions_app import heartbeat as beats
 from sessions_app.answers import detail_answer, event_answer, session_answer
@@ -66,7 +67,7 @@ def creation_is_open(request: Request, view: APIView) -> bool:
     return settings.SESSION_CREATION == "open"
 
 
-class SessionViewSet(Guarded, GenericViewSet):
+class SessionViewSet(Guarded, QuickDispatch, GenericViewSet):
     """Sessions: started, listed, looked at, ended. Events are append-only below them."""
 
     queryset = Session.objects.all()

@@ -16,6 +16,7 @@ LEAVES = (
     "proctoring_site.csv_cells",
     "proctoring_site.json_only",
     "proctoring_site.field_errors",
+    "proctoring_site.quick_dispatch",
 )
 #: What stands below all three: the database backend, who may do what, the audit log, and background work.
 FOUNDATION = {f"proctoring_site.{room}" for room in ("mongo_engine", "access", "audit", "jobs")} | set(LEAVES)
