@@ -8,6 +8,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from orjson import Fragment
+
+from proctoring_site.json_only import QuickJSONRenderer
 from proctoring_site.mongo_engine.documents import instance_of
 from proctoring_site.mongo_engine.instants import parse_instant
 from sessions_app import heartbeat
@@ -17,6 +20,7 @@ from sessions_app.states import state_of
 
 MOVE, COMMAND = tuple(MoveSerializer().fields), tuple(AskedSerializer().fields)
 COVERAGE = tuple(CoverageSerializer().fields)
+_renderer = QuickJSONRenderer()
 
 
 #: What a session's answer is made of; `status` tells the state.
@@ -70,6 +74,11 @@ def event_answer(document: Mapping[str, Any]) -> dict[str, Any]:
         "data": get("data"),
         "marks": get("marks"),
     }
+
+
+def as_json(answer: Any) -> Fragment:
+    """Rendered as the renderer would, to be part of an answer as it is."""
+    return Fragment(_renderer.render(answer))
 
 
 def _text(value: Any) -> str | None:

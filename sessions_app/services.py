@@ -11,6 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, connection
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.mongo_engine.documents import TOGETHER, document_of, instance_of
+from proctoring_site.mongo_engine.group_find import GroupFind
 from proctoring_site.mongo_engine.group_insert import GroupInsert
 from sessions_app import counters, heartbeat, ingestion, moves
 from sessions_app.errors import IllegalMove, ProctoringError, SessionNotFound
@@ -22,7 +23,7 @@ from sessions_app.states import State
 
 logger = logging.getLogger(__name__)
 
-_sessions = GroupInsert(Session._meta.db_table)
+_sessions, _stored = GroupInsert(Session._meta.db_table), GroupFind(Session._meta.db_table)
 
 
 def start_session(*, candidate_name: str, at: datetime | None = None) -> Session:
@@ -64,8 +65,8 @@ def log_events(
 
 
 def find_document(session_id: str) -> dict[str, Any] | None:
-    """The stored session, for answers.py."""
-    return connection.get_collection("sessions").find_one({"_id": session_id}, session=connection.session)
+    """The stored session, for answers.py; shared with whoever else looks at it just now, so for reading only."""
+    return _stored.one(session_id)
 
 
 def event_documents(session_id: str) -> Iterable[dict[str, Any]]:

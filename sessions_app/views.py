@@ -94,17 +94,12 @@ class SessionViewSet(Guarded, GenericViewSet):
     def get_queryset(self) -> QuerySet:
         return Session.objects.visible_to(self.request.user).newest_first()
 
-    def filter_queryset(self, queryset: QuerySet) -> QuerySet:
-        if self.action != "list":
-            return queryset
-        return queryset.matching(**validated(_list_query, self.request.query_params))
-
     @extend_schema(summary="List sessions, newest first", parameters=[SessionListQuery, NEXT_PAGE])
     def list(self, request: Request, *args: object, **kwargs: object) -> Response:
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        ids = [session["_id"] for session in page]
-        record(Action.LISTED, ObjectKind.SESSION, filters=sorted(request.query_params), sessions=ids)
-        return self.get_paginated_response([session_answer(session) for session in page])
+        asked = request.query_params
+        page = self.paginator.page(request, **(validated(_list_query, asked) if asked else {}))
+        record(Action.LISTED, ObjectKind.SESSION, filters=sorted(asked), sessions=page.ids)
+        return self.paginator.answer(page, request)
 
     @extend_schema(summary="Look at a session", responses=SessionDetailSerializer)
     def retrieve(self, request: Request, pk: str) -> Response:
