@@ -47,7 +47,7 @@ def keep(digest: str, token: ApiToken, *, since: int) -> None:
 
 
 def forget() -> None:
-    global _generation  # noqa: PLW0603 - of this process, as what is kept
+    global _generation
     with _lock:
         _generation += 1
         _kept.clear()
