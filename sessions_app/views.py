@@ -26,9 +26,9 @@ from proctoring_site.audit.actors import ActorKind, client_address, current_acto
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.json_only import BoundedJSONParser, PlainTextJSONParser
-from sessions_app import batches, services
+from sessions_app import batches, services, timelines
 from sessions_app import heartbeat as beats
-from sessions_app.answers import detail_answer, event_answer, session_answer
+from sessions_app.answers import detail_answer, event_answer, session_answer, started_answer
 from sessions_app.models import Session
 from sessions_app.pagination import NewestFirst
 from sessions_app.querysets import sees
@@ -109,7 +109,7 @@ class SessionViewSet(Guarded, GenericViewSet):
         if not isinstance(request.user, Candidate):
             record(Action.LOOKED, ObjectKind.SESSION, pk)
         if may(request.user, Right.SEE_EVIDENCE):
-            return Response(detail_answer(session, services.event_documents(pk)))
+            return Response(detail_answer(session, timelines.events_of(session)))
         return Response(session_answer(session))
 
     @extend_schema(summary="Start a session", request=NewSession, responses={201: StartedSessionSerializer})
@@ -117,9 +117,10 @@ class SessionViewSet(Guarded, GenericViewSet):
         if not may(request.user, Right.CREATE):
             address = client_address(request)
             throttle.count("creation", address, per_minute=settings.SESSION_CREATION_PER_MINUTE)
-        session = services.start_session(**validated(_new_session, request.data))
-        session.token, session.token_expires_at = candidate_token.issue(session.pk)
-        return Response(StartedSessionSerializer(session).data, status=status.HTTP_201_CREATED)
+        session = services.start(**validated(_new_session, request.data))
+        token, expires_at = candidate_token.issue(session["_id"])
+        answer = started_answer(session, token=token, token_expires_at=expires_at)
+        return Response(answer, status=status.HTTP_201_CREATED)
 
     @extend_schema(summary="Log an event", request=SentEvent, responses={201: EventSerializer})
     @action(detail=True, methods=["post"])
