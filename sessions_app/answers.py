@@ -6,6 +6,7 @@ same bytes for the same documents, also for those of the earlier service, whose 
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from orjson import Fragment
@@ -25,6 +26,11 @@ _renderer = QuickJSONRenderer()
 
 #: What a session's answer is made of; `status` tells the state.
 SESSION_FIELDS = ("candidate_name", "start_time", "end_time", "video_path", "status")
+
+
+EVENT_FIELDS = ("_id", "event_type", "message", "timestamp", "occurred_at", "received_at", "clock_skew_ms")
+EVENT_FIELDS += ("duration_s", "confidence", "source", "sequence", "data", "marks")
+_event_values = itemgetter(*EVENT_FIELDS)
 
 
 def session_answer(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,29 +71,32 @@ def detail_answer(document: Mapping[str, Any], events: Iterable[Mapping[str, Any
 
 
 def event_answer(document: Mapping[str, Any]) -> dict[str, Any]:
-    """As EventSerializer says it; the instants are left to the renderer. Hundreds of them are one answer: it asks
-    first whether a value is what nearly all are."""
-    get = document.get
-    pk, event_type, message = document["_id"], get("event_type"), get("message")
-    timestamp, occurred_at, received_at = get("timestamp"), get("occurred_at"), get("received_at")
+    """As EventSerializer says it; the instants are left to the renderer. Hundreds of them are one answer, and nearly
+    all have every field, and of the type that we write."""
+    try:
+        pk, event_type, message, timestamp, occurred_at, received_at, *told = _event_values(document)
+    except KeyError:
+        pk, event_type, message, timestamp, occurred_at, received_at, *told = map(document.get, EVENT_FIELDS)
+    skew_ms, duration_s, confidence, source, sequence, data, marks = told
+    is_ours = type(pk) is type(event_type) is str and (message is None or type(message) is str)
+    is_ours = is_ours and type(timestamp) is type(occurred_at) is type(received_at) is datetime
+    if not (is_ours and timestamp.tzinfo is occurred_at.tzinfo is received_at.tzinfo is None):
+        pk, event_type, message = _text(pk), _text(event_type), _text(message)
+        timestamp, occurred_at, received_at = _instant(timestamp), _instant(occurred_at), _instant(received_at)
     return {
-        "id": pk if type(pk) is str else _text(pk),
-        "event_type": event_type if type(event_type) is str else _text(event_type),
-        "message": message if type(message) is str else _text(message),
-        "timestamp": timestamp if type(timestamp) is datetime and timestamp.tzinfo is None else _instant(timestamp),
-        "occurred_at": (
-            occurred_at if type(occurred_at) is datetime and occurred_at.tzinfo is None else _instant(occurred_at)
-        ),
-        "received_at": (
-            received_at if type(received_at) is datetime and received_at.tzinfo is None else _instant(received_at)
-        ),
-        "clock_skew_ms": get("clock_skew_ms"),
-        "duration_s": get("duration_s"),
-        "confidence": get("confidence"),
-        "source": get("source"),
-        "sequence": get("sequence"),
-        "data": get("data"),
-        "marks": get("marks"),
+        "id": pk,
+        "event_type": event_type,
+        "message": message,
+        "timestamp": timestamp,
+        "occurred_at": occurred_at,
+        "received_at": received_at,
+        "clock_skew_ms": skew_ms,
+        "duration_s": duration_s,
+        "confidence": confidence,
+        "source": source,
+        "sequence": sequence,
+        "data": data,
+        "marks": marks,
     }
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from django.conf import settings
 
-from proctoring_site.audit.log import record
+from proctoring_site.audit.log import record_and_insert
 from proctoring_site.audit.models import Action, ObjectKind
+from proctoring_site.audit.recorded_insert import RecordedInsert
 from proctoring_site.mongo_engine.documents import document_of, instance_of
 from proctoring_site.mongo_engine.group_find import GroupFind
-from proctoring_site.mongo_engine.group_insert import GroupInsert
 from sessions_app import counters, heartbeat, ingestion, moves
 from sessions_app.errors import IllegalMove, ProctoringError, SessionNotFound
 from sessions_app.ingestion import Reported
@@ -23,7 +23,7 @@ from sessions_app.states import State
 
 logger = logging.getLogger(__name__)
 
-_sessions, _stored = GroupInsert(Session._meta.db_table), GroupFind(Session._meta.db_table)
+_new, _stored = RecordedInsert(Session._meta.db_table), GroupFind(Session._meta.db_table)
 
 
 def start_session(*, candidate_name: str, at: datetime | None = None) -> Session:
@@ -33,9 +33,8 @@ def start_session(*, candidate_name: str, at: datetime | None = None) -> Session
 def start(*, candidate_name: str, at: datetime | None = None) -> dict[str, Any]:
     """Start a session; as it is stored, for answers.py."""
     own = {"_id": new_id(), "candidate_name": candidate_name, "start_time": to_milliseconds(at or now())}
-    record(Action.CREATED, ObjectKind.SESSION, own["_id"])
     document = {**_blank(), **own}
-    _sessions.insert(document)
+    record_and_insert(_new, document, Action.CREATED, ObjectKind.SESSION)
     logger.info("session %s started", own["_id"])
     return document
 
