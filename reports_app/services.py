@@ -3,17 +3,22 @@
 import hashlib
 import json
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.db import connection
+from orjson import Fragment
 from pymongo import ReturnDocument
 
 from media_app import services as media
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
+from proctoring_site.mongo_engine.documents import instance_of
+from proctoring_site.mongo_engine.group_find import GroupFind
+from reports_app import unchanged
 from reports_app.builder import EventFact, Report, SessionFacts, build_report, in_order
 from reports_app.models import StoredReport
 from reports_app.renderers import FORMATS, Format
@@ -23,6 +28,7 @@ from sessions_app.models import Event, Session, now
 
 logger = logging.getLogger(__name__)
 
+_recorded = GroupFind(StoredReport._meta.db_table)
 #: Going again ends when the others do; giving up earlier is safe, the next request finds the file not current.
 STORE_TRIES = 5
 #: As EventFact takes them.
@@ -65,13 +71,28 @@ def ensure_stored(session: Session, format_name: str) -> str:
     return name
 
 
+def json_of(document: Mapping[str, Any], to_json: Callable[[Report], Fragment]) -> Fragment:
+    """The report of the session that this document is, as JSON; its page is stored, as the earlier service did."""
+    name, policy = file_name(document["_id"], "html"), sessions.active_policy()
+    if answer := unchanged.answer_of(name, document, policy):
+        return answer
+    session = instance_of(Session, document)
+    was_current = is_current(session, "html")
+    if not was_current:
+        store(session, "html")
+    answer = to_json(report_of(session))
+    if was_current:
+        unchanged.keep_answer(name, document, policy, answer)
+    return answer
+
+
 def is_current(session: Session, format_name: str) -> bool:
     name = file_name(session.pk, format_name)
-    fingerprint = _fingerprint(FORMATS[format_name], session)
-    recorded = connection.get_collection(StoredReport._meta.db_table).find_one(
-        {"_id": name, "revision": session.revision or 0, "fingerprint": fingerprint}, session=connection.session
-    )
-    return recorded is not None and recorded["sha256"] == stored_digest(name)
+    shown = {"revision": session.revision or 0, "fingerprint": _fingerprint(FORMATS[format_name], session)}
+    recorded = _recorded.one(name)
+    if recorded is None or any(recorded.get(field) != value for field, value in shown.items()):
+        return False
+    return recorded["sha256"] == unchanged.digest_of(name)
 
 
 def all_current(session: Session) -> bool:
@@ -99,7 +120,7 @@ def store(session: Session, format_name: str) -> None:
             continue
         digest = hashlib.sha256(content).hexdigest()
         recorded_before = _note_stored(name, session, _fingerprint(form, session), digest)
-        if recorded_before <= (session.revision or 0) and stored_digest(name) == digest:
+        if recorded_before <= (session.revision or 0) and unchanged.digest_of(name) == digest:
             return
         session = Session.objects.get(pk=session.pk)
 
@@ -154,15 +175,6 @@ def _note_stored(name: str, session: Session, fingerprint: str, digest: str) -> 
         session=connection.session,
     )
     return before["revision"] if before else 0
-
-
-def stored_digest(name: str) -> str | None:
-    """SHA-256 of the stored file; None when there is none."""
-    try:
-        with storages["reports"].open(name) as file:
-            return hashlib.sha256(file.read()).hexdigest()
-    except FileNotFoundError:
-        return None
 
 
 def _fingerprint(form: Format, session: Session) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from django.core.files.storage import storages
 
 from media_app.verification import Finding
-from reports_app import services
+from reports_app import services, unchanged
 from reports_app.models import StoredReport
 from sessions_app.models import Session
 
@@ -21,7 +21,7 @@ def verify(*, hashes: bool = False, repair: bool = False) -> Iterator[Finding]:
     for noted in StoredReport.objects.order_by("pk").iterator():
         if noted.pk not in there:
             problem = "missing"
-        elif hashes and services.stored_digest(noted.pk) != noted.sha256:
+        elif hashes and unchanged.digest_of(noted.pk) != noted.sha256:
             problem = "has another SHA-256 than when it was stored"
         else:
             continue

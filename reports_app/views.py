@@ -7,6 +7,7 @@ from types import MappingProxyType
 from django.http import FileResponse, Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from orjson import Fragment
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,11 +21,13 @@ from proctoring_site.access.permissions import Guarded, Rule, follows_link, hold
 from proctoring_site.access.roles import Right, may
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
-from proctoring_site.mongo_engine.documents import instance_of
+from proctoring_site.mongo_engine.documents import Document, instance_of
 from reports_app import services
+from reports_app.builder import Report
 from reports_app.renderers import FORMATS
 from reports_app.serializers import ReportLink, ReportSerializer
 from sessions_app import services as sessions
+from sessions_app.answers import as_json
 from sessions_app.models import Session
 from sessions_app.querysets import sees
 
@@ -34,7 +37,11 @@ NAME = OpenApiParameter(
 LINK = OpenApiParameter("link", str, description="The signature of a link to just this file, in place of a token.")
 #: The page needs its own styles and nothing else; should markup ever slip in, it can load and run nothing.
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'self'"
-_as_json = ReportSerializer()  # kept: making one costs more than its use
+_serializer = ReportSerializer()  # kept: making one costs more than its use
+
+
+def _to_json(report: Report) -> Fragment:
+    return as_json(_serializer.to_representation(report))
 
 
 def sees_its_session(request: Request, view: APIView) -> bool:
@@ -56,18 +63,20 @@ class SessionReportViewSet(Guarded, GenericViewSet):
     )
 
     def get_object(self) -> Session:
+        return instance_of(Session, self._document())
+
+    def _document(self) -> Document:
         document = sessions.find_document(self.kwargs["pk"])
         if document is None or not sees(self.request.user, document):
             raise Http404
-        return instance_of(Session, document)
+        return document
 
     @extend_schema(summary="The report as JSON", responses=ReportSerializer)
     @action(detail=True)
     def report(self, request: Request, pk: str) -> Response:
-        session = self.get_object()
-        record(Action.LOOKED, ObjectKind.REPORT, session.pk)
-        services.ensure_stored(session, "html")
-        return Response(_as_json.to_representation(services.report_of(session)))
+        document = self._document()
+        record(Action.LOOKED, ObjectKind.REPORT, pk)
+        return Response(services.json_of(document, to_json=_to_json))
 
     @extend_schema(
         summary="The report as a page",

@@ -2,8 +2,9 @@
 
 from base64 import b64decode, urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -11,41 +12,31 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
-from proctoring_site.mongo_engine.documents import Document, documents_of
 from proctoring_site.mongo_engine.instants import instant_of
-from sessions_app.answers import SESSION_FIELDS
+from sessions_app.listing import Page, page_for
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
 
 class NewestFirst(BasePagination):
-    """Documents of sessions after the cursor's, by `newest_first()`; adopted ones without a start come last."""
+    """Sessions after the cursor's, newest first (listing.py); adopted ones without a start come last."""
 
     default_limit = 100
     max_limit = 1000
 
-    def paginate_queryset(self, queryset: QuerySet, request: Request, view: APIView | None = None) -> list[Document]:
-        limit = self._limit(request.query_params.get("limit"))
-        cursor = request.query_params.get("cursor")
-        page: list[Document] = []
-        for part in parts_after(cursor) if cursor else [Q()]:
-            page += documents_of(queryset.filter(part)[: limit + 1 - len(page)], *SESSION_FIELDS)
-            if len(page) > limit:
-                break
-        self.links = []
-        if len(page) > limit:
-            page.pop()
-            url = replace_query_param(
-                request.build_absolute_uri(),
-                "cursor",
-                cursor_of(instant_of(page[-1].get("start_time")), page[-1]["_id"]),
-            )
-            self.links.append(f'<{url}>; rel="next"')
-        return page
+    def page(self, request: Request, **filters: Any) -> Page:
+        """Raises ValidationError for a limit or a cursor that is none."""
+        asked = request.query_params
+        limit, cursor = self._limit(asked.get("limit")), asked.get("cursor")
+        return page_for(request.user, limit=limit, after=parts_after(cursor) if cursor else (), **filters)
 
-    def get_paginated_response(self, data: list) -> Response:
-        return Response(data, headers={"Link": ", ".join(self.links)} if self.links else None)
+    def answer(self, page: Page, request: Request) -> Response:
+        if page.last is None:
+            return Response(page.answer)
+        cursor = cursor_of(instant_of(page.last.get("start_time")), page.last["_id"])
+        url = replace_query_param(request.build_absolute_uri(), "cursor", cursor)
+        return Response(page.answer, headers={"Link": f'<{url}>; rel="next"'})
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict]:
         limit = {"type": "integer", "minimum": 1, "maximum": self.max_limit, "default": self.default_limit}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import Enum
 from typing import Any, Self
 
 from django.db.models import IntegerField, Q, QuerySet, Value
@@ -15,14 +16,32 @@ from sessions_app.scoring import COVERAGE_MIN, FULL_SCORE, INSUFFICIENT_DATA, LO
 from sessions_app.states import OPEN, State
 
 
+class Scope(Enum):
+    """The sessions that staff and machines may know of."""
+
+    ALL, OPEN, NONE = "all", "open", "none"
+
+
+def scope_of(caller: Any) -> Scope:
+    if may(caller, Right.SEE_SESSIONS):
+        return Scope.ALL
+    return Scope.OPEN if may(caller, Right.SEE_RUNNING) else Scope.NONE
+
+
 class SessionQuerySet(QuerySet):
     def visible_to(self, caller: Any) -> Self:
         """The sessions that the caller may know of, whoever that is; what may be known of them are further rights."""
         if isinstance(caller, Candidate):
             return self.filter(pk=caller.session_id)
-        if may(caller, Right.SEE_SESSIONS):
-            return self.all()
-        return self.open() if may(caller, Right.SEE_RUNNING) else self.none()
+        return self.within(scope_of(caller))
+
+    def within(self, scope: Scope) -> Self:
+        match scope:
+            case Scope.ALL:
+                return self.all()
+            case Scope.OPEN:
+                return self.open()
+        return self.none()
 
     def newest_first(self) -> Self:
         return self.order_by("-start_time", "-id")
@@ -105,9 +124,8 @@ def sees(caller: Any, document: Mapping[str, Any]) -> bool:
     """What `visible_to` says, of one session that has been read already."""
     if isinstance(caller, Candidate):
         return document["_id"] == caller.session_id
-    if may(caller, Right.SEE_SESSIONS):
-        return True
-    return may(caller, Right.SEE_RUNNING) and document.get("end_time") is None
+    scope = scope_of(caller)
+    return scope is Scope.ALL or (scope is Scope.OPEN and document.get("end_time") is None)
 
 
 class EventQuerySet(QuerySet):

@@ -27,9 +27,9 @@ from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.json_only import BoundedJSONParser, PlainTextJSONParser
 from proctoring_site.quick_dispatch import QuickDispatch
-from sessions_app import batches, services
+from sessions_app import batches, services, timelines
 from sessions_app import heartbeat as beats
-from sessions_app.answers import detail_answer, event_answer, session_answer
+from sessions_app.answers import detail_answer, event_answer, session_answer, started_answer
 from sessions_app.models import Session
 from sessions_app.pagination import NewestFirst
 from sessions_app.querysets import sees
@@ -95,17 +95,12 @@ class SessionViewSet(Guarded, QuickDispatch, GenericViewSet):
     def get_queryset(self) -> QuerySet:
         return Session.objects.visible_to(self.request.user).newest_first()
 
-    def filter_queryset(self, queryset: QuerySet) -> QuerySet:
-        if self.action != "list":
-            return queryset
-        return queryset.matching(**validated(_list_query, self.request.query_params))
-
     @extend_schema(summary="List sessions, newest first", parameters=[SessionListQuery, NEXT_PAGE])
     def list(self, request: Request, *args: object, **kwargs: object) -> Response:
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        ids = [session["_id"] for session in page]
-        record(Action.LISTED, ObjectKind.SESSION, filters=sorted(request.query_params), sessions=ids)
-        return self.get_paginated_response([session_answer(session) for session in page])
+        asked = request.query_params
+        page = self.paginator.page(request, **(validated(_list_query, asked) if asked else {}))
+        record(Action.LISTED, ObjectKind.SESSION, filters=sorted(asked), sessions=page.ids)
+        return self.paginator.answer(page, request)
 
     @extend_schema(summary="Look at a session", responses=SessionDetailSerializer)
     def retrieve(self, request: Request, pk: str) -> Response:
@@ -115,7 +110,7 @@ class SessionViewSet(Guarded, QuickDispatch, GenericViewSet):
         if not isinstance(request.user, Candidate):
             record(Action.LOOKED, ObjectKind.SESSION, pk)
         if may(request.user, Right.SEE_EVIDENCE):
-            return Response(detail_answer(session, services.event_documents(pk)))
+            return Response(detail_answer(session, timelines.events_of(session)))
         return Response(session_answer(session))
 
     @extend_schema(summary="Start a session", request=NewSession, responses={201: StartedSessionSerializer})
@@ -123,9 +118,10 @@ class SessionViewSet(Guarded, QuickDispatch, GenericViewSet):
         if not may(request.user, Right.CREATE):
             address = client_address(request)
             throttle.count("creation", address, per_minute=settings.SESSION_CREATION_PER_MINUTE)
-        session = services.start_session(**validated(_new_session, request.data))
-        session.token, session.token_expires_at = candidate_token.issue(session.pk)
-        return Response(StartedSessionSerializer(session).data, status=status.HTTP_201_CREATED)
+        session = services.start(**validated(_new_session, request.data))
+        token, expires_at = candidate_token.issue(session["_id"])
+        answer = started_answer(session, token=token, token_expires_at=expires_at)
+        return Response(answer, status=status.HTTP_201_CREATED)
 
     @extend_schema(summary="Log an event", request=SentEvent, responses={201: EventSerializer})
     @action(detail=True, methods=["post"])

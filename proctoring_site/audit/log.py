@@ -12,6 +12,7 @@ from pymongo.errors import PyMongoError
 from proctoring_site.audit.actors import current_actor, current_address
 from proctoring_site.audit.errors import AuditFailed
 from proctoring_site.audit.models import Action, AuditRecord, ObjectKind
+from proctoring_site.audit.recorded_insert import RecordedInsert
 from proctoring_site.log_lines import request_id
 from proctoring_site.mongo_engine.group_insert import GroupInsert
 
@@ -28,8 +29,28 @@ def record(
 
     As a document, and in one commit with the others that wait: a record goes before nearly every answer.
     """
+    try:
+        _log.insert(_record(action, object_kind, object_id, changes, details))
+    except PyMongoError as error:
+        raise AuditFailed from error
+
+
+def record_and_insert(
+    inserts: RecordedInsert, document: dict[str, Any], action: Action, object_kind: ObjectKind, **details: Any
+) -> None:
+    """Store a new document, with its record before it; both are durable when this returns. Raises AuditFailed."""
+    inserts.insert(_record(action, object_kind, document["_id"], None, details), document)
+
+
+def _record(
+    action: Action,
+    object_kind: ObjectKind | str,
+    object_id: str,
+    changes: Mapping[str, tuple[Any, Any]] | None,
+    details: Mapping[str, Any],
+) -> dict[str, Any]:
     actor = current_actor()
-    document = {
+    return {
         "at": timezone.now(),
         "actor_kind": str(actor.kind),
         "actor_id": actor.id,
@@ -42,10 +63,6 @@ def record(
         "changes": {field: list(pair) for field, pair in (changes or {}).items()},
         "details": details,
     }
-    try:
-        _log.insert(document)
-    except PyMongoError as error:
-        raise AuditFailed from error
 
 
 _log = GroupInsert(AuditRecord._meta.db_table)

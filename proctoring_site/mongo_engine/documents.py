@@ -4,6 +4,8 @@ What it buys: docs/performance.md. The queryset stays the only place where it is
 which order; here it is only asked.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.core.exceptions import EmptyResultSet
@@ -19,31 +21,59 @@ M = TypeVar("M", bound=Model)
 TOGETHER = 10_000
 
 
-def documents_of(queryset: QuerySet, *fields: str) -> list[Document]:
-    """The documents with these columns (all, when none is named) and `_id`; instants are UTC without saying so.
+@dataclass(frozen=True, slots=True)
+class Find:
+    """A queryset's filter and order as MongoDB takes them. To be kept and used again: it takes as long to make as to
+    run. `limit` 0: all."""
+
+    collection: str
+    where: Mapping[str, Any]
+    order: Sequence[tuple[str, int]]
+    skip: int = 0
+    limit: int = 0
+
+    def documents(self, *fields: str) -> list[Document]:
+        """With these columns (all, when none is named) and `_id`; instants are UTC without saying so."""
+        connection = connections[DEFAULT_DB_ALIAS]
+        cursor = connection.get_collection(self.collection).find(
+            self.where,
+            dict.fromkeys(fields, 1) if fields else None,
+            skip=self.skip,
+            limit=self.limit,
+            sort=self.order or None,
+            batch_size=TOGETHER,
+            session=connection.session,
+        )
+        return list(cursor)
+
+
+def find_of(queryset: QuerySet) -> Find | None:
+    """What it selects; None when that is surely nothing.
 
     For querysets that filter and order by stored columns of their own collection, with or without a slice.
     """
-    connection = connections[queryset.db]
-    compiler = queryset.query.get_compiler(connection=connection)
+    query = queryset.query
+    compiler = query.get_compiler(connection=connections[queryset.db])
     try:
         compiler.pre_sql_setup()
         compiled = compiler.build_query()
     except EmptyResultSet:
-        return []
+        return None
     if compiled.lookup_pipeline or compiled.aggregation_pipeline or compiled.subqueries:
         raise ValueError("This queryset is more than a filter and an order.")
-    query = queryset.query
-    cursor = connection.get_collection(queryset.model._meta.db_table).find(
+    return Find(
+        queryset.model._meta.db_table,
         compiled.match_mql or {},
-        dict.fromkeys(fields, 1) if fields else None,
-        skip=query.low_mark,
-        limit=0 if query.high_mark is None else query.high_mark - query.low_mark,
-        sort=list(compiled.ordering.items()) if compiled.ordering else None,
-        batch_size=TOGETHER,
-        session=connection.session,
+        list(compiled.ordering.items()) if compiled.ordering else (),
+        query.low_mark,
+        0 if query.high_mark is None else query.high_mark - query.low_mark,
     )
-    return list(cursor)
+
+
+def documents_of(queryset: QuerySet, *fields: str) -> list[Document]:
+    """The documents of `find_of`, by which it is limited."""
+    find = find_of(queryset)
+    return find.documents(*fields) if find else []
 
 
 def instance_of(model: type[M], document: Document) -> M:

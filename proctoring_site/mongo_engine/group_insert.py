@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 import bson
+from bson import ObjectId
+from bson.raw_bson import RawBSONDocument
 from django.db import connection
 from pymongo.errors import BulkWriteError, PyMongoError
 
@@ -19,14 +21,15 @@ class GroupInsert:
         self._writer = GroupCommit(self._insert)
 
     def insert(self, document: Document) -> None:
-        """Durable when this returns. What BSON cannot say fails here, and nobody else's document."""
-        bson.encode(document)
+        """Durable when this returns. What BSON cannot say fails here, and nobody else's document; what it can is
+        encoded here, once."""
+        encoded = RawBSONDocument(bson.encode(document if "_id" in document else {"_id": ObjectId(), **document}))
         in_transaction = connection.session is not None  # it is its thread's own
-        (outcome,) = self._insert([document]) if in_transaction else self._writer.submit([document])
+        (outcome,) = self._insert([encoded]) if in_transaction else self._writer.submit([encoded])
         if isinstance(outcome, Exception):
             raise outcome
 
-    def _insert(self, documents: Sequence[Document]) -> Sequence[Outcome]:
+    def _insert(self, documents: Sequence[RawBSONDocument]) -> Sequence[Outcome]:
         collection = connection.get_collection(self._collection)
         outcomes: list[Outcome] = [(document, True) for document in documents]
         try:

@@ -9,13 +9,18 @@ from django.db import connection
 from proctoring_site.access.candidate_token import Candidate
 from proctoring_site.json_only import QuickJSONRenderer
 from proctoring_site.mongo_engine.documents import documents_of, instance_of
-from sessions_app import services
-from sessions_app.answers import detail_answer, event_answer, session_answer
+from sessions_app import services, timelines
+from sessions_app.answers import detail_answer, event_answer, session_answer, started_answer
 from sessions_app.heartbeat import Beat, beat
 from sessions_app.ingestion import Reported
 from sessions_app.models import Event, Session
 from sessions_app.querysets import sees
-from sessions_app.serializers import EventSerializer, SessionDetailSerializer, SessionSerializer
+from sessions_app.serializers import (
+    EventSerializer,
+    SessionDetailSerializer,
+    SessionSerializer,
+    StartedSessionSerializer,
+)
 from tests.factories import make_session, make_staff
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -68,9 +73,23 @@ def test_a_session_with_everything():
     services.log_event(session.pk, told, sent_at=AT)
     services.end_session(Session.objects.get(pk=session.pk))
     session = Session.objects.get(pk=session.pk)
-    answer = detail_answer(services.find_document(session.pk), services.event_documents(session.pk))
+    document = services.find_document(session.pk)
+    answer = detail_answer(document, timelines.events_of(document))
     assert all(answer[part] for part in ("moves", "commands", "events", "coverage"))
     assert rendered(answer) == rendered(SessionDetailSerializer(session).data)
+
+
+def test_a_started_session_and_its_document_are_those_of_the_serializer_and_the_orm():
+    document = services.start(candidate_name="Ada", at=AT)
+    session = Session.objects.get(pk=document["_id"])
+    assert rendered(session_answer(document)) == rendered(SessionSerializer(session).data)
+    told = {"token": "pc.x", "token_expires_at": AT.replace(microsecond=250_001)}
+    session.token, session.token_expires_at = told.values()
+    assert rendered(started_answer(document, **told)) == rendered(StartedSessionSerializer(session).data)
+    kept = connection.get_collection("sessions").find_one({"_id": session.pk}, session=connection.session)
+    Session.objects.filter(pk=session.pk).delete()
+    Session(pk=session.pk, candidate_name="Ada", start_time=AT).save(force_insert=True)
+    assert kept == connection.get_collection("sessions").find_one({"_id": session.pk}, session=connection.session)
 
 
 def test_the_same_sessions_are_visible_one_by_one_as_by_query():
