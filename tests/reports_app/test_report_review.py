@@ -6,7 +6,6 @@ import io
 import pytest
 
 from reports_app import services as reports
-from sessions_app import services as sessions
 from sessions_app.review import policies, rescoring, services
 from sessions_app.review.models import RunKind
 from sessions_app.review.states import Outcome
@@ -30,7 +29,8 @@ def report_of(api, session):
 
 
 def page_of(api, session):
-    return " ".join(Page(b"".join(api.get(f"/sessions/{session.pk}/report.html")).decode()).text.split())
+    html = b"".join(api.get(f"/sessions/{session.pk}/report.html")).decode()
+    return " ".join(" ".join(Page(html).texts).split())
 
 
 def test_the_machines_number_keeps_its_meaning_and_the_reviewed_one_stands_beside_it(api, ada):
@@ -93,4 +93,3 @@ def test_of_a_running_session_it_goes_by_the_policy_in_force(api, ada):
     policies.activate(version, by=ada, instead_of=None)
     report = report_of(api, session)
     assert (report["integrity_score"], report["policy_version"]) == (99, version)
-    assert sessions.score(session).integrity_score == 99
