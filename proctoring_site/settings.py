@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "proctoring_site.apps.SiteConfig",
     "reports_app",
     "media_app",
+    "sessions_app.review.apps.ReviewConfig",
     "sessions_app",
     "proctoring_site.access.apps.AccessConfig",
     "proctoring_site.audit.apps.AuditConfig",

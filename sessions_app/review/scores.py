@@ -1,0 +1,183 @@
+"""A closed session's scores, kept with it so that one index answers the queue: at its end, after late events, after
+every word of a reviewer, and under another policy. The number is a function of facts; this only stores it."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from pymongo import UpdateOne
+
+from proctoring_site.jobs.queue import job, submit
+from proctoring_site.mongo_engine.instants import naive_utc
+from sessions_app.errors import SessionNotFound
+from sessions_app.models import Session, now
+from sessions_app.policy import policy_for
+from sessions_app.review import policies
+from sessions_app.review.facts import Facts, facts_of
+from sessions_app.review.states import queue_rank
+from sessions_app.review.weighing import Assessment, assess, summarize
+from sessions_app.scoring import Policy, Score
+
+logger = logging.getLogger(__name__)
+
+#: Each time one of those who change the session at the same moment got somewhere.
+TRIES = 10
+BATCH = 500
+#: Closed, and never scored.
+UNSCORED = {"end_time": {"$ne": None}, "queue_rank": None}
+#: Late events of one session that come within so many seconds are scored together, once the last of them is stored:
+#: the pause is longer than that and than an event may take (SHORT_WRITE_LIMIT_S).
+LATE_TOGETHER_S, LATE_PAUSE_S = 5, 10
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What the scores of a session were, None when it had none, and what they are."""
+
+    session_id: str
+    policy_version: int | None
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether just this is stored already."""
+        return self.before == {**self.after, "policy_version": self.policy_version}
+
+    @property
+    def changes_band(self) -> bool:
+        return self.before["reviewed_band"] != self.after["reviewed_band"]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a session stands: as the machine saw it and as reviewed, under which policy, without which exempt types."""
+
+    policy: Policy
+    machine: Score
+    reviewed: Score
+    exempt: tuple[str, ...] = ()
+
+
+def standing_by_events(session: Session, *, policy: Policy) -> Standing:
+    """By its events and what people said. Raises SessionNotFound."""
+    facts = facts_of([session.pk]).get(session.pk)
+    if facts is None:
+        raise SessionNotFound
+    assessment = assess_facts(facts, policy=policy)
+    return Standing(policy, assessment.machine, assessment.reviewed, tuple(sorted(facts.allowed)))
+
+
+def assess_facts(facts: Facts, *, policy: Policy) -> Assessment:
+    return assess(facts.events, policy=policy, **_words(facts))
+
+
+def score_closed(session_ids: Iterable[str], *, policy: Policy | None = None, at: datetime | None = None) -> int:
+    """Score closed sessions and store it: under their own policy, else the one in force; or all under `policy`.
+
+    Answers how many were stored. One that changes meanwhile is scored again; open sessions are left alone.
+    """
+    left, stored = list(session_ids), 0
+    for _ in range(TRIES):
+        if not left:
+            break
+        found = {pk: facts for pk, facts in facts_of(left).items() if facts.is_closed}
+        done = store(found, [scored_under(facts, policy or policy_of_facts(facts)) for facts in found.values()], at=at)
+        stored += len(done)
+        left = [pk for pk in found if pk not in done]
+    if left:
+        logger.warning("%d sessions change so fast that they were not scored", len(left))
+    return stored
+
+
+def store(facts: dict[str, Facts], scored: Sequence[Scored], *, at: datetime | None = None) -> set[str]:
+    """Keep what was scored of sessions that did not change since their facts were read; answers which those are."""
+    if not scored:
+        return set()
+    at = naive_utc(at or now())
+    changes = {}
+    for one in scored:
+        document = facts[one.session_id].document
+        if one.is_stored and document.get("scored_revision") == document.get("revision"):
+            continue
+        still = {name: document.get(name) for name in ("revision", "review_revision", "end_time")}
+        kept = {**one.after, "policy_version": one.policy_version, "scored_at": at}
+        kept["scored_revision"] = document.get("revision")
+        changes[one.session_id] = UpdateOne({"_id": one.session_id, **still}, {"$set": kept})
+    everyone = {one.session_id for one in scored}
+    if not changes:
+        return everyone
+    sessions = connection.get_collection("sessions")
+    done = sessions.bulk_write(list(changes.values()), ordered=False, session=connection.session)
+    if done.matched_count == len(changes):
+        return everyone
+    mine = {"_id": {"$in": list(changes)}, "scored_at": at}
+    stored = {row["_id"] for row in sessions.find(mine, {"_id": 1}, session=connection.session)}
+    return (everyone - set(changes)) | stored
+
+
+def after_late_event(session_id: str, received_at: datetime) -> None:
+    """Have the score follow an event that comes after the end, soon. Called before the event is stored."""
+    moment = int(received_at.timestamp()) // LATE_TOGETHER_S
+    submit(score_late, f"{session_id}@{moment}", pause_s=LATE_PAUSE_S)
+
+
+def score_forgotten(*, closed_since: datetime) -> int:
+    """Score what was closed since and has no score: whoever closed it was killed right then. Answers how many."""
+    left = {"end_time": {"$gte": naive_utc(closed_since)}, "queue_rank": None}
+    return score_closed(_ids(left))
+
+
+def score_adopted(*, after: str = "") -> tuple[int, str | None]:
+    """Score one batch of the closed sessions that never had a score, with ids after this one: those of an adopted
+    database. Answers how many, and where the next batch begins; None when there is none. Again changes nothing."""
+    ids = _ids({**UNSCORED, "_id": {"$gt": after}})
+    return (score_closed(ids), ids[-1]) if ids else (0, None)
+
+
+@job(name="score_adopted")
+def score_adopted_later(key: str, *, after: str = "", number: int = 0) -> None:
+    _, further = score_adopted(after=after)
+    if further is not None:
+        submit(score_adopted_later, f"adopted:{number + 1}", after=further, number=number + 1)
+
+
+def _ids(where: dict[str, Any]) -> list[str]:
+    sessions = connection.get_collection("sessions")
+    rows = sessions.find(where, {"_id": 1}, session=connection.session).sort("_id", 1).limit(BATCH)
+    return [row["_id"] for row in rows]
+
+
+@job(name="score_session")
+def score_late(key: str) -> None:
+    score_closed([key.rpartition("@")[0]])
+
+
+def scored_under(facts: Facts, policy: Policy) -> Scored:
+    """What its scores are under a policy; nothing is stored."""
+    summary = summarize(facts.events, policy=policy, **_words(facts))
+    document, band = facts.document, summary.reviewed.risk_band
+    after = {
+        "machine_score": summary.machine.integrity_score,
+        "reviewed_score": summary.reviewed.integrity_score,
+        "reviewed_band": band,
+        "incident_count": summary.incident_count,
+        "open_incidents": summary.open_incidents,
+        "confirmed_incidents": summary.confirmed_incidents,
+        "queue_rank": queue_rank(facts.outcome, band),
+    }
+    before = {name: document.get(name) for name in (*after, "policy_version")}
+    return Scored(document["_id"], policy.version, before, after)
+
+
+def _words(facts: Facts) -> dict[str, Any]:
+    return {"judgements": facts.judgements, "allowed": facts.allowed, "covered": facts.covered}
+
+
+def policy_of_facts(facts: Facts) -> Policy:
+    """Its own version; whatever is used has one."""
+    policy = policy_for(facts.document.get("policy_version"))
+    return policy if policy.version is not None else policies.in_use()
