@@ -188,7 +188,8 @@ class DetaDriveStorage(InParts, Storage):
 
     def _send_part(self, name: str, upload: str, number: int, data: bytes) -> str:
         params = {"name": _checked(name), "part": number}
-        self._ask("POST", f"/uploads/{upload}/parts", name, params=params, **_body(data))
+        with _body(data) as body:
+            self._ask("POST", f"/uploads/{upload}/parts", name, params=params, **body)
         return ""
 
     def _join(self, name: str, upload: str, parts: list[tuple[int, str]]) -> None:
@@ -198,7 +199,8 @@ class DetaDriveStorage(InParts, Storage):
         self._ask("DELETE", f"/uploads/{upload}", name, params={"name": _checked(name)})
 
     def _put(self, name: str, data: bytes) -> None:
-        self._ask("POST", "/files", name, params={"name": _checked(name)}, **_body(data))
+        with _body(data) as body:
+            self._ask("POST", "/files", name, params={"name": _checked(name)}, **body)
 
     def _get(self, name: str) -> bytes:
         return self._ask("GET", "/files/download", name, params={"name": _checked(name)}).content
@@ -253,9 +255,18 @@ class _Pieces:
         for start in range(0, len(self._data), SENT_AT_ONCE_BYTES):
             yield bytes(self._data[start : start + SENT_AT_ONCE_BYTES])
 
+    def forget(self) -> None:
+        self._data = memoryview(b"")
 
-def _body(data: bytes) -> dict[str, Any]:
-    return {"content": _Pieces(data), "headers": {"Content-Length": str(len(data))}}
+
+@contextmanager
+def _body(data: bytes) -> Iterator[dict[str, Any]]:
+    """httpx's answers hold their requests in circles, and so would hold many parts until the collector comes by."""
+    pieces = _Pieces(data)
+    try:
+        yield {"content": pieces, "headers": {"Content-Length": str(len(data))}}
+    finally:
+        pieces.forget()
 
 
 def _checked(name: str) -> str:
