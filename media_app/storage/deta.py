@@ -8,7 +8,6 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
@@ -38,8 +37,6 @@ FIRST_WAIT_S = 0.2
 GIVE_UP_AFTER_S = 30
 TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 TIMEOUT = httpx.Timeout(20, connect=5)
-#: Deta Drive tells no time of change; what is cached is told apart by its tag.
-UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @deconstructible
@@ -89,10 +86,6 @@ class DetaDriveStorage(InParts, Storage):
             if not whole and answer.status_code == httpx.codes.OK:  # it knows no ranges
                 whole = answer.headers.get("Content-Length", "")
         return int(whole) if whole.isdigit() else _fail("it does not say how large a file is")
-
-    def get_modified_time(self, name: str) -> datetime:
-        self.size(name)
-        return UNKNOWN_TIME
 
     def delete(self, name: str) -> None:
         answer = self._ask("DELETE", "/files", name, json={"names": [_checked(name)]})
