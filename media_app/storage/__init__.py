@@ -17,6 +17,8 @@ from django.core.files.storage import Storage
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
+from media_app.errors import StorageFailed
+
 BACKENDS: Mapping[str, str] = MappingProxyType(
     {
         "local": "media_app.storage.local.LocalStorage",
@@ -101,7 +103,10 @@ class SwitchingStorage(Storage):
         return self.backend.start_parts(name, content_type)
 
     def append(self, name: str, state: dict[str, Any], chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-        return self.backend.append(name, state, chunks)
+        try:
+            yield from self.backend.append(name, state, chunks)
+        except FileNotFoundError:  # the client cannot help it; else it would be a fault of ours
+            raise StorageFailed("The storage no longer knows the upload.") from None
 
     def finish_parts(self, name: str, state: dict[str, Any]) -> None:
         self.backend.finish_parts(name, state)

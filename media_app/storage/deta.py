@@ -8,7 +8,6 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
@@ -38,8 +37,6 @@ FIRST_WAIT_S = 0.2
 GIVE_UP_AFTER_S = 30
 TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 TIMEOUT = httpx.Timeout(20, connect=5)
-#: Deta Drive tells no time of change; what is cached is told apart by its tag.
-UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @deconstructible
@@ -89,10 +86,6 @@ class DetaDriveStorage(InParts, Storage):
             if not whole and answer.status_code == httpx.codes.OK:  # it knows no ranges
                 whole = answer.headers.get("Content-Length", "")
         return int(whole) if whole.isdigit() else _fail("it does not say how large a file is")
-
-    def get_modified_time(self, name: str) -> datetime:
-        self.size(name)
-        return UNKNOWN_TIME
 
     def delete(self, name: str) -> None:
         answer = self._ask("DELETE", "/files", name, json={"names": [_checked(name)]})
@@ -188,7 +181,8 @@ class DetaDriveStorage(InParts, Storage):
 
     def _send_part(self, name: str, upload: str, number: int, data: bytes) -> str:
         params = {"name": _checked(name), "part": number}
-        self._ask("POST", f"/uploads/{upload}/parts", name, params=params, **_body(data))
+        with _body(data) as body:
+            self._ask("POST", f"/uploads/{upload}/parts", name, params=params, **body)
         return ""
 
     def _join(self, name: str, upload: str, parts: list[tuple[int, str]]) -> None:
@@ -198,7 +192,8 @@ class DetaDriveStorage(InParts, Storage):
         self._ask("DELETE", f"/uploads/{upload}", name, params={"name": _checked(name)})
 
     def _put(self, name: str, data: bytes) -> None:
-        self._ask("POST", "/files", name, params={"name": _checked(name)}, **_body(data))
+        with _body(data) as body:
+            self._ask("POST", "/files", name, params={"name": _checked(name)}, **body)
 
     def _get(self, name: str) -> bytes:
         return self._ask("GET", "/files/download", name, params={"name": _checked(name)}).content
@@ -253,9 +248,18 @@ class _Pieces:
         for start in range(0, len(self._data), SENT_AT_ONCE_BYTES):
             yield bytes(self._data[start : start + SENT_AT_ONCE_BYTES])
 
+    def forget(self) -> None:
+        self._data = memoryview(b"")
 
-def _body(data: bytes) -> dict[str, Any]:
-    return {"content": _Pieces(data), "headers": {"Content-Length": str(len(data))}}
+
+@contextmanager
+def _body(data: bytes) -> Iterator[dict[str, Any]]:
+    """httpx's answers hold their requests in circles, and so would hold many parts until the collector comes by."""
+    pieces = _Pieces(data)
+    try:
+        yield {"content": pieces, "headers": {"Content-Length": str(len(data))}}
+    finally:
+        pieces.forget()
 
 
 def _checked(name: str) -> str:

@@ -15,6 +15,8 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage
 
+from media_app.errors import StorageFailed
+
 #: Unfinished files wait here, in the file system of the finished ones, so that the last step is a rename.
 INCOMING = ".incoming"
 UPLOAD, PART = ".upload", ".part"
@@ -117,7 +119,7 @@ class LocalStorage(FileSystemStorage):
             part.replace(target)
         except FileNotFoundError:
             if not target.exists():  # else an earlier call did it
-                raise
+                raise StorageFailed("The storage no longer knows the upload.") from None
         _sync_folder(target.parent)
 
     def abort_parts(self, name: str, state: dict[str, Any]) -> None:

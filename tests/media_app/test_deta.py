@@ -141,6 +141,27 @@ def test_ranges_are_read_from_a_server_that_knows_none(storage, deta):
     assert content(storage, "a.webm") == data
 
 
+class TestAFileThatIsReadOn:
+    DATA = os.urandom(5 * MIB)
+
+    @pytest.fixture
+    def file(self, storage, deta):
+        storage.save("a.webm", ContentFile(self.DATA))
+        deta.calls.clear()
+        with storage.open("a.webm") as file:
+            yield file
+
+    def test_comes_in_one_answer(self, file, deta):
+        assert file.read() == self.DATA
+        assert len(deta.calls) == 3  # its size, the first block, the rest
+
+    def test_is_asked_for_again_when_that_answer_breaks(self, file, deta):
+        assert file.read(2 * MIB) == self.DATA[: 2 * MIB]
+        deta.troubles = ["cut 300000", "cut 0"]
+        file.seek(0)
+        assert file.read() == self.DATA
+
+
 def test_more_names_than_one_page_holds_are_listed(storage, deta):
     names = [f"{number:05}" for number in range(2005)]
     deta.files = {("videos", name): b"" for name in names}

@@ -84,6 +84,17 @@ def test_it_is_watched_by_ranges(recording, kind, there, api):
         assert headers["Content-Range"] == f"bytes */{size}"
 
 
+def test_a_video_of_the_time_before_recordings_is_watched_by_ranges(kind, there, api):
+    session = make_session(video_path="data/videos/old.webm")
+    storages["videos"].save("old.webm", ContentFile(b"0123456789"))
+    assert session.video_name == "old.webm"
+    answer = api.get("/videos/old.webm", headers={"Range": "bytes=2-3"})
+    if kind == "deta":
+        assert (answer.status_code, b"".join(answer), "Last-Modified" in answer) == (206, b"23", False)
+    else:
+        assert httpx.get(answer["Location"], headers={"Range": "bytes=2-3"}).content == b"23"
+
+
 def test_in_one_request_and_gone_with_its_session(there, clips, run_jobs, as_candidate):
     session = make_session()
     with clips[".mp4"].open("rb") as file:
