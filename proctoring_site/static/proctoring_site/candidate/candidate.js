@@ -238,7 +238,7 @@ async function send(videos) {
   let done = 0;
   try {
     for (const { blob, filename, startedAt } of videos) {
-      const startOffsetS = Math.max(0, (startedAt - client.startedAt) / 1000);
+      const startOffsetS = startedAt ? Math.max(0, (startedAt - client.startedAt) / 1000) : null;
       const onProgress = (part) => (byId("progress").value = (done + part * blob.size) / total);
       await client.upload(blob, { filename, startOffsetS, onProgress });
       done += blob.size;
