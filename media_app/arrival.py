@@ -56,7 +56,8 @@ def arrived(recording: Recording, *, at: datetime | None = None) -> None:
 def show(recording: Recording, kind: VideoKind, *, instead: bool = False) -> None:
     """Give a recording that is a video the name at which it is served, once.
 
-    The first one of the camera is the session's video, at the path of the earlier service; `instead` makes this one it.
+    The first one of the camera is the session's video, at the path of the earlier service, however long it takes to
+    look at it; `instead` makes this one it.
     """
     if recording.name is None:
         recording.name = _session_video(recording, kind, instead=instead) or watchable_name(recording, kind)
@@ -71,13 +72,33 @@ def _session_video(recording: Recording, kind: VideoKind, *, instead: bool) -> s
         raise SessionNotFound
     path = session.get("video_path")
     name = f"{recording.session_id}{kind.suffix}"
-    if recording.kind != RecordingKind.CAMERA or (not instead and shows_something(Session(video_path=path))):
+    if recording.kind != RecordingKind.CAMERA:
+        return None
+    if not instead and (shows_something(Session(video_path=path)) or _waits_for_another(recording)):
         return None
     if Recording.objects.filter(name=name).exists():
         name = watchable_name(recording, kind)
     change = {"$set": {"video_path": SERVED_UNDER + name}, "$inc": {"revision": 1}}
     unchanged = {"_id": recording.session_id, "video_path": path}
     return name if sessions.update_one(unchanged, change, session=connection.session).matched_count else None
+
+
+def _waits_for_another(recording: Recording) -> bool:
+    """One of the camera that was begun before is still looked at, and may turn out to be the first."""
+    earlier = Recording.objects.filter(session_id=recording.session_id, created_at__lt=recording.created_at)
+    return earlier.filter(kind=RecordingKind.CAMERA, state=RecordingState.PROCESSING).exists()
+
+
+def choose_video(session_id: str) -> None:
+    """For a session without a video whose recordings waited for one that turned out to be none: the next is it."""
+    session = Session.objects.filter(pk=session_id).first()
+    ready = Recording.objects.of(session_id).filter(kind=RecordingKind.CAMERA, state=RecordingState.READY)
+    first = ready.filter(name__isnull=False).first()
+    if session is None or first is None or shows_something(session) or _waits_for_another(first):
+        return
+    change = {"$set": {"video_path": SERVED_UNDER + first.name}, "$inc": {"revision": 1}}
+    unchanged = {"_id": session_id, "video_path": session.video_path}
+    connection.get_collection(Session._meta.db_table).update_one(unchanged, change, session=connection.session)
 
 
 def shows_something(session: Session) -> bool:

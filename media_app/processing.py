@@ -58,6 +58,7 @@ def process_recording(recording_id: str) -> None:
     except Rejected as error:
         _settle(recording, state=RecordingState.REJECTED, reason=str(error)[:300])
         logger.warning("session %s: recording %s was rejected", recording.session_id, recording.pk)
+    arrival.choose_video(recording.session_id)
 
 
 def _process(recording: Recording) -> None:

@@ -23,6 +23,8 @@ const TIMEOUT_MS = 60_000;
 const VISIT = 1_000_000;
 /** How long after its token expired a session is kept: nobody can deliver it without a new token. */
 const KEPT_AFTER_EXPIRY_MS = 7 * 24 * 3600 * 1000;
+/** What the server takes for the start of a recording in its session. */
+const START_OFFSET_MAX_S = 7 * 24 * 3600;
 const CLOSED = new Set(["ended", "terminated", "expired"]);
 const IDLE = Symbol("nothing to do");
 const PROGRESS = Symbol("something was done");
@@ -327,7 +329,10 @@ export class ProctoringClient extends EventTarget {
   async upload(blob, { kind = "camera", filename = "recording.webm", startOffsetS = null, onProgress, signal } = {}) {
     const sha256 = await sha256Of(blob);
     const key = sha256 ?? `${kind} ${filename} ${blob.size}`;
-    const metadata = { kind, filename, filetype: blob.type || null, sha256, start_offset_s: startOffsetS?.toFixed(3) };
+    // A clock that was set in between says nonsense, and the server would refuse the recording for it.
+    const isSane = startOffsetS !== null && startOffsetS >= 0 && startOffsetS <= START_OFFSET_MAX_S;
+    const offset = isSane ? startOffsetS.toFixed(3) : null;
+    const metadata = { kind, filename, filetype: blob.type || null, sha256, start_offset_s: offset };
     const sent = { furthest: 0, hasMoved: false };
     const tell = (part) => {
       sent.hasMoved ||= part > sent.furthest;
@@ -347,6 +352,7 @@ export class ProctoringClient extends EventTarget {
           if (answer.status < 300) return answer.body;
           throw new ProctoringError(answer);
         }
+        signal?.throwIfAborted();
         if (sent.hasMoved) failures = 0;
         sent.hasMoved = false;
         await this.#rest(failures, answer.retryAfterS);

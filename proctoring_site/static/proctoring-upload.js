@@ -91,7 +91,8 @@ async function sendFrom({ offset, isNew }, uploadId, blob, to) {
 
 /** What something in between answers in the server's place says nothing about the recording. */
 function refusal({ status, body, retryAfterS, header }) {
-  if (!header("Tus-Resumable") || status < 300) return status >= 500 ? { status, body, retryAfterS } : NO_ANSWER;
+  if (status >= 500) return { status, body, retryAfterS };
+  if (!header("Tus-Resumable") || status < 300) return { ...NO_ANSWER, retryAfterS };
   return { status, body: body ?? { code: CODES[status] ?? "refused" }, retryAfterS };
 }
 

@@ -139,6 +139,11 @@ class TestASitting:
         assert exam.types(session_id) == ["sitting_started", "page_reloaded", "recording_interrupted"]
         assert exam.sequences(session_id) == [1, 1_000_001, 1_000_002]
         assert exam.video_path(session_id) == f"videos/{session_id}.webm"
+        begun = sorted(one["start_offset_s"] for one in exam.recordings(session_id))  # all of them, and when
+        assert len(begun) == 2
+        assert 0 <= begun[0] < begun[1] - 2
+        (gap,) = [event for event in exam.events(session_id) if event["event_type"] == "recording_interrupted"]
+        assert gap["data"] == {"parts": 2}
 
     def test_is_ended_from_the_question_after_a_reload_with_what_was_recorded(self, exam, page):
         session_id = start(page, exam, "Gives up")

@@ -225,3 +225,5 @@ class TestTusJsClient:
         seen = page.evaluate(SEEK, 0.8)
         assert seen["at"] == pytest.approx(0.8 * float(after["duration"]), abs=0.1)
         assert seen["colours"] > 5
+        looked = {"object_id": session_id, "object_kind": "video", "action": "looked"}
+        assert exam.database["audit_log"].count_documents(looked) == 1  # of however many ranges

@@ -101,6 +101,25 @@ class TestARecording:
         assert recording.name == f"{recording.session_id}.{recording.pk}.webm"
         assert api.get(f"/videos/{recording.name}").status_code == 200
 
+    def test_that_was_begun_first_is_the_sessions_video_whichever_is_looked_at_first(self, send, live):
+        session = make_session()
+        first, second = send(live, session=session), send(live + b"\xec\x80", session=session)
+        processing.process_recording(second.pk)
+        second.refresh_from_db()
+        assert Session.objects.get(pk=session.pk).video_path is None
+        assert second.name == f"{session.pk}.{second.pk}.webm"
+        processing.process_recording(first.pk)
+        assert Session.objects.get(pk=session.pk).video_path == f"videos/{session.pk}.webm"
+
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_is_the_sessions_video_when_the_one_before_it_is_none(self, send, live, order):
+        session = make_session()
+        sent = [send(b"no video at all", session=session), send(live, session=session)]
+        for number in order:
+            processing.process_recording(sent[number].pk)
+        shown = Recording.objects.get(state="ready")
+        assert Session.objects.get(pk=session.pk).video_path == f"videos/{shown.name}"
+
     def test_that_is_no_video_is_kept_and_never_shown(self, send, run_jobs, data_dir, api):
         recording = send(b"no video at all")
         run_jobs()

@@ -29,6 +29,7 @@ let stream = null;
 let recording = null;
 /** Which devices were there at some time of this sitting: their absence is a loss. */
 const used = { audio: false, video: false };
+let lastSignals = {};
 let isChecked = false;
 let isFinishing = false;
 let stopWatching = () => {};
@@ -118,9 +119,11 @@ function startRecording() {
   tick();
 }
 
+/** Once the exam is over, what was last true in it: that the page turns its camera off is no loss. */
 function signals() {
   const said = (kind) => devices.works(stream, kind) ?? (used[kind] ? false : null);
-  return { camera: said("video"), microphone: said("audio"), screen: null };
+  if (!isFinishing) lastSignals = { camera: said("video"), microphone: said("audio"), screen: null };
+  return lastSignals;
 }
 
 function lose(device) {
@@ -238,7 +241,7 @@ async function send(videos) {
   let done = 0;
   try {
     for (const { blob, filename, startedAt } of videos) {
-      const startOffsetS = Math.max(0, (startedAt - client.startedAt) / 1000);
+      const startOffsetS = startedAt ? Math.max(0, (startedAt - client.startedAt) / 1000) : null;
       const onProgress = (part) => (byId("progress").value = (done + part * blob.size) / total);
       await client.upload(blob, { filename, startOffsetS, onProgress });
       done += blob.size;

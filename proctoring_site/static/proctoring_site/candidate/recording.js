@@ -71,7 +71,7 @@ export async function gaps(sessionId) {
   const inOrder = (await parts(sessionId)).sort((one, other) => one.startedAt - other.startedAt);
   const ends = inOrder.map(({ startedAt, seconds }) => startedAt / 1000 + seconds);
   const between = inOrder.slice(1).map(({ startedAt }, n) => Math.max(0, startedAt / 1000 - ends[n]));
-  return { parts: inOrder.length, seconds: Math.round(between.reduce((sum, gap) => sum + gap, 0)) };
+  return { parts: inOrder.length, seconds: Math.round(between.reduce((sum, gap) => sum + gap, 0)) || 0 };
 }
 
 /** Forget every recording of this browser. */
