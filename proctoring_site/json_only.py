@@ -12,7 +12,6 @@ from rest_framework.parsers import JSONParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.utils.encoders import JSONEncoder
 
-
 #: Fewer brackets cannot be nested more deeply than Python's reader allows.
 DEEP = 600
 #: What may not fit into 64 bits.
