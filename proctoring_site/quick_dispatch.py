@@ -1,9 +1,9 @@
 """DRF's way through a view set, without what is the same for every call.
 
-What it buys: docs/performance.md has the figures. DRF makes its parsers, authenticators, permissions and negotiator anew
-for each call, looks up the allowed methods one by one, and wraps the answer in a template's machinery. Here they are
-kept: none holds anything of a call. The steps and their order are DRF's own: who calls, whether they may, the handler,
-and DRF's handling of whatever was raised.
+What it buys: docs/performance.md has the figures. DRF makes its parsers, authenticators, permissions and negotiator
+anew for each call, looks up the allowed methods one by one, and wraps the answer in a template's machinery. Here they
+are kept: none holds anything of a call. The steps and their order are DRF's own: who calls, whether they may, the
+handler, and DRF's handling of whatever was raised.
 
 Not for view sets with throttles, versions, format suffixes or a choice of renderers: those steps are left out.
 """
@@ -44,6 +44,17 @@ class QuickRequest(Request):
         if self._full_data is Empty:
             self._load_data_and_files()
         return self._full_data
+
+    def _parse(self) -> tuple[Any, Any]:
+        """Straight from the connection, of which the parser reads up to its limit; DRF would copy the body twice."""
+        parser = self.negotiator.select_parser(self, self.parsers)
+        if parser is None or self._request._read_started or self.META.get("CONTENT_LENGTH") in {None, "", "0"}:
+            return super()._parse()
+        try:
+            return parser.parse(self._request, self.content_type, self.parser_context), None
+        except Exception:
+            self._full_data = {}  # what is not JSON is not read again
+            raise
 
 
 @cache
@@ -107,6 +118,11 @@ class QuickDispatch:
         for name, value in self.headers.items():
             answer.headers[name] = value
         return answer
+
+    def answer(self, data: Any, status: int = 200) -> HttpResponse:
+        """What a handler answers with in place of a Response, when it has nothing but data to tell."""
+        renderer = self.request.accepted_renderer
+        return HttpResponse(renderer.render(data), content_type=renderer.media_type, status=status)
 
 
 def _plain(answer: Response, renderer: Any) -> HttpResponse:

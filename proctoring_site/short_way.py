@@ -17,6 +17,8 @@ from django.utils.cache import patch_vary_headers
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 API = "/sessions"
+#: ALLOWED_HOSTS may be a pattern, so there is no end of names that it accepts.
+HOSTS_REMEMBERED = 100
 
 
 def is_call(request: HttpRequest) -> bool:
@@ -45,11 +47,12 @@ class ShortWayBegins:
         self.get_response = get_response
         self._short = ShortWayEnds.last_made
         self._short_from_elsewhere = CorsMiddleware(self._short)
+        self._ours: set[str] = set()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not is_call(request):
             return self.get_response(request)
-        request.get_host()  # raises where ALLOWED_HOSTS does not have it
+        self._demand_our_host(request)
         if "HTTP_ORIGIN" in request.META:
             response = self._short_from_elsewhere(request)
         else:
@@ -61,3 +64,11 @@ class ShortWayBegins:
         if not response.streaming and "Content-Length" not in response.headers:
             response.headers["Content-Length"] = str(len(response.content))
         return response
+
+    def _demand_our_host(self, request: HttpRequest) -> None:
+        """As Django's CommonMiddleware does for all others; raises where ALLOWED_HOSTS does not have it."""
+        named = request.META.get("HTTP_HOST")
+        if named not in self._ours:
+            request.get_host()
+            if named and len(self._ours) < HOSTS_REMEMBERED:
+                self._ours.add(named)

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 from django.templatetags.static import static
-from django.urls import include, path
+from django.urls import path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
@@ -21,7 +21,7 @@ router.register("sessions", SessionVideoViewSet, basename="session-video")
 router.register("sessions", SessionReportViewSet, basename="session-report")
 
 urlpatterns = [
-    path("", include(router.urls)),  # first, for what is asked most
+    *router.urls,  # first and without another resolver between, for what is asked most
     path("", StartView.as_view(), name="start"),
     path("candidate/", CandidateView.as_view(), name="candidate"),
     path("sessions/<pk>/uploads", UploadViewSet.as_view({"post": "create"}), name="session-uploads"),

@@ -5,6 +5,7 @@ from io import StringIO
 
 from django.conf import settings
 from django.core import signals
+from django.core.cache import close_caches
 from django.core.handlers.wsgi import WSGIRequest
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
@@ -30,10 +31,11 @@ from proctoring_site.jobs import here  # noqa: E402 - needs the models, which ar
 
 call_command("check", stdout=StringIO())  # settings that contradict each other stop the start, whoever starts it
 application.request_class = UTF8Request
-# There is nothing to close: pymongo keeps its connections itself, and the backend's close() does nothing. Asked twice in
-# each request, that was a tenth of Django's own share of a call (docs/performance.md).
-signals.request_started.disconnect(close_old_connections)
-signals.request_finished.disconnect(close_old_connections)
+# There is nothing to close: pymongo keeps its connections itself, the backend's close() does nothing, and no cache is
+# used. Asked in each request, that was a tenth of Django's own share of a call (docs/performance.md).
+for signal in (signals.request_started, signals.request_finished):
+    signal.disconnect(close_old_connections)
+signals.request_finished.disconnect(close_caches)
 if not settings.DEBUG:  # nor are queries kept
     signals.request_started.disconnect(reset_queries)
 here.start()

@@ -47,7 +47,10 @@ MILLISECOND = timedelta(milliseconds=1)
 
 
 class Reported(NamedTuple):
-    """One event as the client told it. `timestamp` None: now. `id` None: a new one, and no protection from a resend."""
+    """One event as the client told it. `timestamp` None: now. `id` None: a new one, and no protection from a resend.
+
+    `is_storable`: it is known already that BSON can say it.
+    """
 
     event_type: str
     id: str | None = None
@@ -59,10 +62,11 @@ class Reported(NamedTuple):
     source: str | None = None
     sequence: int | None = None
     data: Mapping[str, Any] | None = None
+    is_storable: bool = False
 
 
 #: What makes two tellings of one id the same event.
-TOLD = tuple(name for name in Reported._fields if name != "id")
+TOLD = tuple(name for name in Reported._fields if name not in {"id", "is_storable"})
 
 
 def document_of(session_id: str, event: Reported, *, sent_at: datetime | None, received_at: datetime) -> Document:
@@ -101,7 +105,8 @@ def document_of(session_id: str, event: Reported, *, sent_at: datetime | None, r
 def write(documents: Sequence[Document], *, are_storable: bool = False) -> Sequence[Outcome]:
     """Store each once. An outcome per document: (as stored, whether this call created it), or why it is not stored.
 
-    `are_storable`: it is known already that BSON can say each. Raises what the database raises when nobody can know what became of the group; sending again with ids is safe.
+    `are_storable`: it is known already that BSON can say each. Raises what the database raises when nobody can know
+    what became of the group; sending again with ids is safe.
     """
     commit_them = commit if connection.session is not None else _writer.submit  # a transaction is its thread's own
     if are_storable or is_storable({"all": documents}):
@@ -158,8 +163,8 @@ def _count_open(
 ) -> Mapping[str, Sequence[int]]:
     """Count the events of all sessions that plainly take them, in one trip; answers with the other sessions, untouched.
 
-    Plainly: the session is open, began before the events, and counts their types by name. The server says which ones are
-    not by failing to insert them: an upsert that may not choose its own `_id` changes what is there or nothing.
+    Plainly: the session is open, began before the events, and counts their types by name. The server says which ones
+    are not by failing to insert them: an upsert that may not choose its own `_id` changes what is there or nothing.
     """
     changes, tried = [], {}
     weighed = active_policy().weights

@@ -77,7 +77,7 @@ def log_events(
     """
     at = to_milliseconds(received_at or now())
     documents = [ingestion.document_of(session_id, event, sent_at=sent_at, received_at=at) for event in events]
-    return ingestion.write(documents)
+    return ingestion.write(documents, are_storable=all(event.is_storable for event in events))
 
 
 def find_document(session_id: str) -> dict[str, Any] | None:

@@ -20,13 +20,21 @@ _one_of_many, _alone = ReportedEvent(), SentEvent()
 
 def sent_event(raw: Any) -> tuple[Reported, Any]:
     """An event sent alone, and its `sent_at` or None. Raises ValidationError by field."""
-    values = _values(raw, _alone)
-    return _reported(raw, values), values.get("sent_at")
+    values = plain_event(raw)
+    if values is None:
+        values = validated(_alone, raw)
+        return _reported(raw, values), values.get("sent_at")
+    sent_at = values.pop("sent_at", None)
+    return _plain(values), sent_at
 
 
 def event_of_batch(raw: Any) -> Reported:
     """Raises ValidationError by field."""
-    return _reported(raw, _values(raw, _one_of_many))
+    values = plain_event(raw)
+    if values is None:
+        return _reported(raw, validated(_one_of_many, raw))
+    values.pop("sent_at", None)
+    return _plain(values)
 
 
 def validated(serializer: Serializer, raw: Any) -> dict[str, Any]:
@@ -39,9 +47,8 @@ def validated(serializer: Serializer, raw: Any) -> dict[str, Any]:
         raise ValidationError({"non_field_errors": error.detail}) from error
 
 
-def _values(raw: Any, serializer: ReportedEvent) -> dict[str, Any]:
-    values = plain_event(raw)
-    return validated(serializer, raw) if values is None else values
+def _plain(values: dict[str, Any]) -> Reported:
+    return Reported(is_storable=values.get("data") is None, **values)
 
 
 def _reported(raw: Any, values: dict[str, Any]) -> Reported:

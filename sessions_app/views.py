@@ -132,7 +132,7 @@ class SessionViewSet(Guarded, QuickDispatch, GenericViewSet):
         (outcome,) = services.log_events(pk, [told], sent_at=sent_at)
         if isinstance(outcome, Exception):
             raise outcome
-        return Response(event_answer(outcome[0]), status=status.HTTP_201_CREATED)
+        return self.answer(event_answer(outcome[0]), status.HTTP_201_CREATED)
 
     @extend_schema(summary="Log up to 500 events in one commit", request=EventBatch, responses=BatchOutcome)
     @action(
@@ -147,7 +147,7 @@ class SessionViewSet(Guarded, QuickDispatch, GenericViewSet):
         """Each is looked at alone. Also as `text/plain` with the token as `token` in the body, for a beacon."""
         batch = validated(_batch, request.data)
         self._record_events_of_staff(pk)
-        return Response(batches.log(pk, batch["events"], sent_at=batch.get("sent_at")))
+        return self.answer(batches.log(pk, batch["events"], sent_at=batch.get("sent_at")))
 
     def _record_events_of_staff(self, pk: str) -> None:
         """Evidence that no candidate's browser made; nor anybody of an open API."""
@@ -162,7 +162,7 @@ class SessionViewSet(Guarded, QuickDispatch, GenericViewSet):
     @action(detail=True, methods=["post"])
     def heartbeat(self, request: Request, pk: str) -> Response:
         answer = beats.beat(pk, beats.Beat(**validated(_beat, request.data)))
-        return Response(_beat_answer.to_representation(answer))
+        return self.answer(_beat_answer.to_representation(answer))
 
     @extend_schema(summary="Have the candidate wait", request=Reason, responses=SessionSerializer)
     @action(detail=True, methods=["post"])

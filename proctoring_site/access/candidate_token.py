@@ -1,7 +1,7 @@
 """The candidate's token: signed, for one session, and checked without asking the database.
 
-A signature that was found good is not computed again (docs/performance.md has the figure): a sitting sends the same token
-with every call. The age is looked at each time.
+A signature that was found good is not computed again (docs/performance.md has the figure): a sitting sends the same
+token with every call. The age is looked at each time.
 """
 
 import time
@@ -45,6 +45,6 @@ def read(token: str) -> Candidate | None:
 
 @lru_cache(REMEMBERED)
 def _signed(text: str, key: str) -> tuple[Candidate, int]:
-    """Whose it is and when it was signed. What is not signed with this key raises BadSignature and is not remembered."""
+    """Whose it is, and when it was signed. What this key did not sign raises BadSignature and is not remembered."""
     session_id, stamp = signing.Signer(key=key, salt=SALT, sep=SEPARATOR).unsign(text).rsplit(SEPARATOR, 1)
     return Candidate(session_id), signing.b62_decode(stamp)

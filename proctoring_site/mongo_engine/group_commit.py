@@ -11,6 +11,7 @@ document that the server refuses fails nobody else.
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,12 @@ Outcome = tuple[Document, bool] | Exception
 Commit = Callable[[Sequence[Document]], Sequence[Outcome]]
 
 
+def _held_lock() -> Any:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
 @dataclass(slots=True, eq=False)
 class _Ticket:
     documents: Sequence[Document]
@@ -31,7 +38,13 @@ class _Ticket:
     error: BaseException | None = None
     leads: bool = False
     is_done: bool = False
-    wake: threading.Event = field(default_factory=threading.Event)
+    #: Held until there is something to look at. A threading.Event costs ten times as much.
+    asleep: Any = field(default_factory=_held_lock)
+
+    def wake(self) -> None:
+        """Also twice, when the lead and the outcome come before the thread has looked."""
+        with suppress(RuntimeError):  # awake already
+            self.asleep.release()
 
 
 class GroupCommit:
@@ -60,8 +73,7 @@ class GroupCommit:
             elif is_done:
                 break
             else:
-                ticket.wake.wait()
-                ticket.wake.clear()
+                ticket.asleep.acquire()
         if ticket.error is not None:
             raise ticket.error
         return ticket.outcomes
@@ -75,7 +87,7 @@ class GroupCommit:
             self._pass_on()
             for ticket in group:
                 ticket.is_done = True
-                ticket.wake.set()
+                ticket.wake()
 
     def _settle(self, group: Sequence[_Ticket]) -> None:
         documents = [document for ticket in group for document in ticket.documents]
@@ -109,4 +121,4 @@ class GroupCommit:
                 return
             heir = self._waiting[0]
             heir.leads = True
-            heir.wake.set()
+            heir.wake()

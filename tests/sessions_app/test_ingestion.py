@@ -8,8 +8,9 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from sessions_app import services
+from sessions_app import ingestion, services
 from sessions_app.models import Event, Session, now
+from tests import trips
 from tests.factories import NOON
 
 pytestmark = pytest.mark.usefixtures("committed_database")
@@ -36,6 +37,11 @@ def log_batch(client, session, *events, **more):
 
 def counts(session):
     return Session.objects.get(pk=session.pk).counts
+
+
+def document(session, event_type, **told):
+    event = services.Reported(event_type, **told)
+    return ingestion.document_of(session.pk, event, sent_at=None, received_at=now())
 
 
 def new():
@@ -259,8 +265,6 @@ class TestCompanions:
             assert sum(counts(session).values()) == Event.objects.filter(session_id=session.pk).count() == 60
 
     def test_an_unknown_session_is_told_so_and_fails_nobody_else(self, session):
-        from sessions_app import ingestion
-
         at = now()
         documents = [
             ingestion.document_of(pk, services.Reported("x"), sent_at=None, received_at=at)
@@ -270,3 +274,28 @@ class TestCompanions:
         assert known[1] is True
         assert unknown.code == "not_found"
         assert connection.database["events"].count_documents({}) == 1
+
+    def test_open_sessions_are_counted_in_one_trip_however_many(self, session):
+        sessions = [session, services.start_session(candidate_name="Bo"), services.start_session(candidate_name="Cy")]
+        with trips.exactly("update sessions", "insert events"):
+            outcomes = ingestion.commit([document(one, "focus_lost") for one in sessions])
+        assert [is_new for _, is_new in outcomes] == [True] * 3
+        assert [counts(one) for one in sessions] == [{"focus_lost": 1}] * 3
+
+    def test_each_kind_of_session_in_one_commit_gets_its_own_answer(self, session):
+        ended, fresh = (services.start_session(candidate_name=name) for name in ("Bo", "Cy"))
+        Session.objects.filter(pk=ended.pk).update(end_time=now() - timedelta(hours=1), start_time=NOON)
+        adopted, later = services.start_session(candidate_name="Di"), services.start_session(candidate_name="Ed")
+        connection.database["sessions"].update_one({"_id": adopted.pk}, {"$unset": {"event_counts": 1}})
+        early = document(later, "focus_lost", timestamp=now() - timedelta(hours=1))
+        told = [document(session, "focus_lost"), document(ended, "focus_lost"), document(fresh, "never seen before")]
+        told += [document(adopted, "focus_lost"), early, {**document(session, "no_face"), "session_id": new()}]
+        before = Session.objects.count()
+        open_, closed, named, counted, marked, unknown = ingestion.commit(told)
+        assert (closed.code, unknown.code) == ("session_closed", "not_found")
+        assert marked[0]["marks"] == ["before_start"]
+        assert [one[1] for one in (open_, named, counted, marked)] == [True] * 4
+        assert counts(fresh) == {"never seen before": 1}
+        assert [counts(one) for one in (session, adopted, later)] == [{"focus_lost": 1}] * 3
+        assert counts(ended) == {}
+        assert (Session.objects.count(), Event.objects.count()) == (before, 4)
