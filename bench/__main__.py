@@ -27,7 +27,7 @@ from bench.workloads import LIMITS, UPLOAD_MIB, WORKLOADS, Filled, Work, upload_
 from proctoring_site.embedded_mongod import EmbeddedMongod
 from proctoring_site.mongodb_url import with_options
 
-COLD, OF_200, OF_5000, LISTED = 500, 50, 4, 400
+COLD, OF_200, OF_5000, LISTED = 500, 50, 4, 1000
 GROWTH_MAX_MIB = 32
 
 

@@ -41,6 +41,7 @@ WORKLOADS = (
     Workload("report_changed", "the same, changed since", None),
     Workload("report_5000", "GET the report of 5,000 events", 10.0),
     Workload("list", "GET the list, 100 of many", 2.0),
+    Workload("list_1000", "GET the list, 1,000 at once", 2.0),
     Workload("create", "POST a session", 1.0),
     Workload("create_machine", "the same, by a machine", None),
     Workload("upload", "POST a video of 50 MiB, twice at once", 1.2, unit="MiB", connections=2),
@@ -79,6 +80,7 @@ def works(filled: Filled, *, machine: str = "", make_cold: Callable[[], None], v
         "report_changed": Work(gets("/sessions/{}/report", filled.cold), before=make_cold),
         "report_5000": Work(gets("/sessions/{}/report", filled.of_5000)),
         "list": Work([request("GET", "/sessions", token=machine)]),
+        "list_1000": Work([request("GET", "/sessions?limit=1000", token=machine)]),
         "create": Work([post("/sessions", new)]),
         "create_machine": Work([post("/sessions", new, machine)]),
     }
