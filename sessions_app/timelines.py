@@ -22,14 +22,14 @@ def events_of(session: Mapping[str, Any]) -> Sequence[Document]:
     counts = session.get("event_counts")
     is_short = isinstance(counts, dict) and sum(counts.values()) <= SHORT
     if connection.session is not None or not is_short:
-        return _alone(session["_id"])
+        return alone(session["_id"])
     return _reader.submit([session["_id"]])[0]
 
 
 def _together(session_ids: Sequence[str]) -> list[Sequence[Document]]:
     distinct = list(dict.fromkeys(session_ids))
     if len(distinct) == 1:
-        return [_alone(session_ids[0])] * len(session_ids)
+        return [alone(session_ids[0])] * len(session_ids)
     events = connection.get_collection("events")
     found = events.find({"session_id": {"$in": distinct}}, batch_size=TOGETHER, session=connection.session)
     of: dict[str, list[Document]] = {session_id: [] for session_id in distinct}
@@ -43,7 +43,8 @@ def _together(session_ids: Sequence[str]) -> list[Sequence[Document]]:
     return [of[session_id] for session_id in session_ids]
 
 
-def _alone(session_id: str) -> list[Document]:
+def alone(session_id: str) -> list[Document]:
+    """Of a session by its id, however long."""
     events = connection.get_collection("events")
     found = events.find({"session_id": session_id}, batch_size=TOGETHER, session=connection.session)
     return list(found.sort(ORDER))

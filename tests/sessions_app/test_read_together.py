@@ -36,7 +36,7 @@ def test_everybody_sees_the_own_finished_writes(committed_database, django_db_bl
 
 
 @pytest.mark.usefixtures("database")
-def test_timelines_read_together_are_those_read_alone():
+def test_timelines_read_together_are_those_readalone():
     sessions = [make_session() for _ in range(3)]
     for session in sessions:
         for number in range(3):
@@ -45,7 +45,7 @@ def test_timelines_read_together_are_those_read_alone():
     write_old_documents(events=[old_event({"_id": [one, three, "another"]}, message="of several")])
     together = timelines._together([one, two, three, one, "nobody"])
     ids = [[event["_id"] for event in events] for events in together]
-    assert ids == [[event["_id"] for event in timelines._alone(pk)] for pk in (one, two, three, one, "nobody")]
+    assert ids == [[event["_id"] for event in timelines.alone(pk)] for pk in (one, two, three, one, "nobody")]
     assert [len(found) for found in ids] == [4, 3, 4, 4, 0]
 
 
