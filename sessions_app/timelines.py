@@ -36,10 +36,10 @@ def _together(session_ids: Sequence[str]) -> list[Sequence[Document]]:
     # Not by session first: one adopted event that names several makes the index one of arrays, which gives the order
     # of those by a scan of all of it. So the server merges the sessions' ranges, and here they part again.
     for event in found.sort(ORDER):
-        session_id = event["session_id"]
-        for one in session_id if isinstance(session_id, list) else (session_id,):  # an adopted one may name several
-            if one in of:
-                of[one].append(event)
+        named = event["session_id"]
+        for session_id in named if isinstance(named, list) else (named,):  # an adopted one may name several
+            if isinstance(session_id, str) and session_id in of:
+                of[session_id].append(event)
     return [of[session_id] for session_id in session_ids]
 
 

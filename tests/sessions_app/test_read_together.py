@@ -42,7 +42,7 @@ def test_timelines_read_together_are_those_readalone():
         for number in range(3):
             make_event(session, message=str(number))
     one, two, three = (session.pk for session in sessions)
-    write_old_documents(events=[old_event({"_id": [one, three, "another"]}, message="of several")])
+    write_old_documents(events=[old_event({"_id": [one, three, "another", {"x": 1}]}, message="of several")])
     together = timelines._together([one, two, three, one, "nobody"])
     ids = [[event["_id"] for event in events] for events in together]
     assert ids == [[event["_id"] for event in timelines.alone(pk)] for pk in (one, two, three, one, "nobody")]
