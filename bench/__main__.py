@@ -132,7 +132,7 @@ def filled_for(chosen: Sequence, server: Server, database: Database, shape: docu
     return Filled(
         writable,
         cold=filled({"session", "report_changed"}, COLD, 200),
-        of_200=filled({"report_200"}, OF_200, 200),
+        of_200=filled({"session_again", "report_200"}, OF_200, 200),
         of_5000=filled({"report_5000"}, OF_5000, 5000),
     )
 

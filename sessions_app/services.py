@@ -13,7 +13,7 @@ from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.audit.recorded_insert import RecordedInsert
 from proctoring_site.mongo_engine.documents import document_of, instance_of
 from proctoring_site.mongo_engine.group_find import GroupFind
-from sessions_app import counters, heartbeat, ingestion, moves
+from sessions_app import counters, heartbeat, ingestion, kept_timelines, moves
 from sessions_app.errors import IllegalMove, ProctoringError, SessionNotFound
 from sessions_app.ingestion import Reported
 from sessions_app.models import Event, Session, new_id, now, to_milliseconds
@@ -161,6 +161,7 @@ def delete_session(session: Session) -> None:
     events.delete()  # first: a deletion that was cut off here leaves a session that can be deleted again
     Session.objects.filter(pk=session.pk).delete()
     events.delete()  # again: what was logged meanwhile
+    kept_timelines.forget(session.pk)
     logger.info("session %s deleted", session.pk)
 
 
