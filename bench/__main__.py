@@ -27,7 +27,7 @@ from bench.workloads import LIMITS, UPLOAD_MIB, WORKLOADS, Filled, Work, upload_
 from proctoring_site.embedded_mongod import EmbeddedMongod
 from proctoring_site.mongodb_url import with_options
 
-COLD, OF_200, OF_5000, LISTED = 500, 50, 4, 400
+COLD, OF_200, OF_5000, LISTED = 500, 50, 4, 1000
 GROWTH_MAX_MIB = 32
 
 
@@ -132,7 +132,7 @@ def filled_for(chosen: Sequence, server: Server, database: Database, shape: docu
     return Filled(
         writable,
         cold=filled({"session", "report_changed"}, COLD, 200),
-        of_200=filled({"report_200"}, OF_200, 200),
+        of_200=filled({"session_again", "report_200"}, OF_200, 200),
         of_5000=filled({"report_5000"}, OF_5000, 5000),
     )
 

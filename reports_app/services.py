@@ -18,22 +18,20 @@ from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.mongo_engine.documents import instance_of
 from proctoring_site.mongo_engine.group_find import GroupFind
+from proctoring_site.mongo_engine.instants import instant_of
 from reports_app import unchanged
 from reports_app.builder import EventFact, Report, SessionFacts, build_report, in_order
 from reports_app.models import StoredReport
 from reports_app.renderers import FORMATS, Format
-from sessions_app import heartbeat
+from sessions_app import heartbeat, timelines
 from sessions_app import services as sessions
-from sessions_app.models import Event, Session, now
+from sessions_app.models import Session, now
 
 logger = logging.getLogger(__name__)
 
 _recorded = GroupFind(StoredReport._meta.db_table)
 #: Going again ends when the others do; giving up earlier is safe, the next request finds the file not current.
 STORE_TRIES = 5
-#: As EventFact takes them.
-EVENT_FIELDS = ("event_type", "message", "timestamp", "occurred_at", "duration_s", "confidence", "source")
-EVENT_FIELDS += ("clock_skew_ms", "marks")
 
 
 def report_of(session: Session) -> Report:
@@ -131,13 +129,22 @@ def store(session: Session, format_name: str) -> None:
 
 
 def events_of(session: Session) -> list[EventFact]:
-    rows = Event.objects.filter(session_id=session.pk).in_order().values_list(*EVENT_FIELDS)
-    return in_order([_fact(*row) for row in rows])
+    return in_order(list(map(_fact, timelines.alone(session.pk))))
 
 
-def _fact(event_type: object, *told: Any) -> EventFact:
-    *others, marks = told
-    return EventFact(_text(event_type), *others, marks=tuple(marks or ()))
+def _fact(event: Mapping[str, Any]) -> EventFact:
+    get = event.get
+    return EventFact(
+        event_type=_text(get("event_type")),
+        message=get("message"),
+        timestamp=instant_of(get("timestamp")),
+        occurred_at=instant_of(get("occurred_at")),
+        duration_s=get("duration_s"),
+        confidence=get("confidence"),
+        source=get("source"),
+        clock_skew_ms=get("clock_skew_ms"),
+        marks=tuple(get("marks") or ()),
+    )
 
 
 def regenerate(session: Session) -> None:

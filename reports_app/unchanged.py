@@ -6,6 +6,7 @@ whole document and the policy. All of it is this process's own, and some megabyt
 """
 
 import hashlib
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from os import fstat, stat, stat_result
@@ -29,6 +30,7 @@ class _Answer:
     answer: Fragment
 
 
+_lock = threading.Lock()
 _digests: dict[str, tuple[Identity, str]] = {}
 _answers: dict[str, _Answer] = {}
 
@@ -60,8 +62,9 @@ def answer_of(name: str, document: Mapping[str, Any], policy: Policy) -> Fragmen
 def keep_answer(name: str, document: Mapping[str, Any], policy: Policy, answer: Fragment) -> None:
     """The file of that name was found current, by `digest_of`, just before. What depends on the time is not kept."""
     is_watched = document.get("end_time") is None and document.get("heartbeat")
-    if name in _digests and not is_watched:
-        _keep(_answers, name, _Answer(document, policy, _digests[name][0], answer))
+    found = _digests.get(name)
+    if found and not is_watched:
+        _keep(_answers, name, _Answer(document, policy, found[0], answer))
 
 
 def _identity(name: str) -> Identity | None:
@@ -78,6 +81,7 @@ def _of(found: stat_result) -> Identity:
 
 
 def _keep(kept: dict[str, Any], name: str, value: Any) -> None:
-    if len(kept) >= KEPT_MAX and name not in kept:
-        kept.pop(next(iter(kept), name), None)  # the oldest
-    kept[name] = value
+    with _lock:
+        if len(kept) >= KEPT_MAX and name not in kept:
+            del kept[next(iter(kept))]  # the oldest
+        kept[name] = value

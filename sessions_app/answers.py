@@ -4,7 +4,7 @@ What it buys: docs/performance.md. The serializers stay the description of the A
 same bytes for the same documents, also for those of the earlier service, whose fields may hold anything.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
@@ -21,7 +21,7 @@ from sessions_app.states import state_of
 
 MOVE, COMMAND = tuple(MoveSerializer().fields), tuple(AskedSerializer().fields)
 COVERAGE = tuple(CoverageSerializer().fields)
-_renderer = QuickJSONRenderer()
+renderer = QuickJSONRenderer()
 
 
 #: What a session's answer is made of; `status` tells the state.
@@ -52,8 +52,8 @@ def started_answer(document: Mapping[str, Any], *, token: str, token_expires_at:
     return {**session_answer(document), "token": token, "token_expires_at": token_expires_at}
 
 
-def detail_answer(document: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """As SessionDetailSerializer says it."""
+def detail_answer(document: Mapping[str, Any], events: Fragment) -> dict[str, Any]:
+    """As SessionDetailSerializer says it; its events are JSON already."""
     get = document.get
     covered = missing_since = None
     if isinstance(get("heartbeat"), dict):  # what only a client with beats has; an instance costs as much as the rest
@@ -66,7 +66,7 @@ def detail_answer(document: Mapping[str, Any], events: Iterable[Mapping[str, Any
         "coverage": {name: getattr(covered, name) for name in COVERAGE} if covered else None,
         "moves": [{name: move.get(name) for name in MOVE} for move in get("moves") or ()],
         "commands": [{name: command.get(name) for name in COMMAND} for command in get("commands") or ()],
-        "events": list(map(event_answer, events)),
+        "events": events,
     }
 
 
@@ -102,7 +102,7 @@ def event_answer(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def as_json(answer: Any) -> Fragment:
     """Rendered as the renderer would, to be part of an answer as it is."""
-    return Fragment(_renderer.render(answer))
+    return Fragment(renderer.render(answer))
 
 
 def _text(value: Any) -> str | None:

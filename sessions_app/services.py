@@ -13,7 +13,7 @@ from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.audit.recorded_insert import RecordedInsert
 from proctoring_site.mongo_engine.documents import document_of, instance_of
 from proctoring_site.mongo_engine.group_find import GroupFind
-from sessions_app import counters, heartbeat, ingestion, moves
+from sessions_app import counters, heartbeat, ingestion, kept_timelines, moves
 from sessions_app.errors import IllegalMove, ProctoringError, SessionNotFound
 from sessions_app.ingestion import Reported
 from sessions_app.models import OF_THE_REVIEW, Event, Session, new_id, now, to_milliseconds
@@ -171,6 +171,7 @@ def delete_session(session: Session) -> None:
     Session.objects.filter(pk=session.pk).delete()
     changes.delete(session.pk)
     events.delete()  # again: what was logged meanwhile
+    kept_timelines.forget(session.pk)
     logger.info("session %s deleted", session.pk)
 
 

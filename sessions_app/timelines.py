@@ -14,6 +14,7 @@ from proctoring_site.mongo_engine.group_commit import Document, GroupCommit
 
 #: Events of one session that are read with those of others.
 SHORT = 500
+ORDER = [("occurred_at", 1), ("_id", 1)]
 
 
 def events_of(session: Mapping[str, Any]) -> Sequence[Document]:
@@ -21,28 +22,32 @@ def events_of(session: Mapping[str, Any]) -> Sequence[Document]:
     counts = session.get("event_counts")
     is_short = isinstance(counts, dict) and sum(counts.values()) <= SHORT
     if connection.session is not None or not is_short:
-        return _alone(session["_id"])
+        return alone(session["_id"])
     return _reader.submit([session["_id"]])[0]
 
 
 def _together(session_ids: Sequence[str]) -> list[Sequence[Document]]:
     distinct = list(dict.fromkeys(session_ids))
     if len(distinct) == 1:
-        return [_alone(session_ids[0])] * len(session_ids)
-    found = connection.get_collection("events").find({"session_id": {"$in": distinct}}, batch_size=TOGETHER)
+        return [alone(session_ids[0])] * len(session_ids)
+    events = connection.get_collection("events")
+    found = events.find({"session_id": {"$in": distinct}}, batch_size=TOGETHER, session=connection.session)
     of: dict[str, list[Document]] = {session_id: [] for session_id in distinct}
-    for event in found.sort([("session_id", 1), ("occurred_at", 1), ("_id", 1)]):
-        session_id = event["session_id"]
-        for one in session_id if isinstance(session_id, list) else (session_id,):  # an adopted one may name several
-            if one in of:
-                of[one].append(event)
+    # Not by session first: one adopted event that names several makes the index one of arrays, which gives the order
+    # of those by a scan of all of it. So the server merges the sessions' ranges, and here they part again.
+    for event in found.sort(ORDER):
+        named = event["session_id"]
+        for session_id in named if isinstance(named, list) else (named,):  # an adopted one may name several
+            if isinstance(session_id, str) and session_id in of:
+                of[session_id].append(event)
     return [of[session_id] for session_id in session_ids]
 
 
-def _alone(session_id: str) -> list[Document]:
+def alone(session_id: str) -> list[Document]:
+    """Of a session by its id, however long."""
     events = connection.get_collection("events")
     found = events.find({"session_id": session_id}, batch_size=TOGETHER, session=connection.session)
-    return list(found.sort([("occurred_at", 1), ("_id", 1)]))
+    return list(found.sort(ORDER))
 
 
 _reader = GroupCommit(_together)

@@ -27,7 +27,7 @@ from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.json_only import BoundedJSONParser, PlainTextJSONParser
 from proctoring_site.quick_dispatch import QuickDispatch
-from sessions_app import batches, services, timelines
+from sessions_app import batches, kept_timelines, services
 from sessions_app import heartbeat as beats
 from sessions_app.answers import detail_answer, event_answer, session_answer, started_answer
 from sessions_app.models import Session
@@ -110,7 +110,7 @@ class SessionViewSet(Guarded, QuickDispatch, GenericViewSet):
         if not isinstance(request.user, Candidate):
             record(Action.LOOKED, ObjectKind.SESSION, pk)
         if may(request.user, Right.SEE_EVIDENCE):
-            return Response(detail_answer(session, timelines.events_of(session)))
+            return Response(detail_answer(session, kept_timelines.json_of(session)))
         return Response(session_answer(session))
 
     @extend_schema(summary="Start a session", request=NewSession, responses={201: StartedSessionSerializer})

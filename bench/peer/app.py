@@ -74,9 +74,9 @@ async def create_session(new: NewSession) -> SessionOut:
 
 
 @app.get("/sessions")
-async def list_sessions() -> list[SessionOut]:
-    found = app.state.database["sessions"].find().sort("start_time", DESCENDING).limit(PAGE)
-    return [SessionOut(**_named(document)) for document in await found.to_list(PAGE)]
+async def list_sessions(limit: int = PAGE) -> list[SessionOut]:
+    found = app.state.database["sessions"].find(limit=limit, batch_size=limit + 1).sort("start_time", DESCENDING)
+    return [SessionOut(**_named(document)) for document in await found.to_list(limit)]
 
 
 @app.get("/sessions/{session_id}")

@@ -1,8 +1,11 @@
 """How often one address may come without a right of its own: 429 with Retry-After, counted for all workers together."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import httpx
 import pytest
 from django.db import connection
+from rest_framework.exceptions import Throttled
 
 from proctoring_site.access import throttle
 from tests.access import ask, caller, candidate, early_in_a_minute, machine
@@ -116,3 +119,23 @@ def test_processes_count_together(committed_database, tmp_path):
         for web in webs:
             web.stop()
     assert found == [404] * 5 + [429] * 3
+
+
+def test_calls_at_one_moment_have_each_their_own_place(committed_database, django_db_blocker):
+    """However many share a trip: of 200 calls of one address just 150 pass, and all of another."""
+    early_in_a_minute()
+
+    def passes(address):
+        with django_db_blocker.unblock():
+            try:
+                throttle.count("test", address, per_minute=150)
+            except Throttled:
+                return False
+        return True
+
+    with ThreadPoolExecutor(16) as pool:
+        passed = list(pool.map(passes, ["198.51.100.1", "198.51.100.2", "198.51.100.1"] * 100))
+    assert sum(passed[0::3]) + sum(passed[2::3]) == 150
+    assert all(passed[1::3])
+    counters = connection.database[throttle.COLLECTION].find()
+    assert sorted(counter["calls"] for counter in counters) == [100, 200]

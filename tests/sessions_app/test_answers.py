@@ -9,7 +9,7 @@ from django.db import connection
 from proctoring_site.access.candidate_token import Candidate
 from proctoring_site.json_only import QuickJSONRenderer
 from proctoring_site.mongo_engine.documents import documents_of, instance_of
-from sessions_app import services, timelines
+from sessions_app import kept_timelines, services
 from sessions_app.answers import detail_answer, event_answer, session_answer, started_answer
 from sessions_app.heartbeat import Beat, beat
 from sessions_app.ingestion import Reported
@@ -74,8 +74,8 @@ def test_a_session_with_everything():
     services.end_session(Session.objects.get(pk=session.pk))
     session = Session.objects.get(pk=session.pk)
     document = services.find_document(session.pk)
-    answer = detail_answer(document, timelines.events_of(document))
-    assert all(answer[part] for part in ("moves", "commands", "events", "coverage"))
+    answer = detail_answer(document, kept_timelines.json_of(document))
+    assert all(answer[part] for part in ("moves", "commands", "coverage"))
     assert rendered(answer) == rendered(SessionDetailSerializer(session).data)
 
 

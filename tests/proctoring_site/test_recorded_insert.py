@@ -1,0 +1,61 @@
+"""A session and the record of its start go together: both are there once, or neither, whatever the server does."""
+
+from contextlib import contextmanager
+
+import pytest
+from django.db import connection
+from pymongo.errors import PyMongoError
+
+from proctoring_site.audit.errors import AuditFailed
+from proctoring_site.audit.models import AuditRecord
+from sessions_app import services
+from sessions_app.models import Session
+
+pytestmark = pytest.mark.usefixtures("committed_database")
+
+
+@contextmanager
+def failing(collection, *, times=None, **how):
+    """The next inserts into a collection, or all of them."""
+    client = connection.database.client
+    which = {"failCommands": ["insert"], "namespace": f"{connection.database.name}.{collection}"}
+    data = {**which, "appName": client.options.pool_options.appname, **how}
+    client.admin.command("configureFailPoint", "failCommand", mode={"times": times} if times else "alwaysOn", data=data)
+    try:
+        yield
+    finally:
+        client.admin.command("configureFailPoint", "failCommand", mode="off")
+
+
+def started_and_recorded():
+    started = sorted(Session.objects.values_list("pk", flat=True))
+    return started, sorted(AuditRecord.objects.values_list("object_id", flat=True))
+
+
+FAILURES = {
+    "refused": {"errorCode": 14031},  # OutOfDiskSpace
+    "not the primary": {"errorCode": 10107},
+    "cut off": {"closeConnection": True},
+    "done and not known to be durable": {"writeConcernError": {"code": 91, "errmsg": "shutting down"}},
+}
+
+
+@pytest.mark.parametrize("collection", ["audit_log", "sessions"])
+@pytest.mark.parametrize("how", FAILURES.values(), ids=FAILURES)
+def test_a_failure_that_passes_leaves_one_of_each(collection, how):
+    with failing(collection, times=1, **how):
+        document = services.start(candidate_name="Ada")
+    assert started_and_recorded() == ([document["_id"]], [document["_id"]])
+
+
+def test_without_its_record_no_session_starts():
+    with failing("audit_log", errorCode=14031), pytest.raises(AuditFailed):
+        services.start(candidate_name="Ada")
+    assert started_and_recorded() == ([], [])
+
+
+def test_a_record_may_speak_of_a_start_that_failed():
+    with failing("sessions", errorCode=14031), pytest.raises(PyMongoError):
+        services.start(candidate_name="Ada")
+    started, recorded = started_and_recorded()
+    assert (started, len(recorded)) == ([], 1)
