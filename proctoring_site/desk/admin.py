@@ -1,7 +1,9 @@
 """The sessions in the admin, as the review desk shows them."""
 
 from django.contrib import admin
+from django.urls import URLPattern
 
+from proctoring_site.desk import live
 from proctoring_site.desk.session_page import SessionPage
 from reports_app.admin import WholeSessionAdmin
 from sessions_app.models import Session
@@ -9,5 +11,8 @@ from sessions_app.models import Session
 
 @admin.register(Session)
 class DeskSessionAdmin(SessionPage, WholeSessionAdmin):
+    def get_urls(self) -> list[URLPattern]:
+        return [*live.urls(self), *super().get_urls()]
+
     class Media:
         css = {"all": ["desk/desk.css"]}

@@ -1,17 +1,19 @@
 """The ways between the pages of the desk, for every template of it."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django import template
 from django.urls import reverse
 
-from proctoring_site.access.roles import Right, may
+from proctoring_site.desk import live, queue
 
 register = template.Library()
 
-#: What is said, the page, and whose rights (any of them) lead there.
-PAGES: tuple[tuple[str, str, tuple[Right, ...]], ...] = (
-    ("Queue", "admin:sessions_app_session_changelist", (Right.SEE_SESSIONS, Right.SEE_RUNNING)),
+#: What is said, the page, and whether somebody may open it.
+PAGES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
+    ("Queue", "admin:sessions_app_session_changelist", queue.may_see),
+    ("Live board", "admin:sessions_app_session_live", live.may_watch),
 )
 
 
@@ -19,5 +21,5 @@ PAGES: tuple[tuple[str, str, tuple[Right, ...]], ...] = (
 def desk_nav(context: dict[str, Any]) -> dict[str, Any]:
     """The pages that the reader may open; the one that is open is marked."""
     request = context["request"]
-    pages = [(said, reverse(name)) for said, name, rights in PAGES if any(may(request.user, right) for right in rights)]
+    pages = [(said, reverse(name)) for said, name, is_open_to in PAGES if is_open_to(request.user)]
     return {"pages": [(said, url, url == request.path) for said, url in pages]}
