@@ -4,13 +4,16 @@ from django.contrib import admin
 from django.urls import URLPattern
 
 from proctoring_site.desk import live
+from proctoring_site.desk.queue import QueuePage
 from proctoring_site.desk.session_page import SessionPage
 from reports_app.admin import WholeSessionAdmin
 from sessions_app.models import Session
 
 
 @admin.register(Session)
-class DeskSessionAdmin(SessionPage, WholeSessionAdmin):
+class DeskSessionAdmin(SessionPage, QueuePage, WholeSessionAdmin):
+    actions = [*WholeSessionAdmin.actions, "assign_sessions", "pass_clean_sessions"]
+
     def get_urls(self) -> list[URLPattern]:
         return [*live.urls(self), *super().get_urls()]
 

@@ -24,7 +24,7 @@ class BadCursor(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows in the order of the list. `next` and `previous`: cursors to the pages beside it; None where there is none."""
+    """Rows in the order of the list. `next` and `previous`: cursors to the pages beside it; None: there is none."""
 
     rows: list[Model]
     next: str | None

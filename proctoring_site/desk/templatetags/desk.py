@@ -6,13 +6,13 @@ from typing import Any
 from django import template
 from django.urls import reverse
 
-from proctoring_site.desk import live, queue
+from proctoring_site.desk import live, queue_filters
 
 register = template.Library()
 
 #: What is said, the page, and whether somebody may open it.
 PAGES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
-    ("Queue", "admin:sessions_app_session_changelist", queue.may_see),
+    ("Queue", "admin:sessions_app_session_changelist", queue_filters.may_see_list),
     ("Live board", "admin:sessions_app_session_live", live.may_watch),
 )
 
