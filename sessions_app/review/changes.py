@@ -111,6 +111,13 @@ def catch_up(session: Session) -> None:
         _refresh(session)
 
 
+def delete(session_id: str) -> None:
+    """All that was said about a session, with the session. The audit log keeps that something was."""
+    of_session = {"session_id": session_id}
+    for collection in (*sorted(KINDS), ReviewEntry._meta.db_table):
+        connection.get_collection(collection).delete_many(of_session, session=connection.session)
+
+
 def _apply(entry: dict[str, Any]) -> None:
     """May be done again, and by several at once: nothing older takes the place of anything newer."""
     if (stored := entry["document"]) and stored["collection"] in KINDS:
