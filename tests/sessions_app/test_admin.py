@@ -71,7 +71,9 @@ class TestTheList:
         make_sessions(5)
         few = commands(reviewer, ALL)
         make_sessions(55)
-        assert commands(reviewer, ALL) == few <= 9  # two of them for the rights, two for what is offered, one for the audit log
+        assert (
+            commands(reviewer, ALL) == few <= 9
+        )  # two of them for the rights, two for what is offered, one for the audit log
 
     def test_nor_with_adopted_sessions_that_are_to_be_counted(self, reviewer):
         def adopt(count):

@@ -6,7 +6,7 @@ from typing import Any
 from django import template
 from django.urls import reverse
 
-from proctoring_site.desk import live, queue_filters
+from proctoring_site.desk import live, policy_pages, queue_filters
 
 register = template.Library()
 
@@ -14,6 +14,8 @@ register = template.Library()
 PAGES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     ("Queue", "admin:sessions_app_session_changelist", queue_filters.may_see_list),
     ("Live board", "admin:sessions_app_session_live", live.may_watch),
+    ("Overview", "admin:sessions_app_session_overview", queue_filters.may_review),
+    ("Policies", "admin:review_policyversion_changelist", policy_pages.may_see),
 )
 
 
