@@ -99,6 +99,12 @@ def make(session: Session, change: Change, *, by: AbstractBaseUser, seen: int, a
     session.refresh_from_db()
 
 
+def is_behind(session_id: str, revision: int) -> bool:
+    """Whether there is an entry that a session of this review revision knows nothing of."""
+    later = {"session_id": session_id, "revision": {"$gt": revision}}
+    return _history().find_one(later, {"_id": 1}, session=connection.session) is not None
+
+
 def catch_up(session: Session) -> None:
     """Store what follows from entries that a crash left behind; the instance is fresh afterwards."""
     _refresh(session)
