@@ -29,8 +29,8 @@ SESSIONS = {
 def sessions(exam: Exam) -> None:
     """As scoring leaves them, with the events that make their scores; and what was judged of detectors."""
     end = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
-    for name, (band, score, rank, more) in SESSIONS.items():
-        pk, start = str(uuid4()), end - timedelta(hours=1)
+    for number, (name, (band, score, rank, more)) in enumerate(SESSIONS.items()):
+        pk, start = str(uuid4()), end - timedelta(minutes=60 + number)
         counts = more.get("event_counts", {})
         exam.database["sessions"].insert_one(
             {
