@@ -95,6 +95,7 @@ def test_a_reviewer_filters_assigns_and_takes_sessions(page):
     page.goto(QUEUE)
     page.get_by_role("link", name="open, mine").click()
     assert names(page) == [f"{MARK} unwatched"]
+    page.goto(QUEUE)
     page.locator("#searchbar").fill(f"{MARK.lower()} med")
     page.keyboard.press("Enter")
     expect(page.locator("#result_list tbody tr")).to_have_count(1)
