@@ -114,7 +114,7 @@ def closed(count: int) -> Iterator[dict[str, Any]]:
             "due_at": None,
             "outcome_by": "rita" if group else None,
             "reviewed_at": end + timedelta(hours=n % 50) if group else None,
-            "assigned_to": "desk" if n % 500 == 0 else None,
+            "assigned_to": "desk" if n % 12 == 0 else None,
             "review_revision": 1 if group else None,
         }
 
