@@ -1,8 +1,8 @@
 """What the pages of the review desk cost, many sessions against 1,000: `python -m bench.desk`.
 
 Two servers take turns on one mongod. Filled is what the pages read: closed sessions as scoring leaves them, over 100
-days, 90 of them the reader's; 500 sessions that run; what reviewers judged; and one session with 200 events, which both sizes have. Other events
-need not be there, since no page of many sessions reads any. Quote the ratios.
+days, 90 of them the reader's; 500 sessions that run; what reviewers judged; and one session with 200 events, which both
+sizes have. Other events need not be there, since no page of many sessions reads any. Quote the ratios.
 """
 
 import argparse
