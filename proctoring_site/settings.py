@@ -29,6 +29,7 @@ CORS_EXPOSE_HEADERS = [
 # --- Apps and the way of a request --------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "proctoring_site.apps.SiteConfig",
+    "proctoring_site.desk.apps.DeskConfig",
     "reports_app",
     "media_app",
     "sessions_app",

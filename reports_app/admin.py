@@ -1,4 +1,7 @@
-"""The sessions in the admin, whole: what reports_app knows to do with them is added to what sessions_app shows."""
+"""The sessions in the admin, whole: what reports_app knows to do with them is added to what sessions_app shows.
+
+Registered by the review desk.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,7 +22,6 @@ from sessions_app.services import count_where_missing
 REGENERATED_AT_ONCE = 200
 
 
-@admin.register(Session)
 class WholeSessionAdmin(SessionAdmin):
     actions = [*SessionAdmin.actions, "regenerate_reports"]
     fields = [*SessionAdmin.fields, "recordings"]

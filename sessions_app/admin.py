@@ -100,8 +100,8 @@ class SessionChangeList(ChangeList):
 
 
 class SessionAdmin(admin.ModelAdmin):
-    """Each sees the sessions, columns and filters that their rights allow. Registered by reports_app, which knows all
-    that a session consists of."""
+    """Each sees the sessions, columns and filters that their rights allow. Registered by proctoring_site.desk, which
+    knows all that is done with a session."""
 
     list_display = ["name", "started", "shown_state", "integrity_score", "risk_band", "events", "video", "report"]
     list_display_links = ["name"]

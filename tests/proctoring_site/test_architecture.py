@@ -19,11 +19,12 @@ LEAVES = (
 )
 #: What stands below all three: the database backend, who may do what, the audit log, and background work.
 FOUNDATION = {f"proctoring_site.{room}" for room in ("mongo_engine", "access", "audit", "jobs")} | set(LEAVES)
-#: Imports run one way: reports_app → media_app → sessions_app → the foundation; the site wires them.
+#: Imports run one way: the desk → reports_app → media_app → sessions_app → the foundation; the site wires them.
 MAY_IMPORT = {
     "sessions_app": FOUNDATION,
     "media_app": {"sessions_app", *FOUNDATION},
     "reports_app": {"media_app", "sessions_app", *FOUNDATION},
+    "proctoring_site/desk": {"reports_app", "media_app", "sessions_app", *FOUNDATION},
     "proctoring_site/jobs": {
         "proctoring_site.access",
         "proctoring_site.audit",

@@ -1,0 +1,1 @@
+"""The review desk: the pages of the admin that lead from a list of sessions to a human decision."""
