@@ -5,6 +5,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+JS := tests/js/node_modules
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 
 help:  ## say what there is
@@ -13,7 +14,7 @@ help:  ## say what there is
 run: $(VENV)/.run  ## start the service, with a MongoDB of its own unless MONGODB_URL names one
 	@exec $(BIN)/python -m proctoring_site.launch
 
-test: $(VENV)/.dev  ## run every test, against real processes and a real MongoDB
+test: $(VENV)/.dev $(JS)/.made  ## run every test, against real processes and a real MongoDB
 	@.ci/system-packages
 	@exec $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
@@ -31,7 +32,7 @@ bench-scale: $(VENV)/.bench
 	@exec $(BIN)/python -m bench --scale $(ARGS)
 
 clean:  ## remove what these targets made, never data/
-	rm -rf $(VENV) staticfiles test-results .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(JS) staticfiles test-results .pytest_cache .ruff_cache
 	find . -name data -prune -o -name frontend -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 # A stamp is newer than the list that it installed. The one for development has all of the other, and stands for both.
@@ -45,6 +46,12 @@ $(VENV)/.dev: requirements-dev.txt requirements.txt | $(VENV)/.made
 	@echo "Installing the packages of requirements-dev.txt into $(VENV) ..."
 	@$(PIP) install -r requirements-dev.txt
 	@touch $(VENV)/.run $@
+
+# Clients that others wrote, for the tests. Node itself is a package of requirements-dev.txt.
+$(JS)/.made: tests/js/package.json tests/js/package-lock.json | $(VENV)/.dev
+	@echo "Installing the packages of tests/js/package.json ..."
+	@$(BIN)/npm ci --prefix tests/js --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
 
 $(VENV)/.bench: bench/requirements.txt $(VENV)/.dev
 	@echo "Installing the packages of bench/requirements.txt into $(VENV) ..."
