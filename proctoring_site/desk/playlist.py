@@ -43,9 +43,9 @@ class Screen:
         return [track.words for track in self.tracks if track.words]
 
 
-def screens_of(session: Session) -> list[Screen]:
-    """The camera always, the screen when there is one; one query."""
-    tracks = [_track(recording) for recording in Recording.objects.of(session.pk)]
+def screens_of(session: Session, recordings: Iterable[Recording]) -> list[Screen]:
+    """Those of which there is a recording, and the camera's when there is none."""
+    tracks = [_track(recording) for recording in recordings]
     if not tracks and (name := session.video_name):  # adopted: a file that no recording tells of
         url = reverse("stored-video", args=[name])
         tracks = [Track(RecordingKind.CAMERA, url, 0.0, None, "")]

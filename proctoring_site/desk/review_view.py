@@ -1,9 +1,8 @@
-"""What the page of a session shows of its review: rows, lines and words, made from what the review knows. No queries."""
+"""What the page of a session shows of its review: rows, lines, words, from what the review knows. No queries."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 
@@ -12,7 +11,7 @@ from proctoring_site.desk.sitting import SittingTime
 from sessions_app.models import Session, now
 from sessions_app.review import assignment
 from sessions_app.review.folding import Seen
-from sessions_app.review.models import Allowance, Note
+from sessions_app.review.models import Note
 from sessions_app.review.services import Review
 from sessions_app.review.states import INCIDENT_MOVES, IncidentState, Outcome
 from sessions_app.review.weighing import Incident
@@ -120,8 +119,8 @@ class ScoreView:
     lines: tuple[ScoreLine, ...]
     counted: str
     policy: int
-    #: None: it is computed whenever somebody looks, while the session is open.
-    scored_at: datetime | None
+    #: Since when it is so, in words.
+    scored: str
     full: int = FULL_SCORE
     notice: str = FLAGS_ARE_NOT_FINDINGS
 
@@ -130,7 +129,7 @@ class ScoreView:
         return "insufficient data" if self.band == "insufficient_data" else f"{self.band} risk"
 
 
-def _score_view(review: Review, events: Sequence[Seen], time: SittingTime, scored_at: datetime | None) -> ScoreView:
+def _score_view(review: Review, events: Sequence[Seen], time: SittingTime, scored: str) -> ScoreView:
     at = {event.id: time.seconds(event.at) for event in events}
     return ScoreView(
         machine=review.machine.integrity_score,
@@ -139,7 +138,7 @@ def _score_view(review: Review, events: Sequence[Seen], time: SittingTime, score
         lines=tuple(_lines(review.machine, review.reviewed, at)),
         counted="Incidents" if review.policy.counts == INCIDENTS else "Events",
         policy=review.policy.version or 1,
-        scored_at=scored_at,
+        scored=scored,
     )
 
 
@@ -180,12 +179,12 @@ def _note_view(note: Note, time: SittingTime) -> NoteView:
 @dataclass(frozen=True, slots=True)
 class ReviewView:
     outcome: Outcome
+    outcome_said: str
     #: What stands in the way of the next decision, or is asked of the reader; empty: nothing.
     hint: str
     score: ScoreView
     unjudged: int
     notes: tuple[NoteView, ...]
-    allowances: tuple[Allowance, ...]
     assigned: str
     is_mine: bool
     is_overdue: bool
@@ -197,21 +196,26 @@ def of(
     *,
     time: SittingTime,
     notes: Sequence[Note],
-    allowances: Sequence[Allowance],
     reader: AbstractBaseUser,
 ) -> ReviewView:
     to = session.assigned_to or ""
     return ReviewView(
         outcome=review.outcome,
+        outcome_said=review.outcome.value.replace("_", " "),
         hint=_hint(session, review, reader),
-        score=_score_view(review, review.events, time, session.scored_at if session.end_time else None),
+        score=_score_view(review, review.events, time, _scored(session)),
         unjudged=sum(incident.needs_a_look for incident in review.incidents),
         notes=tuple(_note_view(note, time) for note in notes),
-        allowances=tuple(allowances),
-        assigned=f"the group {to.removeprefix(assignment.GROUP_PREFIX)}" if to.startswith(assignment.GROUP_PREFIX) else to,
+        assigned=to.replace(assignment.GROUP_PREFIX, "the group ", 1),
         is_mine=to == reader.get_username(),
         is_overdue=bool(session.due_at) and session.due_at < now() and review.outcome is Outcome.NOT_REVIEWED,
     )
+
+
+def _scored(session: Session) -> str:
+    if session.end_time is None:
+        return "live, while the session is open"
+    return f"scored {session.scored_at:%Y-%m-%d %H:%M} UTC" if session.scored_at else "as of now"
 
 
 def _hint(session: Session, review: Review, reader: AbstractBaseUser) -> str:

@@ -23,7 +23,9 @@ from sessions_app.review.states import OUTCOME_MOVES, IncidentState, Severity
 from sessions_app.review.states import Outcome as ReviewOutcome
 
 CONFLICT, INVALID = 409, 400
-WHO_WAS_QUICKER = "Nothing was stored: somebody else changed this review since you looked. What you typed is still here."
+WHO_WAS_QUICKER = (
+    "Nothing was stored: somebody else changed this review since you looked. What you typed is still here."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,8 @@ def _set_severity(session: Session, told: Told, time: SittingTime, who: Told) ->
 
 def _add_incident(session: Session, told: Told, time: SittingTime, who: Told) -> Session:
     start, end = time.instant(told["begins"]), time.instant(told["ends"])
-    severity, reason = Severity(told["severity"]), told["reason"]
-    event_type = told["event_type"]
-    return reviews.add_incident(session, event_type=event_type, start=start, end=end, severity=severity, reason=reason, **who)
+    seen = {"event_type": told["event_type"], "severity": Severity(told["severity"]), "reason": told["reason"]}
+    return reviews.add_incident(session, start=start, end=end, **seen, **who)
 
 
 def _note(session: Session, told: Told, time: SittingTime, who: Told) -> Session:
@@ -107,7 +108,11 @@ ACTS: Mapping[str, tuple[type[ReviewForm], Service, str]] = MappingProxyType(
     {
         "acknowledge": (said.JudgeForm, _judge(IncidentState.ACKNOWLEDGED), "Acknowledged."),
         "confirm": (said.JudgeForm, _judge(IncidentState.CONFIRMED), "Confirmed."),
-        "dismiss": (said.DismissForm, _judge(IncidentState.DISMISSED), "Dismissed; it stays in the list, struck through."),
+        "dismiss": (
+            said.DismissForm,
+            _judge(IncidentState.DISMISSED),
+            "Dismissed; it stays, struck through.",
+        ),
         "reopen": (said.ReopenForm, _judge(IncidentState.REOPENED), "Reopened."),
         "severity": (said.SeverityForm, _set_severity, "The severity is set."),
         "add_incident": (said.AddIncidentForm, _add_incident, "The incident is added."),
@@ -139,7 +144,7 @@ def carry_out(session: Session, told: Mapping[str, str], *, by: AbstractBaseUser
         since = tuple(map(str, error.since)) if isinstance(error, ReviewChanged) else ()
         words = WHO_WAS_QUICKER if since else str(error)
         return Outcome(words, CONFLICT, verb, told.get("incident"), error.code, since=since, form=form)
-    words = sentence.format(outcome=session.outcome.label.lower(), assigned=session.assigned_to or "nobody")
+    words = sentence.format(outcome=session.outcome.value.replace("_", " "), assigned=session.assigned_to or "nobody")
     return Outcome(words, verb=verb, picked=_picked(session, seen + 1) or told.get("incident"))
 
 
@@ -171,7 +176,9 @@ def forms_of(
         )
     for event_type in review.allowed:
         initial = {**now, "event_type": event_type}
-        made[f"revoke {event_type}"] = said.RevokeForm(auto_id=f"revoke-{len(made)}-%s", initial=initial)
+        place = f"revoke-{len(made)}"
+        made[f"revoke {event_type}"] = said.RevokeForm(auto_id=f"{place}-%s", initial=initial)
+        made[f"revoke {event_type}"].place = place
     if outcome and outcome.form is not None:
         _fill_in(made, outcome, now)
     return made
@@ -187,4 +194,5 @@ def _fill_in(made: dict[str, ReviewForm], outcome: Outcome, now: dict[str, Any])
     data.update({name: value for name, value in now.items() if name != "incident"})
     form = made[place]
     form.data, form.is_bound = data, True
-    form.said = " ".join((outcome.said, *(fault for faults in outcome.fields.values() for fault in faults), *outcome.since))
+    faults = (fault for of_field in outcome.fields.values() for fault in of_field)
+    form.said = " ".join((outcome.said, *faults, *outcome.since))

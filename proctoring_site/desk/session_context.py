@@ -6,7 +6,6 @@ from typing import Any
 from django.contrib.admin.utils import quote
 from django.core.paginator import Page, Paginator
 from django.http import HttpRequest
-from django.template.loader import render_to_string
 from django.urls import reverse
 
 from media_app.models import Recording
@@ -44,21 +43,23 @@ def _evidence(request: HttpRequest, session: Session, outcome: session_acts.Outc
     review = reviews.review_of(session)
     time = SittingTime.of(session.start_time, (event.at for event in review.events))
     rows = [review_view.row_of(incident, time) for incident in review.incidents]
-    screens = playlist.screens_of(session)
+    recordings = list(Recording.objects.of(session.pk))
+    screens = playlist.screens_of(session, recordings)
     drawn = session_view.drawing(session, review.events, rows, time, ends=playlist.end_of(screens))
     wanted = outcome.picked if outcome else request.GET.get("incident")
     picked = next((row for row in rows if row.key == wanted), None)
     page = _page_of(rows, picked, request.GET.get("incidents"))
     picked = picked or next((row for row in page if not row.is_settled), page[0] if rows else None)
-    words = {"notes": reviews.notes_of(session), "allowances": reviews.allowances_of(session)}
     may_decide = may(request.user, Right.DECIDE)
     here = reverse("admin:sessions_app_session_review", args=[quote(session.pk)])
+    forms = session_acts.forms_of(session, review, picked, by=request.user, outcome=outcome) if may_decide else {}
     return {
-        "review": review_view.of(session, review, time=time, reader=request.user, **words),
+        "review": review_view.of(session, review, time=time, notes=reviews.notes_of(session), reader=request.user),
         "rows": page,
         "picked": picked,
         "timeline": drawn,
         "screens": screens,
+        "recordings": recordings,
         "has_video": any(screen.first_url for screen in screens),
         "script_facts": {
             "from": drawn.begins,
@@ -68,7 +69,8 @@ def _evidence(request: HttpRequest, session: Session, outcome: session_acts.Outc
             "pictures": playlist.pictures_url(session),
         },
         "may_decide": may_decide,
-        "forms": session_acts.forms_of(session, review, picked, by=request.user, outcome=outcome) if may_decide else {},
+        "forms": forms,
+        "allowances": [(one, forms.get(f"revoke {one.event_type}")) for one in reviews.allowances_of(session)],
         "act_url": f"{here}?incidents={page.number}" if page.number > 1 else here,
         "history": session_view.history(session, reviews.history_of(session), time=time),
         **_events(request, session),
@@ -119,4 +121,5 @@ def _facts(session: Session, *, sees_evidence: bool) -> Iterator[tuple[str, str]
     yield "Watched", shares or "unknown: this client sends no heartbeats"
     skew_ms = services.clock_skew_ms(session)
     if skew_ms is not None:
-        yield "Client's clock", f"{abs(skew_ms) / 1000:.1f} s {'ahead' if skew_ms > 0 else 'behind'}; times here are corrected"
+        way = "ahead" if skew_ms > 0 else "behind"
+        yield "Client's clock", f"{abs(skew_ms) / 1000:.1f} s {way}; times here are corrected"

@@ -1,4 +1,4 @@
-"""What a reviewer may say on the page of a session, as forms: well-formed or not. What is allowed, the services know."""
+"""What a reviewer may say on the page of a session, as forms. Whether it is allowed, the services know."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -75,6 +75,8 @@ class ReviewForm(forms.Form):
 
     #: Why it was refused, for a page without script.
     said = ""
+    #: The id of the form on the page, of those that the page has several of.
+    place = ""
 
 
 class JudgeForm(ReviewForm):
@@ -147,7 +149,7 @@ class DecideForm(ReviewForm):
 
     def __init__(self, *args: Any, outcomes: Sequence[Outcome] = tuple(Outcome), **options: Any) -> None:
         super().__init__(*args, **options)
-        self.fields["outcome"].choices = [(outcome.value, outcome.label) for outcome in outcomes]
+        self.fields["outcome"].choices = [(outcome.value, outcome.value.replace("_", " ")) for outcome in outcomes]
 
 
 class AssignForm(ReviewForm):

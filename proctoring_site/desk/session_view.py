@@ -39,7 +39,9 @@ class HistoryLine:
     reason: str = ""
 
 
-def history(session: Session, entries: Iterable[ReviewEntry] = (), *, time: SittingTime | None = None) -> list[HistoryLine]:
+def history(
+    session: Session, entries: Iterable[ReviewEntry] = (), *, time: SittingTime | None = None
+) -> list[HistoryLine]:
     """Newest first: the moves of the sitting, what was asked of the client, and what people did to the review."""
     lines = [_moved(move) for move in session.moves or ()]
     lines += [_asked(command) for command in session.commands or ()]
@@ -58,7 +60,9 @@ def _moved(move: Mapping[str, Any]) -> HistoryLine:
 def _asked(command: Mapping[str, Any]) -> HistoryLine:
     at = command["confirmed_at"]
     told = f"confirmed by it at {at:%H:%M:%S}" if at else "not confirmed by it yet"
-    words = f"asked the client to {command['action']}" if command["action"] != "message" else "sent the client a message"
+    words = (
+        f"asked the client to {command['action']}" if command["action"] != "message" else "sent the client a message"
+    )
     return HistoryLine(command["asked_at"], command["asked_by"], f"{words}, {told}", command["message"] or "")
 
 

@@ -77,7 +77,7 @@ export class Incidents extends EventTarget {
   #filter() {
     const onlyOpen = this.section.querySelector("[name=only_open]")?.checked ?? false;
     for (const row of this.section.querySelectorAll("tr[data-key]")) {
-      row.hidden = onlyOpen && "isDecided" in row.dataset && row.dataset.key !== this.#key;
+      row.hidden = onlyOpen && "isSettled" in row.dataset && row.dataset.key !== this.#key;
     }
     this.dispatchEvent(new Event("filtered"));
   }
