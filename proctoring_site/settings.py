@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "proctoring_site.desk.apps.DeskConfig",
     "reports_app",
     "media_app",
+    "sessions_app.review.apps.ReviewConfig",
     "sessions_app",
     "proctoring_site.access.apps.AccessConfig",
     "proctoring_site.audit.apps.AuditConfig",

@@ -9,6 +9,7 @@ from django.utils import timezone
 from proctoring_site.mongo_engine.fields import DocumentField
 from sessions_app import counters
 from sessions_app.querysets import EventQuerySet, SessionQuerySet
+from sessions_app.review.states import Outcome, outcome_of
 from sessions_app.states import State, state_of
 
 EVENT_TYPE_MAX_LENGTH = 64
@@ -40,6 +41,16 @@ class Mark(models.TextChoices):
     LATE = "late"  # received after the session's end, within the grace time
 
 
+def _of_the_queue() -> list[models.Index]:
+    """Of closed sessions only: starting a session costs none of them."""
+    queue, is_in_it = ["queue_rank", "-start_time", "-id"], models.Q(queue_rank__gte=0)
+    return [
+        models.Index(fields=queue, condition=is_in_it, name="sessions_queue"),
+        models.Index(fields=["assigned_to", *queue], condition=is_in_it, name="sessions_assigned"),
+        models.Index(fields=["policy_version", *queue], condition=is_in_it, name="sessions_policy"),
+    ]
+
+
 class Session(models.Model):
     """One sitting of one candidate. Adopted documents may lack any field below `candidate_name`: they read as None."""
 
@@ -68,6 +79,36 @@ class Session(models.Model):
     #: Goes up with every change of the session or its events; stored reports compare it.
     revision = models.IntegerField(null=True, default=0, editable=False)
 
+    # --- What the review keeps here, so that one index answers the queue. None of it while the session is open, but for
+    # --- what people did; all of it may be missing in adopted documents until they are scored (review/scores.py).
+
+    #: The policy that it was scored with, and stays so until it is scored anew.
+    policy_version = models.IntegerField(null=True, editable=False)
+    #: As the machine saw it, and as reviewed: without what was dismissed, with what was added.
+    machine_score = models.IntegerField(null=True, editable=False)
+    reviewed_score = models.IntegerField(null=True, editable=False)
+    #: The band of the reviewed score.
+    reviewed_band = models.CharField(max_length=20, null=True, editable=False)
+    scored_at = models.DateTimeField(null=True, editable=False)
+    #: The revision that the scores are of.
+    scored_revision = models.IntegerField(null=True, editable=False)
+    #: All incidents; those that weigh and that nobody judged; those that somebody confirmed.
+    incident_count = models.IntegerField(null=True, editable=False)
+    open_incidents = models.IntegerField(null=True, editable=False)
+    confirmed_incidents = models.IntegerField(null=True, editable=False)
+    #: The place in the queue (review/states.py): only closed and scored sessions have one.
+    queue_rank = models.IntegerField(null=True, editable=False)
+    #: The human decision; see `outcome`. Who made it last, by name and by account, and when.
+    review_outcome = models.CharField(max_length=24, null=True, editable=False)
+    outcome_by = models.CharField(max_length=150, null=True, editable=False)
+    outcome_by_id = models.CharField(max_length=64, null=True, editable=False)
+    reviewed_at = models.DateTimeField(null=True, editable=False)
+    #: A username, or `group:` and a group's name; a username has no colon.
+    assigned_to = models.CharField(max_length=160, null=True, editable=False)
+    due_at = models.DateTimeField(null=True, editable=False)
+    #: Goes up with everything that people do to the review; whoever changes it says which one they saw.
+    review_revision = models.IntegerField(null=True, editable=False)
+
     objects = SessionQuerySet.as_manager()
 
     class Meta:
@@ -85,6 +126,7 @@ class Session(models.Model):
             models.Index(fields=["end_time", "-start_time", "-id"], name="sessions_state"),
             models.Index(fields=["status", "-start_time", "-id"], name="sessions_status"),
             models.Index(fields=["candidate_name", "-start_time", "-id"], name="sessions_name"),
+            *_of_the_queue(),
         ]
 
     def __str__(self) -> str:
@@ -93,6 +135,10 @@ class Session(models.Model):
     @property
     def state(self) -> State:
         return state_of(self.status, is_closed=self.end_time is not None)
+
+    @property
+    def outcome(self) -> Outcome:
+        return outcome_of(self.review_outcome)
 
     @property
     def duration_s(self) -> int:

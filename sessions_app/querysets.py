@@ -1,17 +1,18 @@
 """Which rows are…? Chainable adjectives; every ordering here is exactly one of the models' indexes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Self
 
 from django.db.models import IntegerField, Q, QuerySet, Value
 from django.db.models.fields.json import KeyTransform
-from django.db.models.functions import Cast, Coalesce
+from django.db.models.functions import Cast, Coalesce, Least
 
 from proctoring_site.access.candidate_token import Candidate
 from proctoring_site.access.roles import Right, may
 from sessions_app import counters
-from sessions_app.scoring import COVERAGE_MIN, FULL_SCORE, INSUFFICIENT_DATA, LOW, Policy, band_range
+from sessions_app.review.states import AWAITING_REVIEW_BELOW, SECOND_REVIEW_BELOW, Outcome, ranks_of
+from sessions_app.scoring import FULL_SCORE, INSUFFICIENT_DATA, LOW, Policy, band_range
 from sessions_app.states import OPEN, State
 
 
@@ -78,6 +79,61 @@ class SessionQuerySet(QuerySet):
             rows = rows.started_before(started_before)
         return rows
 
+    # --- The review desk's queue: closed sessions, each with a `queue_rank` (review/states.py)
+
+    def in_queue(self) -> Self:
+        """Closed and scored. Its order is `queue_order`, and so are its indexes."""
+        return self.filter(queue_rank__gte=0)
+
+    def queue_order(self) -> Self:
+        """Unreviewed first, then second reviews, then what is decided; in each the worst band, then the newest."""
+        return self.order_by("queue_rank", "-start_time", "-id")
+
+    def awaiting_review(self) -> Self:
+        return self.filter(queue_rank__gte=0, queue_rank__lt=AWAITING_REVIEW_BELOW)
+
+    def needing_second_review(self) -> Self:
+        return self.filter(queue_rank__gte=AWAITING_REVIEW_BELOW, queue_rank__lt=SECOND_REVIEW_BELOW)
+
+    def undecided(self) -> Self:
+        """Awaiting a review or a second one."""
+        return self.filter(queue_rank__gte=0, queue_rank__lt=SECOND_REVIEW_BELOW)
+
+    def decided(self) -> Self:
+        return self.filter(queue_rank__gte=SECOND_REVIEW_BELOW)
+
+    def in_reviewed_band(self, band: str) -> Self:
+        """By the band as it was scored last; through the queue's index, as every band has its ranks."""
+        return self.filter(queue_rank__in=ranks_of([band]))
+
+    def assigned_to_any(self, names: Iterable[str]) -> Self:
+        """Of the queue: to one of these, as `review.assignment.names_of` gives them for an account."""
+        return self.in_queue().filter(assigned_to__in=list(names))
+
+    def unassigned(self) -> Self:
+        return self.in_queue().filter(assigned_to__isnull=True)
+
+    def due_before(self, at: datetime) -> Self:
+        return self.undecided().filter(due_at__lt=at)
+
+    def scored_below(self, score: int) -> Self:
+        """By the score as reviewed."""
+        return self.in_queue().filter(reviewed_score__lt=score)
+
+    def scored_with(self, version: int) -> Self:
+        return self.in_queue().filter(policy_version=version)
+
+    def lacking_coverage(self, *, policy: Policy) -> Self:
+        """Less was watched than the policy asks for; those of whom nobody knows are not among them."""
+        return self.in_queue().filter(covered__lt=policy.coverage_min)
+
+    def clean(self, *, policy: Policy) -> Self:
+        """What may be passed together with others: nobody decided, low risk, enough watched, a score from
+        `clean_from` on, and nothing confirmed."""
+        unreviewed_and_low = ranks_of([LOW], [Outcome.NOT_REVIEWED])
+        high_enough = Q(reviewed_score__gte=policy.clean_from)
+        return self.filter(high_enough, queue_rank__in=unreviewed_and_low, confirmed_incidents=0)
+
     def with_video(self) -> Self:
         return self.filter(video_path__isnull=False)
 
@@ -89,13 +145,15 @@ class SessionQuerySet(QuerySet):
         points = Value(0)
         for event_type, weight in policy.weights.items():
             count = Cast(KeyTransform(counters.key_of(event_type), "event_counts"), IntegerField())
-            points = points + Coalesce(count, 0) * Value(weight)
+            weighed = Coalesce(count, 0) * Value(weight)
+            cap = policy.caps.get(event_type)
+            points = points + (weighed if cap is None else Least(weighed, Value(cap)))
         rows = self.alias(points_off=points)
         if band == INSUFFICIENT_DATA:
-            rows = rows.filter(covered__lt=COVERAGE_MIN)
+            rows = rows.filter(covered__lt=policy.coverage_min)
         elif band == LOW:
-            rows = rows.filter(Q(covered__isnull=True) | Q(covered__gte=COVERAGE_MIN))
-        lowest, highest = band_range(LOW if band == INSUFFICIENT_DATA else band)
+            rows = rows.filter(Q(covered__isnull=True) | Q(covered__gte=policy.coverage_min))
+        lowest, highest = band_range(LOW if band == INSUFFICIENT_DATA else band, policy=policy)
         if lowest > 0:
             rows = rows.filter(points_off__lte=FULL_SCORE - lowest)
         return rows.filter(points_off__gte=FULL_SCORE - highest)

@@ -1,7 +1,7 @@
 """How bad is it? Counts of events become one explainable number. Pure: imports no Django, asks no database."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 FULL_SCORE = 100
@@ -38,25 +38,59 @@ BAND_NAMES = (*(name for name, _ in BANDS), INSUFFICIENT_DATA)
 FLAGS_ARE_NOT_FINDINGS = "Flags are not findings; a person decides."
 
 
+#: What a policy counts: each event, as the earlier service did, or each incident that they fold into.
+EVENTS, INCIDENTS = "events", "incidents"
+#: Events of one type that lie no further apart are one incident. Ours: half a minute is about as long as somebody who
+#: watches takes two glances away for one.
+GAP_S = 30.0
+#: A violation whose points off, as reviewed, are more than this needs a second reviewer: the high band, as shipped.
+SECOND_REVIEW_ABOVE = 50
+#: From this reviewed score on, a session may be passed together with others and without a look: a few glances, and
+#: nothing that weighs 10.
+CLEAN_FROM = 95
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What one event of each type costs, in whole points."""
+    """What weighs how much, in whole points per event or incident, and where the bands begin.
+
+    `caps`: the most that a type may take off. `gap_s`: what folds events into one incident. `min_duration_s`: what is
+    known to be shorter weighs nothing. `bands`: names and lowest scores, best first. `second_review_above` None: never.
+    `version` None: not stored yet (the shipped weights before they were first used, or a draft).
+    """
 
     weights: Mapping[str, int]
+    caps: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    gap_s: float = GAP_S
+    min_duration_s: float = 0.0
+    counts: str = EVENTS
+    bands: tuple[tuple[str, int], ...] = BANDS
+    coverage_min: float = COVERAGE_MIN
+    second_review_above: int | None = SECOND_REVIEW_ABOVE
+    clean_from: int = CLEAN_FROM
+    version: int | None = None
 
     @classmethod
     def with_overrides(cls, overrides: Mapping[str, int]) -> "Policy":
         return cls(weights=MappingProxyType({**DEFAULT_WEIGHTS, **overrides}))
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the counts of a session tell its score, without a look at its events."""
+        return self.counts == EVENTS and not self.min_duration_s
+
 
 @dataclass(frozen=True, slots=True)
 class Deduction:
-    """What one type took off: `points` of the `count` × `weight` that it weighed, less when the score was at 0."""
+    """What one type took off: `points` of the `count` × `weight` that it weighed, less when `cap` says so or the score
+    was at 0. `event_ids`: the events behind it, where they were read; those that a person added have none."""
 
     event_type: str
     count: int
     weight: int
     points: int
+    cap: int | None = None
+    event_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,34 +102,49 @@ class Score:
     deductions: tuple[Deduction, ...]
 
 
-def integrity_score(counts: Mapping[str, int], *, policy: Policy, covered: float | None = None) -> Score:
-    """Weigh a session's event counts into one score, 100 (nothing seen) down to 0.
+def integrity_score(
+    counts: Mapping[str, int],
+    *,
+    policy: Policy,
+    covered: float | None = None,
+    event_ids: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+) -> Score:
+    """Weigh a session's counts into one score, 100 (nothing seen) down to 0.
 
-    Counts are per event type; a type the policy does not name weighs nothing. The result lists one deduction
-    per type that weighs, heaviest first, and their points sum exactly to 100 minus the score: once the score
-    has reached 0, a further type is listed with the points that were left to take. `covered` is the smallest share
-    of the sitting that was watched, None when nobody knows: then the score alone makes the band.
+    Counts are per event type, of events or of incidents; a type the policy does not name weighs nothing. The result
+    lists one deduction per type that weighs, heaviest first, and their points sum exactly to 100 minus the score: once
+    the score has reached 0, a further type is listed with the points that were left to take. `covered` is the smallest
+    share of the sitting that was watched, None when nobody knows: then the score alone makes the band.
     """
-    weighed = [(n * policy.weights.get(name, 0), name, n) for name, n in counts.items()]
+    weighed = [(_most(policy, name, n * policy.weights.get(name, 0)), name, n) for name, n in counts.items()]
     heaviest_first = sorted((w for w in weighed if w[0] > 0), key=lambda w: (-w[0], w[1]))
     left = FULL_SCORE
     deductions = []
     for weight_of_all, name, n in heaviest_first:
         points = min(weight_of_all, left)
         left -= points
-        deductions.append(Deduction(event_type=name, count=n, weight=policy.weights[name], points=points))
-    return Score(integrity_score=left, risk_band=risk_band(left, covered=covered), deductions=tuple(deductions))
+        weight, ids = policy.weights[name], event_ids.get(name, ())
+        deductions.append(Deduction(name, n, weight, points, cap=policy.caps.get(name), event_ids=ids))
+    return Score(left, risk_band(left, covered=covered, policy=policy), tuple(deductions))
 
 
-def risk_band(score: int, *, covered: float | None = None) -> str:
-    band = next(name for name, lowest in BANDS if score >= lowest)
-    return INSUFFICIENT_DATA if band == LOW and covered is not None and covered < COVERAGE_MIN else band
+def _most(policy: Policy, event_type: str, points: int) -> int:
+    return min(points, policy.caps.get(event_type, points))
 
 
-def band_range(band: str) -> tuple[int, int]:
+_SHIPPED = Policy.with_overrides({})
+
+
+def risk_band(score: int, *, covered: float | None = None, policy: Policy = _SHIPPED) -> str:
+    band = next(name for name, lowest in policy.bands if score >= lowest)
+    too_little = covered is not None and covered < policy.coverage_min
+    return INSUFFICIENT_DATA if band == LOW and too_little else band
+
+
+def band_range(band: str, *, policy: Policy = _SHIPPED) -> tuple[int, int]:
     """The lowest and highest score of a band, both included."""
     highest = FULL_SCORE
-    for name, lowest in BANDS:
+    for name, lowest in policy.bands:
         if name == band:
             return lowest, highest
         highest = lowest - 1

@@ -18,6 +18,7 @@ from proctoring_site.access import candidate_token
 from proctoring_site.access.roles import GROUPS
 from proctoring_site.jobs import queue
 from proctoring_site.mongo_engine.base import DatabaseWrapper
+from sessions_app import policy
 from sessions_app.models import Session
 from tests import trips  # noqa: F401 - it must listen before the first connection
 from tests.callers import bearing
@@ -124,6 +125,16 @@ def committed_database(django_db_setup: None, django_db_blocker: Any) -> Generat
 def db() -> None:
     """In place of pytest-django's, which `admin_client` and others ask for."""
     pytest.fail("It empties every collection, the groups' included: take `database` or `committed_database`.")
+
+
+@pytest.fixture(autouse=True)
+def _no_policy_but_the_shipped_one() -> Generator[None, None, None]:
+    """Versions go with their test. Whether one is active is not asked for, so that the trips of a request are its own;
+    a test that activates one notes it."""
+    policy.forget()
+    policy.note_active(None, for_s=float("inf"))
+    yield
+    policy.forget()
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ class Right(TextChoices):
     SEE_RUNNING = "sessions_app.view_running_session"
     SEE_EVIDENCE = "sessions_app.view_evidence"  # events, score and video of the sessions that one sees
     SEE_REPORTS = "reports_app.view_report"  # of the sessions that one sees
-    DECIDE = "sessions_app.decide_session"  # for the review desk, which is not built yet
+    DECIDE = "sessions_app.decide_session"  # judge incidents, decide, assign
+    CHANGE_POLICY = "review.change_policy"  # in no group: it changes everybody's numbers
     SUPERVISE = "sessions_app.supervise_session"  # act on running sessions
     CREATE = "sessions_app.add_session"  # also where SESSION_CREATION=token
     IMPORT = "sessions_app.import_session"

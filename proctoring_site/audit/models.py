@@ -36,6 +36,7 @@ class ObjectKind(models.TextChoices):
     GROUP = "group"
     TOKEN = "token"  # noqa: S105 - an API token
     JOB = "job"
+    POLICY = "policy"
     AUDIT_LOG = "audit_log"
 
 

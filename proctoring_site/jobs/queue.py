@@ -58,12 +58,13 @@ def on_submit(call: Callable[[str], None]) -> None:
     _wake.append(call)
 
 
-def submit(function: Callable[..., None], key: str, **arguments: Any) -> Job:
-    """Have it done soon. One that waits or runs for the same key is answered, and no second one made."""
+def submit(function: Callable[..., None], key: str, *, pause_s: float = 0, **arguments: Any) -> Job:
+    """Have it done soon, or once `pause_s` has passed. One that waits or runs for the same key is answered, and no
+    second one made."""
     task = TASKS[function.task_name]
     waiting = Job(task=task.name, key=key, arguments=arguments, slot=f"{task.name}:{key}")
-    waiting.id, queued = _insert(waiting)
-    if queued:
+    waiting.id, queued = _insert(waiting, pause_s)
+    if queued and not pause_s:
         tell(waiting.pk)
     return waiting
 
@@ -173,11 +174,12 @@ def _takeable(at: datetime) -> list[dict[str, Any]]:
     return [due, lost]
 
 
-def _insert(waiting: Job) -> tuple[str, bool]:
+def _insert(waiting: Job, pause_s: float) -> tuple[str, bool]:
     """By slot: find or make in one step. Answers the id that has the slot, and whether this call made it."""
     at = naive_utc(timezone.now())
     fields = {"_id": new_id(), "task": waiting.task, "key": waiting.key, "arguments": waiting.arguments, "attempts": 0}
-    fields |= {"state": JobState.WAITING.value, "queued_at": at, "not_before": at, "told_at": at}
+    fields |= {"state": JobState.WAITING.value, "queued_at": at, "not_before": at + timedelta(seconds=pause_s)}
+    fields["told_at"] = None if pause_s else at  # whoever looks again finds it when it is due
     fields |= dict.fromkeys(("error", "started_at", "finished_at", "runs_until", "runner"))
     found = None
     while found is None:

@@ -1,0 +1,126 @@
+"""What is known of sessions, as stored, in the shape that weighing.py takes. Three trips for any number of sessions.
+
+Raw documents: adopted ones may hold anything in any field, and a model per event costs more than all the weighing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from proctoring_site.mongo_engine.documents import TOGETHER
+from proctoring_site.mongo_engine.instants import instant_of
+from sessions_app.review.folding import Seen
+from sessions_app.review.models import Allowance, JudgedIncident
+from sessions_app.review.states import IncidentState, Outcome, Severity, outcome_of
+from sessions_app.review.weighing import Judgement
+
+#: For the scores alone; a page shows the rest, too.
+_WEIGHED = ("session_id", "event_type", "occurred_at", "timestamp", "duration_s")
+_SHOWN = (*_WEIGHED, "confidence", "source", "received_at")
+SESSION_FIELDS = ("end_time", "covered", "revision", "review_revision", "review_outcome", "policy_version")
+SCORED_FIELDS = ("machine_score", "reviewed_score", "reviewed_band", "scored_at", "scored_revision", "queue_rank")
+SCORED_FIELDS += ("incident_count", "open_incidents", "confirmed_incidents")
+
+
+@dataclass(slots=True)
+class Facts:
+    """Of one session; `document` has SESSION_FIELDS and SCORED_FIELDS."""
+
+    document: dict[str, Any]
+    events: list[Seen] = field(default_factory=list)
+    judgements: list[Judgement] = field(default_factory=list)
+    #: Exempt event types and why.
+    allowed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_closed(self) -> bool:
+        return instant_of(self.document.get("end_time")) is not None
+
+    @property
+    def covered(self) -> float | None:
+        return _number(self.document.get("covered"))
+
+    @property
+    def outcome(self) -> Outcome:
+        return outcome_of(self.document.get("review_outcome"))
+
+
+def facts_of(session_ids: Sequence[str], *, shown: bool = False) -> dict[str, Facts]:
+    """By id; what is not there is missing. `shown`: with what a page tells of an event, and the scores do not need.
+
+    The session is read first: what comes later raises its revision, and a score of it is then not stored.
+    """
+    wanted = dict.fromkeys((*SESSION_FIELDS, *SCORED_FIELDS), 1)
+    found = _rows("sessions", {"_id": {"$in": list(session_ids)}}, wanted)
+    facts = {document["_id"]: Facts(document) for document in found}
+    if not facts:
+        return facts
+    for event in _rows("events", _of(facts), dict.fromkeys(_SHOWN if shown else _WEIGHED, 1)):
+        of_session = facts.get(event["session_id"]) if isinstance(event["session_id"], str) else None
+        if of_session is not None:
+            of_session.events.append(seen(event))
+    if touched := [pk for pk, one in facts.items() if one.document.get("review_revision")]:
+        _add_words(facts, touched)
+    return facts
+
+
+def _add_words(facts: dict[str, Facts], session_ids: Sequence[str]) -> None:
+    for row in _rows(JudgedIncident._meta.db_table, _of(session_ids)):
+        facts[row["session_id"]].judgements.append(_judgement(row))
+    for row in _rows(Allowance._meta.db_table, _of(session_ids)):
+        if not row["is_revoked"]:
+            facts[row["session_id"]].allowed[row["event_type"]] = row["reason"]
+    for pk in session_ids:  # a judgement made earlier has its events first
+        facts[pk].judgements.sort(key=lambda judgement: (judgement.at, judgement.id))
+
+
+def seen(event: dict[str, Any]) -> Seen:
+    """An event document as folding takes it; what is no text, number or instant in an adopted one is left out."""
+    get = event.get
+    event_type, source = get("event_type"), get("source")
+    return Seen(
+        id=str(event["_id"]),
+        event_type="" if event_type is None else str(event_type),
+        at=_at(get("occurred_at")) or _at(get("timestamp")),
+        duration_s=_number(get("duration_s")),
+        confidence=_number(get("confidence")),
+        source=source if isinstance(source, str) else None,
+        received_at=_at(get("received_at")),
+    )
+
+
+def _judgement(row: dict[str, Any]) -> Judgement:
+    return Judgement(
+        id=row["_id"],
+        event_type=row["event_type"],
+        state=IncidentState(row["state"]),
+        severity=Severity(row["severity"]),
+        by=row["by"],
+        at=instant_of(row["at"]),
+        start=_at(row["start"]),
+        end=_at(row["end"]),
+        event_ids=tuple(row["event_ids"]),
+        reason=row["reason"],
+        is_manual=row["is_manual"],
+    )
+
+
+def _rows(collection: str, where: dict[str, Any], fields: dict[str, int] | None = None) -> Iterable[dict[str, Any]]:
+    rows = connection.get_collection(collection)
+    return rows.find(where, fields, batch_size=TOGETHER, session=connection.session)
+
+
+def _of(session_ids: Iterable[str]) -> dict[str, Any]:
+    ids = list(session_ids)
+    return {"session_id": ids[0] if len(ids) == 1 else {"$in": ids}}
+
+
+def _at(value: Any) -> datetime | None:
+    return None if value is None else instant_of(value)
+
+
+def _number(value: Any) -> float | None:
+    return value if type(value) in (float, int) and value == value else None

@@ -1,0 +1,42 @@
+"""Which rows are…? Every ordering here is exactly one of the models' indexes."""
+
+from typing import Self
+
+from django.db.models import QuerySet
+
+
+class JudgedIncidentQuerySet(QuerySet):
+    def of(self, session_id: str) -> Self:
+        return self.filter(session_id=session_id).order_by("session_id", "id")
+
+    def newest_first(self) -> Self:
+        return self.order_by("-at", "-id")
+
+
+class NoteQuerySet(QuerySet):
+    def of(self, session_id: str) -> Self:
+        return self.filter(session_id=session_id).order_by("at", "id")
+
+
+class AllowanceQuerySet(QuerySet):
+    def of(self, session_id: str) -> Self:
+        """Revoked ones, too: the history shows them."""
+        return self.filter(session_id=session_id).order_by("session_id", "id")
+
+
+class ReviewEntryQuerySet(QuerySet):
+    def of(self, session_id: str) -> Self:
+        """The whole history, oldest first."""
+        return self.filter(session_id=session_id).order_by("at", "id")
+
+    def since(self, session_id: str, revision: int) -> Self:
+        """What people changed after this revision, in order."""
+        return self.filter(session_id=session_id, revision__gt=revision).order_by("session_id", "revision")
+
+
+class PolicyRunQuerySet(QuerySet):
+    def newest_first(self) -> Self:
+        return self.order_by("-started_at", "-id")
+
+    def unfinished(self, kind: str, policy_version: int) -> Self:
+        return self.filter(kind=kind, policy_version=policy_version, finished_at__isnull=True).newest_first()

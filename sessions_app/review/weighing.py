@@ -1,0 +1,231 @@
+"""What events and people's words about them come to: the incidents, and both scores with what they are made of. Pure.
+
+Facts in, one value out: asks no database and no clock, so that the same facts always give the same numbers.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from sessions_app.review.folding import LONG_AGO, Folded, Seen, fold
+from sessions_app.review.states import UNJUDGED, IncidentState, Severity, severity_of
+from sessions_app.scoring import EVENTS, Policy, Score, integrity_score
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What was said of one incident, as it is stored. `event_ids` are the events that the person saw."""
+
+    id: str
+    event_type: str
+    state: IncidentState
+    severity: Severity
+    by: str
+    at: datetime
+    start: datetime | None = None
+    end: datetime | None = None
+    event_ids: tuple[str, ...] = ()
+    reason: str | None = None
+    is_manual: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """What a person judges as one: folded from events, or judged before, or added by hand.
+
+    `key` names it in services.judge: a judgement's id, else a digest of just its events. `by`, `at`, `reason`: of the
+    last judgement, None where there is none. `weight`: the policy's points per count. `counts_as`: how often it weighs
+    in the reviewed score. `allowed_because`: the allowance's reason. `is_after_decision`: its events came after
+    somebody had decided on others at the same moment.
+    """
+
+    key: str
+    event_type: str
+    start: datetime | None
+    end: datetime | None
+    count: int
+    state: IncidentState
+    severity: Severity
+    weight: int
+    counts_as: int
+    event_ids: tuple[str, ...] = ()
+    peak_confidence: float | None = None
+    sources: tuple[str, ...] = ()
+    by: str | None = None
+    at: datetime | None = None
+    reason: str | None = None
+    is_manual: bool = False
+    is_after_decision: bool = False
+    allowed_because: str | None = None
+
+    @property
+    def needs_a_look(self) -> bool:
+        return self.state in UNJUDGED and self.weight > 0 and self.allowed_because is None
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """`machine`: every event that is not exempt. `reviewed`: without what was dismissed, with what was added."""
+
+    machine: Score
+    reviewed: Score
+    incidents: tuple[Incident, ...]
+
+    @property
+    def open_incidents(self) -> int:
+        return sum(incident.needs_a_look for incident in self.incidents)
+
+    @property
+    def confirmed_incidents(self) -> int:
+        return sum(incident.state == IncidentState.CONFIRMED for incident in self.incidents)
+
+
+def assess(
+    events: Sequence[Seen],
+    *,
+    policy: Policy,
+    judgements: Iterable[Judgement] = (),
+    allowed: Mapping[str, str] = MappingProxyType({}),
+    covered: float | None = None,
+) -> Assessment:
+    """`allowed`: exempt event types and why. `covered`: the smallest share of the sitting that was watched."""
+    incidents = _incidents(events, tuple(judgements), policy=policy, allowed=allowed)
+    counted = [event for event in events if event.event_type not in allowed and _weighs(event, policy)]
+    machine = _score(_Tally.of_machine(counted, policy=policy), policy=policy, covered=covered)
+    if all(incident.state == IncidentState.OPEN for incident in incidents):
+        reviewed = machine
+    else:
+        reviewed = _score(_Tally.of_review(counted, incidents, policy=policy), policy=policy, covered=covered)
+    return Assessment(machine=machine, reviewed=reviewed, incidents=incidents)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """How often each type counts, and by which events."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    event_ids: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, event_type: str, event_ids: Iterable[str], times: int = 1) -> None:
+        self.counts[event_type] = self.counts.get(event_type, 0) + times
+        self.event_ids.setdefault(event_type, []).extend(event_ids)
+
+    @classmethod
+    def of_machine(cls, counted: Sequence[Seen], *, policy: Policy) -> "_Tally":
+        tally = cls()
+        if policy.counts == EVENTS:
+            for event in counted:
+                if not _is_short(event.duration_s, policy):
+                    tally.add(event.event_type, (event.id,))
+        else:
+            for folded in fold(counted, gap_s=policy.gap_s):
+                if not _is_short(folded.length_s, policy):
+                    tally.add(folded.event_type, folded.event_ids)
+        return tally
+
+    @classmethod
+    def of_review(cls, counted: Sequence[Seen], incidents: Iterable[Incident], *, policy: Policy) -> "_Tally":
+        tally = cls()
+        by_id = {event.id: event for event in counted}
+        for incident in incidents:
+            if incident.counts_as and (incident.is_manual or policy.counts != EVENTS):
+                tally.add(incident.event_type, incident.event_ids, incident.counts_as)
+            elif incident.counts_as:
+                counting = [pk for pk in incident.event_ids if pk in by_id]
+                counting = [pk for pk in counting if not _is_short(by_id[pk].duration_s, policy)]
+                if counting:
+                    tally.add(incident.event_type, counting, len(counting))
+        return tally
+
+
+def _incidents(
+    events: Sequence[Seen], judgements: Sequence[Judgement], *, policy: Policy, allowed: Mapping[str, str]
+) -> tuple[Incident, ...]:
+    by_id = {event.id: event for event in events} if judgements else {}
+    judged = []
+    for judgement in judgements:
+        seen = [by_id.pop(pk) for pk in judgement.event_ids if pk in by_id]
+        judged.append((judgement, Folded(judgement.event_type, tuple(seen)) if seen else None))
+    rest = fold(by_id.values() if judgements else events, gap_s=policy.gap_s)
+    incidents = [_of_judgement(judgement, seen, policy=policy, allowed=allowed) for judgement, seen in judged]
+    decided = [incident for incident in incidents if not incident.is_manual]
+    incidents += [_of_machine(folded, decided, policy=policy, allowed=allowed) for folded in rest]
+    return tuple(sorted(incidents, key=lambda one: (one.start or LONG_AGO, one.event_type, one.key)))
+
+
+def _of_judgement(judgement: Judgement, seen: Folded | None, *, policy: Policy, allowed: Mapping[str, str]) -> Incident:
+    weight = policy.weights.get(judgement.event_type, 0)
+    is_out = judgement.event_type in allowed or judgement.state == IncidentState.DISMISSED
+    count = 1 if judgement.is_manual else seen.count if seen else 0
+    seen_times = _times(seen, policy) if seen else 0  # none: its events were deleted
+    return Incident(
+        key=judgement.id,
+        event_type=judgement.event_type,
+        start=judgement.start,
+        end=judgement.end,
+        count=count,
+        state=judgement.state,
+        severity=judgement.severity,
+        weight=weight,
+        counts_as=0 if is_out or not weight else 1 if judgement.is_manual else seen_times,
+        event_ids=seen.event_ids if seen else (),
+        peak_confidence=seen.peak_confidence if seen else None,
+        sources=seen.sources if seen else (),
+        by=judgement.by,
+        at=judgement.at,
+        reason=judgement.reason,
+        is_manual=judgement.is_manual,
+        allowed_because=allowed.get(judgement.event_type),
+    )
+
+
+def _of_machine(folded: Folded, decided: Sequence[Incident], *, policy: Policy, allowed: Mapping[str, str]) -> Incident:
+    weight = policy.weights.get(folded.event_type, 0)
+    is_out = folded.event_type in allowed or not weight
+    return Incident(
+        key=folded.key,
+        event_type=folded.event_type,
+        start=folded.start,
+        end=folded.end,
+        count=folded.count,
+        state=IncidentState.OPEN,
+        severity=severity_of(weight),
+        weight=weight,
+        counts_as=0 if is_out else _times(folded, policy),
+        event_ids=folded.event_ids,
+        peak_confidence=folded.peak_confidence,
+        sources=folded.sources,
+        is_after_decision=any(_is_beside(folded, one, gap=timedelta(seconds=policy.gap_s)) for one in decided),
+        allowed_because=allowed.get(folded.event_type),
+    )
+
+
+def _times(folded: Folded, policy: Policy) -> int:
+    """How often it weighs: once, or once per event."""
+    if policy.counts == EVENTS:
+        return sum(not _is_short(event.duration_s, policy) for event in folded.events)
+    return 0 if _is_short(folded.length_s, policy) else 1
+
+
+def _weighs(event: Seen, policy: Policy) -> bool:
+    return policy.weights.get(event.event_type, 0) > 0
+
+
+def _is_short(length_s: float | None, policy: Policy) -> bool:
+    """Only what is known to be shorter: an event that says no duration may have lasted."""
+    return length_s is not None and length_s < policy.min_duration_s
+
+
+def _is_beside(folded: Folded, decided: Incident, *, gap: timedelta) -> bool:
+    """Whether these events would have folded with those that somebody decided on, had they been there then."""
+    if folded.event_type != decided.event_type:
+        return False
+    if folded.start is None or decided.start is None:
+        return folded.start is decided.start
+    return folded.start - decided.end <= gap and decided.start - folded.end <= gap
+
+
+def _score(tally: _Tally, *, policy: Policy, covered: float | None) -> Score:
+    event_ids = {event_type: tuple(ids) for event_type, ids in tally.event_ids.items()}
+    return integrity_score(tally.counts, policy=policy, covered=covered, event_ids=event_ids)
