@@ -27,6 +27,7 @@ from sessions_app.review.errors import (
     ViolationStands,
 )
 from sessions_app.review.facts import Facts, facts_of
+from sessions_app.review.folding import Seen
 from sessions_app.review.models import (
     REASON_MAX_LENGTH,
     Allowance,
@@ -68,6 +69,8 @@ class Review:
     outcome: Outcome
     #: Exempt event types and why.
     allowed: dict[str, str]
+    #: All that were read for it, in no order.
+    events: tuple[Seen, ...] = ()
 
     def incident(self, key: str) -> Incident:
         """Raises IncidentNotFound."""
@@ -98,6 +101,7 @@ def review_of(session: Session, *, seen_until: datetime | None = None) -> Review
         incidents=assessment.incidents,
         outcome=facts.outcome,
         allowed=facts.allowed,
+        events=tuple(facts.events),
     )
 
 
