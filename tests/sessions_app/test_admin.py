@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from sessions_app import services
-from sessions_app.admin import EVENTS_PER_PAGE
+from proctoring_site.desk.session_context import EVENTS_PER_PAGE
 from sessions_app.models import Event, Session
 from tests.factories import NOON, make_event, make_session, make_sessions, old_event, old_session, write_old_documents
 from tests.plans import explain

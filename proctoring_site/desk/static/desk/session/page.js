@@ -45,7 +45,7 @@ showMoment();
 
 // --- Incidents and the timeline
 const incidents = new Incidents(find("[data-part=incidents]"), clock);
-const timeline = new Timeline(find("[data-part=timeline]"), clock, {
+const timeline = new Timeline(find("[data-timeline]"), clock, {
   incidents: () => incidents.all,
   pictureOf: (at) => {
     const isFilmed = facts.tracks.some((one) => one.has_pictures && one.from <= at && at <= (one.until ?? one.from));
@@ -81,11 +81,25 @@ sendForms(page, { onDone, onRefused: (words) => say(words) });
 
 function onDone(answer, form) {
   if (answer.parts.incidents) incidents.redrawn();
-  if (answer.parts.timeline) timeline.redrawn(find("[data-part=timeline]"));
   say(answer.said);
-  const back = form.dataset.returns === "incidents" ? incidents.selected?.row.querySelector("a") : null;
-  const opener = document.getElementById(form.closest("details")?.id)?.querySelector("summary");
-  (back ?? opener ?? document.getElementById(form.id)?.querySelector("button:not([hidden])") ?? find("h1")).focus();
+  focusBack(form);
+}
+
+//: Where a key was pressed that opened a form.
+let cameFrom = null;
+
+/** To the incident, to where the key was pressed, or to the button that opened the form; never to nowhere. */
+function focusBack(form) {
+  const wasAtIncident = form.dataset.returns === "incidents" || cameFrom?.matches("a[data-incident]");
+  const places = [
+    wasAtIncident ? incidents.selected?.row.querySelector("a") : null,
+    cameFrom?.isConnected ? cameFrom : null,
+    document.getElementById(form.closest("details")?.id ?? "")?.querySelector("summary"),
+    document.getElementById(form.id)?.querySelector("button:not([hidden])"),
+    find("h1"),
+  ];
+  cameFrom = null;
+  places.find(Boolean).focus({ preventScroll: true });
 }
 
 // --- Keys
@@ -98,6 +112,7 @@ function actOn(verb) {
 function open(id) {
   const details = document.getElementById(id);
   if (!details || details.hidden || details.closest("[hidden]")) return refuseKey(details, id);
+  cameFrom = document.activeElement === document.body ? null : document.activeElement;
   details.open = true;
   details.querySelector("textarea, input:not([type=hidden]), select")?.focus();
 }
@@ -131,7 +146,7 @@ page.addEventListener("keydown", (event) => {
   const details = event.target.closest("details[data-popup][open]");
   if (event.key !== "Escape" || !details) return;
   details.open = false;
-  details.querySelector("summary").focus();
+  focusBack(details.querySelector("form"));
 });
 page.addEventListener("click", ({ target }) => {
   const verb = target.closest("[data-do]")?.dataset.do;

@@ -24,18 +24,12 @@ export class Timeline extends EventTarget {
     for (const name of ["scroll", "sheet", "ruler", "head", "picked", "tip"]) {
       this[name] = root.querySelector(`[data-timeline=${name}]`);
     }
-    this.types = [...root.querySelectorAll("[data-lane]")].map((lane) => lane.dataset.lane);
-    this.lanesTop = root.querySelector("svg");
+    this.lanes = [...root.querySelectorAll("[data-lane]")];
+    this.marks = root.querySelector("[data-part=marks]");
     clock.addEventListener("moved", () => this.#follow());
     new ResizeObserver(() => this.#drawTicks()).observe(this.scroll);
     this.#listen();
     this.#follow();
-  }
-
-  /** Another drawing may have come from the server. */
-  redrawn(root) {
-    this.types = [...root.querySelectorAll("[data-lane]")].map((lane) => lane.dataset.lane);
-    this.lanesTop = root.querySelector("svg");
   }
 
   zoom(factor) {
@@ -113,9 +107,9 @@ export class Timeline extends EventTarget {
 
   /** The incident under the pointer: on the lane of a type one of that type, on the ruler none. */
   #near(event) {
-    const lanes = this.lanesTop.getBoundingClientRect();
+    const lanes = this.marks.getBoundingClientRect();
     if (event.clientY < lanes.top || event.clientY > lanes.bottom) return null;
-    const type = this.types[Math.floor(((event.clientY - lanes.top) / lanes.height) * this.types.length)];
+    const type = this.#laneAt(event.clientY);
     const at = this.#moment(event);
     const near = (NEAR_PX / this.sheet.clientWidth) * (this.clock.until - this.clock.from);
     let best = null;
@@ -126,6 +120,11 @@ export class Timeline extends EventTarget {
       if (away < distance || (away === distance && !best)) [best, distance] = [incident, away];
     }
     return best;
+  }
+
+  /** The event type of the lane at this height; empty for all types. */
+  #laneAt(y) {
+    return this.lanes.find((lane) => y < lane.getBoundingClientRect().bottom)?.dataset.lane;
   }
 
   #follow() {
