@@ -132,7 +132,8 @@ def carry_out(session: Session, told: Mapping[str, str], *, by: AbstractBaseUser
     if verb not in ACTS:
         return Outcome("Nobody knows how to do that.", INVALID, code="invalid")
     form_class, service, sentence = ACTS[verb]
-    form = form_class(told, auto_id=f"{verb}-%s")
+    types = {"types": sorted(filter(None, session.counts))} if form_class is said.AllowForm else {}
+    form = form_class(told, auto_id=f"{verb}-%s", **types)
     if not form.is_valid():
         faults = {name: list(map(str, errors)) for name, errors in form.errors.items()}
         return Outcome("That cannot be taken so.", INVALID, verb, told.get("incident"), "invalid", faults, form=form)
