@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sessions_app.coverage import Coverage
-from sessions_app.scoring import FLAGS_ARE_NOT_FINDINGS, SUSPICIOUS_TYPES, Deduction, Policy, integrity_score
+from sessions_app.scoring import FLAGS_ARE_NOT_FINDINGS, SUSPICIOUS_TYPES, Deduction, Policy, Score, integrity_score
 
 #: A clock that is off by less changes no reader's mind about what was first. Ours.
 CLOCK_SKEW_SHOWN_MS = 5_000
@@ -26,6 +26,11 @@ class SessionFacts:
     counts: Mapping[str, int]
     coverage: Coverage | None = None
     clock_skew_ms: int | None = None
+    #: What people made of it; None where the counts alone tell the scores.
+    machine: Score | None = None
+    reviewed: Score | None = None
+    review_outcome: str = "not_reviewed"
+    exempt_types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,8 @@ class EventFact:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The earlier service's fields under their names, then ours. `integrity_score`: 0 to 100, high is good.
+    """The earlier service's fields under their names, then ours. `integrity_score`: 0 to 100, high is good, as the
+    machine saw it; `reviewed_integrity_score`: without what people dismissed, with what they added.
 
     `coverage` None: unknown. `clock_skew_ms`: the client's clock minus ours, where it is worth a word; else None.
     """
@@ -77,12 +83,17 @@ class Report:
     event_counts: Mapping[str, int]
     coverage: Coverage | None
     clock_skew_ms: int | None
+    reviewed_integrity_score: int
+    review_outcome: str
+    policy_version: int | None
+    exempt_types: tuple[str, ...]
 
 
 def build_report(facts: SessionFacts, *, policy: Policy) -> Report:
     count = facts.counts.get
     covered = facts.coverage.weakest if facts.coverage else None
-    score = integrity_score(facts.counts, policy=policy, covered=covered)
+    score = facts.machine or integrity_score(facts.counts, policy=policy, covered=covered)
+    reviewed = facts.reviewed or score
     skew_ms = facts.clock_skew_ms
     return Report(
         candidate_name=facts.candidate_name,
@@ -107,6 +118,10 @@ def build_report(facts: SessionFacts, *, policy: Policy) -> Report:
         event_counts=dict(sorted(facts.counts.items())),
         coverage=facts.coverage,
         clock_skew_ms=skew_ms if skew_ms is not None and abs(skew_ms) > CLOCK_SKEW_SHOWN_MS else None,
+        reviewed_integrity_score=reviewed.integrity_score,
+        review_outcome=facts.review_outcome,
+        policy_version=policy.version,
+        exempt_types=facts.exempt_types,
     )
 
 

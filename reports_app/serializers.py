@@ -4,6 +4,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from reports_app.renderers import FORMATS
+from sessions_app.review.states import Outcome
 from sessions_app.scoring import BAND_NAMES
 from sessions_app.serializers import CoverageSerializer
 
@@ -23,13 +24,17 @@ REPORT = {
     "integrity_score": 68,
     "risk_band": "medium",
     "deductions": [
-        {"event_type": "phone_detected", "count": 2, "weight": 15, "points": 30},
-        {"event_type": "focus_lost", "count": 1, "weight": 2, "points": 2},
+        {"event_type": "phone_detected", "count": 2, "weight": 15, "points": 30, "cap": None},
+        {"event_type": "focus_lost", "count": 1, "weight": 2, "points": 2, "cap": None},
     ],
     "event_counts": {"phone_detected": 2, "focus_lost": 1},
     "notice": "Flags are not findings; a person decides.",
     "coverage": None,
     "clock_skew_ms": None,
+    "reviewed_integrity_score": 68,
+    "review_outcome": "not_reviewed",
+    "policy_version": 1,
+    "exempt_types": [],
 }
 
 
@@ -43,6 +48,7 @@ class DeductionSerializer(serializers.Serializer):
     count = serializers.IntegerField()
     weight = serializers.IntegerField()
     points = serializers.IntegerField()
+    cap = serializers.IntegerField(allow_null=True, help_text="The most that this type may take off.")
 
 
 @extend_schema_serializer(examples=[OpenApiExample("Three events", REPORT)])
@@ -58,7 +64,7 @@ class ReportSerializer(serializers.Serializer):
     notes_detected_count = serializers.IntegerField()
     device_detected_count = serializers.IntegerField()
     suspicious_events_count = serializers.IntegerField()
-    integrity_score = serializers.IntegerField(help_text="0 to 100, high is good")
+    integrity_score = serializers.IntegerField(help_text="0 to 100, high is good; as the machine saw it")
     risk_band = serializers.ChoiceField(choices=BAND_NAMES)
     deductions = DeductionSerializer(many=True)
     event_counts = serializers.DictField(child=serializers.IntegerField())
@@ -67,3 +73,11 @@ class ReportSerializer(serializers.Serializer):
     clock_skew_ms = serializers.IntegerField(
         allow_null=True, help_text="The client's clock minus the server's, when it was off by seconds."
     )
+    reviewed_integrity_score = serializers.IntegerField(
+        help_text="The same without the incidents that people dismissed, with those that they added."
+    )
+    review_outcome = serializers.ChoiceField(choices=Outcome.choices, help_text="The decision, which people make.")
+    policy_version = serializers.IntegerField(
+        allow_null=True, help_text="What the scores go by; null: SCORE_WEIGHTS, as long as the session is open."
+    )
+    exempt_types = serializers.ListField(child=serializers.CharField(), help_text="In neither score: an allowance.")

@@ -31,8 +31,9 @@ EVENT_FIELDS += ("clock_skew_ms", "marks")
 
 
 def report_of(session: Session) -> Report:
-    """The report by the session's counts, without reading its events."""
+    """The report by the session's counts; its events are read where people judged some, or the policy asks for it."""
     sessions.count_where_missing([session])
+    standing = sessions.standing_of(session)
     facts = SessionFacts(
         session_id=session.pk,
         candidate_name=session.candidate_name or "",
@@ -44,8 +45,12 @@ def report_of(session: Session) -> Report:
         counts=session.counts,
         coverage=heartbeat.coverage_of(session),
         clock_skew_ms=sessions.clock_skew_ms(session),
+        machine=standing.machine,
+        reviewed=standing.reviewed,
+        review_outcome=session.outcome.value,
+        exempt_types=standing.exempt,
     )
-    return build_report(facts, policy=sessions.active_policy())
+    return build_report(facts, policy=standing.policy)
 
 
 def file_name(session_id: str, format_name: str) -> str:
@@ -166,11 +171,12 @@ def _stored_digest(name: str) -> str | None:
 
 
 def _fingerprint(form: Format, session: Session) -> str:
-    """What else the output depends on: the weights, the renderer's version, and how much was watched so far."""
-    weights = dict(sorted(sessions.active_policy().weights.items()))
+    """What else the output depends on: the policy, the review, the renderer's version, and how much was watched."""
+    policy = sessions.policy_for(session.policy_version)
+    rules = [policy.version, sorted(policy.weights.items()), policy.bands, policy.coverage_min, session.review_revision]
     coverage = heartbeat.coverage_of(session)
     watched = [coverage and asdict(coverage), sessions.clock_skew_ms(session)]
-    return hashlib.sha256(json.dumps([form.suffix, form.version, weights, watched]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([form.suffix, form.version, rules, watched]).encode()).hexdigest()
 
 
 def _text(event_type: object) -> str:

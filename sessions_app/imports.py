@@ -31,6 +31,7 @@ from proctoring_site.audit.models import Action, ObjectKind
 from sessions_app import counters, services
 from sessions_app.errors import ProctoringError
 from sessions_app.models import Session, to_milliseconds
+from sessions_app.review import scores
 from sessions_app.serializers import Instant, NewEvent, NewSession, Text
 
 BATCH = 1000
@@ -129,6 +130,8 @@ def run(path: Path, *, dry_run: bool = False, skip_bad: bool = False) -> Iterato
         yield outcome
     if not dry_run:
         _correct_counts(seen)
+        for batch in _batches(sorted(seen.sessions | seen.of_events)):
+            scores.score_closed(batch)
     yield outcome
 
 
@@ -196,11 +199,16 @@ def _insert(events: list[dict]) -> None:
 def _correct_counts(seen: "_Seen") -> None:
     """An import that was cut off left counts without events; the run that completes it puts them right."""
     ended = Session.objects.closed().filter(pk__in=list(seen.of_events)).values_list("pk", flat=True)
-    ids = iter(list(ended))
-    while batch := list(islice(ids, BATCH)):
+    for batch in _batches(list(ended)):
         counters.correct(batch, weighed=services.active_policy().weights)
     for pk in Session.objects.open().filter(pk__in=list(seen.of_events)).values_list("pk", flat=True):
         counters.recount(pk, weighed=services.active_policy().weights)
+
+
+def _batches(ids: Iterable[str]) -> Iterator[list[str]]:
+    ids = iter(ids)
+    while batch := list(islice(ids, BATCH)):
+        yield batch
 
 
 def _known(collection: str, ids: Iterable[str]) -> set[str]:

@@ -31,6 +31,7 @@ from sessions_app import counters
 from sessions_app.errors import EventIdConflict, EventNotStorable, EventUndecided, SessionClosed, SessionNotFound
 from sessions_app.models import Mark, new_id, to_milliseconds
 from sessions_app.policy import active_policy
+from sessions_app.review.scores import after_late_event
 
 DUPLICATE_KEY = 11000
 #: The document's own fault: BadValue, InvalidBSON, DollarPrefixedFieldName, DocumentValidationFailure, two of size. Any
@@ -231,6 +232,7 @@ def _refusal(session: Document | None, document: Document) -> Exception | None:
         if document["received_at"] > closed + timedelta(seconds=settings.EVENT_GRACE_S):
             return SessionClosed()
         document["marks"].append(Mark.LATE.value)
+        after_late_event(document["session_id"], document["received_at"])
     return None
 
 

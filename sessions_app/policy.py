@@ -51,6 +51,14 @@ def policy_of(version: int) -> Policy:
     return _versions[version]
 
 
+def policy_for(version: int | None) -> Policy:
+    """The version that a session was scored with; the one in force where it was not, or where nobody knows it."""
+    try:
+        return active_policy() if version is None else policy_of(version)
+    except NoSuchPolicy:  # an adopted document's own number
+        return active_policy()
+
+
 def forget() -> None:
     """For tests, whose versions go with them."""
     _versions.clear()

@@ -16,11 +16,16 @@ from sessions_app import counters, heartbeat, ingestion, moves
 from sessions_app.errors import IllegalMove, ProctoringError, SessionNotFound
 from sessions_app.ingestion import Reported
 from sessions_app.models import Event, Session, now, to_milliseconds
-from sessions_app.policy import active_policy
+from sessions_app.policy import active_policy, policy_for
+from sessions_app.review import changes, scores
+from sessions_app.review.scores import Standing
 from sessions_app.scoring import Score, integrity_score
 from sessions_app.states import State
 
 logger = logging.getLogger(__name__)
+
+#: How far behind the clock a cron job may have been, that closes stale sessions.
+LOOK_BACK = timedelta(days=1)
 
 _sessions = GroupInsert(Session._meta.db_table)
 
@@ -130,6 +135,8 @@ def close_stale_sessions(*, at: datetime | None = None, dry_run: bool = False) -
         if moved:
             _settle(session)
             closed += 1
+    # Whoever closed a session and was killed right then left it without a score, and out of the queue.
+    scores.score_forgotten(closed_since=at - timedelta(seconds=settings.SESSION_EXPIRES_AFTER_S) - LOOK_BACK)
     return closed
 
 
@@ -142,10 +149,11 @@ def _close(session: Session, to: State, *, at: datetime | None, **why: str | Non
 
 
 def _settle(session: Session) -> Session:
-    """What a closed session needs: exact counts, and its coverage as it stays."""
+    """What a closed session needs: exact counts, its coverage as it stays, and its scores."""
     recount(session)
     if covered := heartbeat.coverage_of(session):
         Session.objects.filter(pk=session.pk).update(covered=covered.weakest)
+    scores.score_closed([session.pk])
     session.refresh_from_db()
     return session
 
@@ -155,6 +163,7 @@ def delete_session(session: Session) -> None:
     events = Event.objects.filter(session_id=session.pk)
     events.delete()  # first: a deletion that was cut off here leaves a session that can be deleted again
     Session.objects.filter(pk=session.pk).delete()
+    changes.delete(session.pk)
     events.delete()  # again: what was logged meanwhile
     logger.info("session %s deleted", session.pk)
 
@@ -185,7 +194,19 @@ def clock_skew_ms(session: Session) -> int | None:
     return session.clock_skew_ms
 
 
+def standing_of(session: Session) -> Standing:
+    """Both scores of a session as it is now, under the policy that it was scored with, else the one in force.
+
+    By its counts (count first where missing) as long as they tell all; else its events are read.
+    """
+    policy = policy_for(session.policy_version)
+    if policy.is_plain and not session.review_revision:
+        covered = heartbeat.coverage_of(session)
+        score = integrity_score(session.counts, policy=policy, covered=covered and covered.weakest)
+        return Standing(policy, score, score)
+    return scores.standing_by_events(session, policy=policy)
+
+
 def score(session: Session) -> Score:
-    """The session's score by its counts; count first where missing."""
-    covered = heartbeat.coverage_of(session)
-    return integrity_score(session.counts, policy=active_policy(), covered=covered and covered.weakest)
+    """As the machine saw it."""
+    return standing_of(session).machine

@@ -49,8 +49,12 @@ def summary(report: Report) -> Iterator[tuple[str, str]]:
         "suspicious_events_count",
         "integrity_score",
         "risk_band",
+        "reviewed_integrity_score",
+        "review_outcome",
     ):
         yield name, str(getattr(report, name))
+    yield "policy_version", "" if report.policy_version is None else str(report.policy_version)
+    yield "exempt_types", " ".join(report.exempt_types)
     if report.coverage is None:
         yield "coverage", "unknown"
     else:
@@ -61,5 +65,7 @@ def summary(report: Report) -> Iterator[tuple[str, str]]:
             yield safe(f"coverage detector {name}"), str(share)
     yield "clock_skew_ms", "" if report.clock_skew_ms is None else str(report.clock_skew_ms)
     for deduction in report.deductions:
-        yield f"deduction {deduction.event_type}", f"{deduction.points} ({deduction.count} × {deduction.weight})"
+        most = "" if deduction.cap is None else f", at most {deduction.cap}"
+        weighed = f"{deduction.points} ({deduction.count} × {deduction.weight}{most})"
+        yield f"deduction {deduction.event_type}", weighed
     yield "notice", report.notice

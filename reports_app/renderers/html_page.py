@@ -7,10 +7,13 @@ from django.template.loader import render_to_string
 
 from reports_app.builder import EventFact, Report
 from reports_app.renderers import timeline
+from sessions_app.review.states import Outcome
 from sessions_app.scoring import FULL_SCORE
 
 #: What neither HTML nor XML may hold: control characters, lone surrogates. Adopted texts can have any.
 NOT_FOR_A_PAGE = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+OUTCOMES = {outcome.value: outcome.label for outcome in Outcome}
 
 
 def render(report: Report, events: Sequence[EventFact]) -> bytes:
@@ -22,6 +25,8 @@ def render(report: Report, events: Sequence[EventFact]) -> bytes:
             "events": events,
             "timeline": timeline.draw(report, events, weighed=weighed),
             "total_deducted": FULL_SCORE - report.integrity_score,
+            "has_caps": any(deduction.cap is not None for deduction in report.deductions),
+            "outcome": OUTCOMES.get(report.review_outcome, report.review_outcome),
             "watched": list(_watched(report)),
             "clock_skew": _clock_skew(report.clock_skew_ms),
             "unweighed": [(name, n) for name, n in report.event_counts.items() if name not in weighed],

@@ -99,6 +99,12 @@ def make(session: Session, change: Change, *, by: AbstractBaseUser, seen: int, a
     session.refresh_from_db()
 
 
+def is_behind(session_id: str, revision: int) -> bool:
+    """Whether there is an entry that a session of this review revision knows nothing of."""
+    later = {"session_id": session_id, "revision": {"$gt": revision}}
+    return _history().find_one(later, {"_id": 1}, session=connection.session) is not None
+
+
 def catch_up(session: Session) -> None:
     """Store what follows from entries that a crash left behind; the instance is fresh afterwards."""
     _refresh(session)
@@ -109,6 +115,13 @@ def catch_up(session: Session) -> None:
     if left_behind:
         logger.warning("session %s: %d review entries were completed", session.pk, len(left_behind))
         _refresh(session)
+
+
+def delete(session_id: str) -> None:
+    """All that was said about a session, with the session. The audit log keeps that something was."""
+    of_session = {"session_id": session_id}
+    for collection in (*sorted(KINDS), ReviewEntry._meta.db_table):
+        connection.get_collection(collection).delete_many(of_session, session=connection.session)
 
 
 def _apply(entry: dict[str, Any]) -> None:

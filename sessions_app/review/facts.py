@@ -40,6 +40,16 @@ class Facts:
         return instant_of(self.document.get("end_time")) is not None
 
     @property
+    def revision(self) -> int:
+        """Of the review."""
+        return self.document.get("review_revision") or 0
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether its stored scores are of something else than what is there now."""
+        return self.is_closed and self.document.get("scored_revision") != self.document.get("revision")
+
+    @property
     def covered(self) -> float | None:
         return _number(self.document.get("covered"))
 

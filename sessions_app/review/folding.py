@@ -90,7 +90,7 @@ class Folded:
 def fold(events: Iterable[Seen], *, gap_s: float) -> list[Folded]:
     """Incidents in the timeline's order. Events whose time nobody knows are one incident per type, before others."""
     by_type: dict[str, list[Seen]] = {}
-    for event in sorted(events, key=_order):
+    for event in sorted(events, key=timeline_order):
         by_type.setdefault(event.event_type, []).append(event)
     gap = timedelta(seconds=gap_s)
     folded = [
@@ -115,5 +115,5 @@ def _runs(events: Sequence[Seen], *, gap: timedelta) -> Iterable[list[Seen]]:
         yield run
 
 
-def _order(event: Seen) -> tuple[datetime, str]:
+def timeline_order(event: Seen) -> tuple[datetime, str]:
     return event.at or LONG_AGO, event.id

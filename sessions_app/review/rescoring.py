@@ -56,7 +56,9 @@ def begin(kind: RunKind, version: int, *, by: str) -> PolicyRun:
     return run
 
 
-def go_on(run: PolicyRun, *, progress: Callable[[int], object] = lambda done: None, batch: int = BATCH) -> PolicyRun:
+def go_on(
+    run: PolicyRun, *, progress: Callable[[int], object] = lambda done: None, batch: int | None = None
+) -> PolicyRun:
     """Do what is left of it, here. `progress` is told how many were done at a time."""
     after: str | None = run.cursor
     while after is not None:
@@ -76,11 +78,11 @@ def run_batch(key: str, *, run_id: str, after: str, number: int) -> None:
 
 
 def step(
-    run_id: str, after: str, *, progress: Callable[[int], object] = lambda done: None, batch: int = BATCH
+    run_id: str, after: str, *, progress: Callable[[int], object] = lambda done: None, batch: int | None = None
 ) -> str | None:
     """One batch, of the sessions after this id; answers where the next begins, None when the run is finished."""
     run = PolicyRun.objects.get(pk=run_id)
-    ids = _ids(run.policy_version, after, batch)
+    ids = _ids(run.policy_version, after, batch or BATCH)
     if not ids:
         return _sweep_or_finish(run)
     act = _preview_batch if run.kind == RunKind.PREVIEW else _rescore_batch

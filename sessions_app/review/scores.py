@@ -12,19 +12,21 @@ from pymongo import UpdateOne
 
 from proctoring_site.jobs.queue import job, submit
 from proctoring_site.mongo_engine.instants import naive_utc
-from sessions_app.models import now
-from sessions_app.policy import policy_of
+from sessions_app.models import Session, now
+from sessions_app.policy import policy_for
 from sessions_app.review import policies
-from sessions_app.review.errors import NoSuchPolicy
 from sessions_app.review.facts import Facts, facts_of
 from sessions_app.review.states import queue_rank
 from sessions_app.review.weighing import Assessment, assess
-from sessions_app.scoring import Policy
+from sessions_app.scoring import Policy, Score
 
 logger = logging.getLogger(__name__)
 
 #: Each time one of those who change the session at the same moment got somewhere.
 TRIES = 10
+BATCH = 500
+#: Closed, and never scored.
+UNSCORED = {"end_time": {"$ne": None}, "queue_rank": None}
 #: Late events of one session that come within so many seconds are scored together, once the last of them is stored:
 #: the pause is longer than that and than an event may take (SHORT_WRITE_LIMIT_S).
 LATE_TOGETHER_S, LATE_PAUSE_S = 5, 10
@@ -40,8 +42,29 @@ class Scored:
     after: dict[str, Any]
 
     @property
+    def is_stored(self) -> bool:
+        """Whether just this is stored already."""
+        return self.before == {**self.after, "policy_version": self.policy_version}
+
+    @property
     def changes_band(self) -> bool:
         return self.before["reviewed_band"] != self.after["reviewed_band"]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a session stands: as the machine saw it and as reviewed, under which policy, without which exempt types."""
+
+    policy: Policy
+    machine: Score
+    reviewed: Score
+    exempt: tuple[str, ...] = ()
+
+
+def standing_by_events(session: Session, *, policy: Policy) -> Standing:
+    facts = facts_of([session.pk])[session.pk]
+    assessment = assess_facts(facts, policy=policy)
+    return Standing(policy, assessment.machine, assessment.reviewed, tuple(sorted(facts.allowed)))
 
 
 def assess_facts(facts: Facts, *, policy: Policy) -> Assessment:
@@ -64,7 +87,7 @@ def score_closed(session_ids: Iterable[str], *, policy: Policy | None = None, at
         if not left:
             break
         found = {pk: facts for pk, facts in facts_of(left).items() if facts.is_closed}
-        done = store(found, [scored_under(facts, policy or _policy_for(facts)) for facts in found.values()], at=at)
+        done = store(found, [scored_under(facts, policy or policy_of_facts(facts)) for facts in found.values()], at=at)
         stored += len(done)
         left = [pk for pk in found if pk not in done]
     if left:
@@ -77,25 +100,57 @@ def store(facts: dict[str, Facts], scored: Sequence[Scored], *, at: datetime | N
     if not scored:
         return set()
     at = naive_utc(at or now())
-    changes = []
+    changes = {}
     for one in scored:
         document = facts[one.session_id].document
+        if one.is_stored and document.get("scored_revision") == document.get("revision"):
+            continue
         still = {name: document.get(name) for name in ("revision", "review_revision", "end_time")}
         kept = {**one.after, "policy_version": one.policy_version, "scored_at": at}
         kept["scored_revision"] = document.get("revision")
-        changes.append(UpdateOne({"_id": one.session_id, **still}, {"$set": kept}))
+        changes[one.session_id] = UpdateOne({"_id": one.session_id, **still}, {"$set": kept})
+    everyone = {one.session_id for one in scored}
+    if not changes:
+        return everyone
     sessions = connection.get_collection("sessions")
-    done = sessions.bulk_write(changes, ordered=False, session=connection.session)
+    done = sessions.bulk_write(list(changes.values()), ordered=False, session=connection.session)
     if done.matched_count == len(changes):
-        return {one.session_id for one in scored}
-    mine = {"_id": {"$in": [one.session_id for one in scored]}, "scored_at": at}
-    return {row["_id"] for row in sessions.find(mine, {"_id": 1}, session=connection.session)}
+        return everyone
+    mine = {"_id": {"$in": list(changes)}, "scored_at": at}
+    stored = {row["_id"] for row in sessions.find(mine, {"_id": 1}, session=connection.session)}
+    return (everyone - set(changes)) | stored
 
 
 def after_late_event(session_id: str, received_at: datetime) -> None:
     """Have the score follow an event that comes after the end, soon. Called before the event is stored."""
     moment = int(received_at.timestamp()) // LATE_TOGETHER_S
     submit(score_late, f"{session_id}@{moment}", pause_s=LATE_PAUSE_S)
+
+
+def score_forgotten(*, closed_since: datetime) -> int:
+    """Score what was closed since and has no score: whoever closed it was killed right then. Answers how many."""
+    left = {"end_time": {"$gte": naive_utc(closed_since)}, "queue_rank": None}
+    return score_closed(_ids(left))
+
+
+def score_adopted(*, after: str = "") -> tuple[int, str | None]:
+    """Score one batch of the closed sessions that never had a score, with ids after this one: those of an adopted
+    database. Answers how many, and where the next batch begins; None when there is none. Again changes nothing."""
+    ids = _ids({**UNSCORED, "_id": {"$gt": after}})
+    return (score_closed(ids), ids[-1]) if ids else (0, None)
+
+
+@job(name="score_adopted")
+def score_adopted_later(key: str, *, after: str = "", number: int = 0) -> None:
+    _, further = score_adopted(after=after)
+    if further is not None:
+        submit(score_adopted_later, f"adopted:{number + 1}", after=further, number=number + 1)
+
+
+def _ids(where: dict[str, Any]) -> list[str]:
+    sessions = connection.get_collection("sessions")
+    rows = sessions.find(where, {"_id": 1}, session=connection.session).sort("_id", 1).limit(BATCH)
+    return [row["_id"] for row in rows]
 
 
 @job(name="score_session")
@@ -120,10 +175,7 @@ def scored_under(facts: Facts, policy: Policy) -> Scored:
     return Scored(document["_id"], policy.version, before, after)
 
 
-def _policy_for(facts: Facts) -> Policy:
-    """The version that it was scored with; one of an adopted document that we do not know is none of ours."""
-    version = facts.document.get("policy_version")
-    try:
-        return policies.in_use() if version is None else policy_of(version)
-    except NoSuchPolicy:
-        return policies.in_use()
+def policy_of_facts(facts: Facts) -> Policy:
+    """Its own version; whatever is used has one."""
+    policy = policy_for(facts.document.get("policy_version"))
+    return policy if policy.version is not None else policies.in_use()

@@ -12,21 +12,19 @@ from django.contrib.auth.base_user import AbstractBaseUser
 
 from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session, now, to_milliseconds
-from sessions_app.policy import policy_of
 from sessions_app.review import changes, policies, scores
 from sessions_app.review.changes import Change
 from sessions_app.review.errors import (
     IllegalJudgement,
     IllegalOutcome,
     IncidentNotFound,
-    NoSuchPolicy,
     NothingConfirmed,
     ReasonNeeded,
     SecondReviewerNeeded,
     SessionStillOpen,
     ViolationStands,
 )
-from sessions_app.review.facts import Facts, facts_of
+from sessions_app.review.facts import facts_of
 from sessions_app.review.folding import Seen
 from sessions_app.review.models import (
     REASON_MAX_LENGTH,
@@ -81,19 +79,23 @@ class Review:
 
 
 def review_of(session: Session, *, seen_until: datetime | None = None) -> Review:
-    """The review as it is now; with `seen_until` without the events that were received later. Four trips at most.
-
-    Raises SessionNotFound.
+    """The review as it is now; with `seen_until` without the events that were received later. Five trips at most,
+    unless a crash left something to be completed. Raises SessionNotFound.
     """
     facts = facts_of([session.pk], shown=True).get(session.pk)
     if facts is None:
         raise SessionNotFound
+    if changes.is_behind(session.pk, facts.revision):
+        changes.catch_up(session)
+        facts = facts_of([session.pk], shown=True)[session.pk]
+    if facts.is_stale:
+        scores.score_closed([session.pk])
     if seen_until is not None:
         facts.events = [e for e in facts.events if e.received_at is None or e.received_at <= seen_until]
-    policy = _policy_of(facts)
+    policy = scores.policy_of_facts(facts)
     assessment = scores.assess_facts(facts, policy=policy)
     return Review(
-        revision=facts.document.get("review_revision") or 0,
+        revision=facts.revision,
         seen_until=max((event.received_at for event in facts.events if event.received_at), default=None),
         policy=policy,
         machine=assessment.machine,
@@ -382,15 +384,6 @@ def _row(
 def _about(incident: Incident, row: JudgedIncident) -> dict:
     told = {"event_type": incident.event_type, "start": incident.start, "end": incident.end}
     return {**told, "count": incident.count, "incident": row.pk}
-
-
-def _policy_of(facts: Facts) -> Policy:
-    """The policy that the session was scored with, else the one in force."""
-    version = facts.document.get("policy_version")
-    try:
-        return policies.in_use() if version is None else policy_of(version)
-    except NoSuchPolicy:
-        return policies.in_use()
 
 
 def _clean(reason: str | None) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from sessions_app.review.folding import LONG_AGO, Folded, Seen, fold
+from sessions_app.review.folding import LONG_AGO, Folded, Seen, fold, timeline_order
 from sessions_app.review.states import UNJUDGED, IncidentState, Severity, severity_of
 from sessions_app.scoring import EVENTS, Policy, Score, integrity_score
 
@@ -90,6 +90,7 @@ def assess(
     covered: float | None = None,
 ) -> Assessment:
     """`allowed`: exempt event types and why. `covered`: the smallest share of the sitting that was watched."""
+    events = sorted(events, key=timeline_order)
     incidents = _incidents(events, tuple(judgements), policy=policy, allowed=allowed)
     counted = [event for event in events if event.event_type not in allowed and _weighs(event, policy)]
     machine = _score(_Tally.of_machine(counted, policy=policy), policy=policy, covered=covered)

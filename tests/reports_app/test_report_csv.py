@@ -67,6 +67,10 @@ def test_the_summary_has_the_reports_fields():
         "risk_band": "medium",
         "coverage": "unknown",
         "clock_skew_ms": "",
+        "reviewed_integrity_score": "70",
+        "review_outcome": "not_reviewed",
+        "policy_version": "",
+        "exempt_types": "",
         "deduction phone_detected": "30 (2 × 15)",
         "notice": "Flags are not findings; a person decides.",
     }

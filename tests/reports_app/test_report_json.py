@@ -30,6 +30,10 @@ TYPES = {
     "notice": str,
     "coverage": type(None),
     "clock_skew_ms": type(None),
+    "reviewed_integrity_score": int,
+    "review_outcome": str,
+    "policy_version": int,
+    "exempt_types": list,
 }
 
 
@@ -63,14 +67,18 @@ def test_it_adds_up_what_was_reported(api):
         "integrity_score": 64,
         "risk_band": "medium",
         "deductions": [
-            {"event_type": "multiple_faces", "count": 2, "weight": 10, "points": 20},
-            {"event_type": "phone_detected", "count": 1, "weight": 15, "points": 15},
-            {"event_type": "looking_away", "count": 1, "weight": 1, "points": 1},
+            {"event_type": "multiple_faces", "count": 2, "weight": 10, "points": 20, "cap": None},
+            {"event_type": "phone_detected", "count": 1, "weight": 15, "points": 15, "cap": None},
+            {"event_type": "looking_away", "count": 1, "weight": 1, "points": 1, "cap": None},
         ],
         "event_counts": {"looking_away": 1, "multiple_faces": 2, "phone_detected": 1, "tab_hidden": 1},
         "notice": "Flags are not findings; a person decides.",
         "coverage": None,
         "clock_skew_ms": None,
+        "reviewed_integrity_score": 64,
+        "review_outcome": "not_reviewed",
+        "policy_version": 1,
+        "exempt_types": [],
     }
 
 

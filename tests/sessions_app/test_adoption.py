@@ -11,10 +11,11 @@ from django.db import connection
 
 from sessions_app import adoption, services
 from sessions_app.models import Event, Session
+from sessions_app.scoring import DEFAULT_WEIGHTS
 from tests.factories import NOON, naive, old_event, old_session, write_old_documents
 
 UNPARSABLE = "yesterday, about noon"
-WEIGHED = services.active_policy().weights
+WEIGHED = DEFAULT_WEIGHTS
 
 
 def plain():

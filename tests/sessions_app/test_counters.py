@@ -11,9 +11,10 @@ from django.db import connection, connections
 from sessions_app import counters, services
 from sessions_app.errors import EventNotStorable, SessionNotFound
 from sessions_app.models import Event, Session
+from sessions_app.scoring import DEFAULT_WEIGHTS
 from tests.factories import make_event, make_session, old_event, old_session, write_old_documents
 
-WEIGHED = services.active_policy().weights
+WEIGHED = DEFAULT_WEIGHTS
 KEYS = {
     "focus_lost": "focus_lost",
     "": "%empty",

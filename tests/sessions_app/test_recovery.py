@@ -8,11 +8,12 @@ from django.db import connection
 from reports_app import services as reports
 from sessions_app import counters, imports, services
 from sessions_app.models import Event, Session
+from sessions_app.scoring import DEFAULT_WEIGHTS
 from tests.factories import make_session
 
 pytestmark = pytest.mark.usefixtures("database")
 
-WEIGHED = services.active_policy().weights
+WEIGHED = DEFAULT_WEIGHTS
 
 
 def stored_and_counted(pk: str) -> tuple[int, int]:

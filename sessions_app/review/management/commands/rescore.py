@@ -1,0 +1,35 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from sessions_app.review import policies, rescoring
+from sessions_app.review.errors import NoSuchPolicy
+from sessions_app.review.models import RunKind
+
+BY = "manage.py rescore"
+
+
+class Command(BaseCommand):
+    help = "Score the closed sessions anew, under the policy in force; stopped, it goes on where it was."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--policy", type=int, help="another version; what is in force stays so")
+        parser.add_argument("--dry-run", action="store_true", help="only say what would change")
+
+    def handle(self, *, policy: int | None, dry_run: bool, **options: Any) -> None:
+        version = policies.in_use().version if policy is None else policy
+        try:
+            run = rescoring.begin(RunKind.PREVIEW if dry_run else RunKind.RESCORE, version, by=BY)
+        except NoSuchPolicy as error:
+            raise CommandError(f"There is no policy {version}.") from error
+        with tqdm(total=run.total, initial=run.done, desc="scoring", unit=" sessions", disable=None) as bar:
+            run = rescoring.go_on(run, progress=bar.update)
+        for move, count in sorted(run.moves.items()):
+            self.stdout.write(f"{move.replace('>', ' to ').replace('_', ' ')}: {count}")
+        change = "would change" if dry_run else "changed"
+        self.stdout.write(
+            f"Policy {version}: {run.done} sessions, {run.changed_scores} {change} their score, "
+            f"{run.changed_bands} their band."
+        )

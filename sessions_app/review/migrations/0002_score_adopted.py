@@ -1,0 +1,23 @@
+"""Closed sessions from before there were scores get theirs, in the background."""
+
+from django.db import migrations
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import StateApps
+
+from proctoring_site.jobs.queue import submit
+from sessions_app.review import scores
+
+
+def queue(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    if schema_editor.connection.database["sessions"].find_one(scores.UNSCORED, {"_id": 1}):
+        submit(scores.score_adopted_later, "adopted:0")
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("review", "0001_initial"),
+        ("sessions_app", "0006_review"),
+        ("jobs", "0001_initial"),
+    ]
+
+    operations = [migrations.RunPython(queue, migrations.RunPython.noop)]

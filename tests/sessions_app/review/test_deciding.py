@@ -1,0 +1,161 @@
+"""The decision on a session: people's alone, with a second one where the policy asks, reversible, and never lost."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from django.db import connections
+
+from sessions_app import services as sessions
+from sessions_app.models import Session
+from sessions_app.review import services
+from sessions_app.review.errors import (
+    IllegalOutcome,
+    NothingConfirmed,
+    ReasonNeeded,
+    ReviewChanged,
+    SecondReviewerNeeded,
+    SessionStillOpen,
+)
+from sessions_app.review.models import ReviewEntry
+from sessions_app.review.states import OUTCOME_MOVES, Outcome
+from tests.factories import make_session, make_staff
+from tests.sessions_app.review.sittings import confirm, dismiss, ended
+
+FOUR_PHONES = (0, 100, 200, 300)
+
+
+@pytest.fixture
+def ada(database):
+    return make_staff("Reviewer", username="ada")
+
+
+@pytest.fixture
+def bob(database):
+    return make_staff("Reviewer", username="bob")
+
+
+def decide(session, outcome, *, by, reason="Seen with my own eyes."):
+    return services.decide(session, outcome, by=by, seen=session.review_revision or 0, reason=reason)
+
+
+class TestADecision:
+    def test_is_apart_from_the_score_and_the_state(self, ada):
+        session = decide(ended(0), Outcome.SUSPICIOUS, by=ada)
+        assert (session.outcome, session.outcome_by, session.reviewed_score) == (Outcome.SUSPICIOUS, "ada", 85)
+        assert session.state == "ended"
+        assert session.reviewed_at is not None
+
+    def test_moves_the_session_behind_those_that_wait(self, ada):
+        waiting, decided = ended(), decide(ended(*FOUR_PHONES), Outcome.SUSPICIOUS, by=ada)
+        assert list(Session.objects.in_queue().queue_order()) == [waiting, decided]
+        assert list(Session.objects.awaiting_review()) == [waiting]
+        assert list(Session.objects.decided()) == [decided]
+
+    def test_passing_needs_no_reason_and_everything_else_does(self, ada):
+        assert decide(ended(), Outcome.PASSED, by=ada, reason=None).outcome is Outcome.PASSED
+        for outcome in (Outcome.SUSPICIOUS, Outcome.SECOND_REVIEW_REQUIRED):
+            with pytest.raises(ReasonNeeded):
+                decide(ended(), outcome, by=ada, reason=" ")
+
+    def test_waits_until_the_session_is_closed(self, ada):
+        with pytest.raises(SessionStillOpen):
+            decide(make_session(), Outcome.PASSED, by=ada)
+
+    @pytest.mark.parametrize("outcome", Outcome)
+    def test_moves_as_the_table_says(self, ada, outcome):
+        session = ended()
+        if outcome is Outcome.VIOLATION:
+            session = confirm(ended(0), by=ada)
+        if outcome is not Outcome.NOT_REVIEWED:
+            decide(session, outcome, by=ada)
+        assert session.outcome is outcome
+        assert outcome not in OUTCOME_MOVES[outcome]
+        with pytest.raises(IllegalOutcome):
+            decide(session, outcome, by=ada)
+
+
+class TestAViolation:
+    def test_needs_a_confirmed_incident(self, ada):
+        session = dismiss(ended(0, 100), by=ada)
+        with pytest.raises(NothingConfirmed):
+            decide(session, Outcome.VIOLATION, by=ada)
+
+    def test_of_few_points_needs_nobody_else(self, ada):
+        assert decide(confirm(ended(0), by=ada), Outcome.VIOLATION, by=ada).outcome is Outcome.VIOLATION
+
+    def test_of_many_points_waits_for_somebody_else(self, ada, bob):
+        session = decide(confirm(ended(*FOUR_PHONES), by=ada), Outcome.VIOLATION, by=ada)
+        assert session.outcome is Outcome.SECOND_REVIEW_REQUIRED
+        assert list(Session.objects.needing_second_review()) == [session]
+        with pytest.raises(SecondReviewerNeeded):
+            decide(session, Outcome.VIOLATION, by=ada)
+        assert decide(session, Outcome.VIOLATION, by=bob).outcome is Outcome.VIOLATION
+        assert session.outcome_by == "bob"
+
+    def test_goes_by_what_the_review_left_of_the_points(self, ada):
+        session = ended(*FOUR_PHONES)
+        dismiss(session, by=ada)
+        confirm(session, by=ada, n=1)
+        assert decide(session, Outcome.VIOLATION, by=ada).outcome is Outcome.VIOLATION
+
+    def test_the_second_reviewer_may_see_it_otherwise(self, ada, bob):
+        session = decide(confirm(ended(*FOUR_PHONES), by=ada), Outcome.VIOLATION, by=ada)
+        assert decide(session, Outcome.PASSED, by=bob).outcome is Outcome.PASSED
+
+    def test_a_second_review_that_was_asked_for_needs_somebody_else_too(self, ada, bob):
+        session = decide(confirm(ended(0), by=ada), Outcome.SECOND_REVIEW_REQUIRED, by=ada)
+        with pytest.raises(SecondReviewerNeeded):
+            decide(session, Outcome.VIOLATION, by=ada)
+        assert decide(session, Outcome.VIOLATION, by=bob).outcome is Outcome.VIOLATION
+
+
+class TestReversing:
+    def test_needs_a_reason_and_leaves_its_trail(self, ada, bob):
+        session = decide(ended(0), Outcome.SUSPICIOUS, by=ada, reason="A phone.")
+        with pytest.raises(ReasonNeeded):
+            decide(session, Outcome.PASSED, by=bob, reason=None)
+        decide(session, Outcome.NOT_REVIEWED, by=bob, reason="It was her calculator.")
+        assert (session.outcome, session.reviewed_at, session.queue_rank) == (Outcome.NOT_REVIEWED, None, 3)
+        told = [(e.actor_name, e.before["outcome"], e.after["outcome"], e.reason) for e in services.history_of(session)]
+        assert told == [
+            ("ada", "not_reviewed", "suspicious", "A phone."),
+            ("bob", "suspicious", "not_reviewed", "It was her calculator."),
+        ]
+
+    def test_late_events_change_the_number_and_not_the_decision(self, ada, run_jobs):
+        session = decide(ended(), Outcome.PASSED, by=ada)
+        for _ in range(5):
+            told = sessions.Reported("phone_detected")
+            sessions.log_event(session.pk, told, received_at=session.end_time)
+        session.refresh_from_db()
+        services.review_of(session)
+        session.refresh_from_db()
+        assert (session.outcome, session.reviewed_score, session.reviewed_band) == (Outcome.PASSED, 25, "high")
+
+
+def test_of_many_who_decide_at_once_one_does_and_the_others_see_who(committed_database):
+    session = ended(0)
+    people = [make_staff("Reviewer", username=f"reviewer-{n}") for n in range(6)]
+    gate = Barrier(len(people))
+
+    def act(account):
+        gate.wait()
+        try:
+            own = Session.objects.get(pk=session.pk)
+            outcome = Outcome.PASSED if account.username > "reviewer-2" else Outcome.SUSPICIOUS
+            return services.decide(own, outcome, by=account, seen=0, reason=account.username).outcome_by
+        except ReviewChanged as error:
+            return error
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(people)) as pool:
+        answers = list(pool.map(act, people))
+    (winner,) = [answer for answer in answers if isinstance(answer, str)]
+    refused = [answer for answer in answers if isinstance(answer, ReviewChanged)]
+    assert len(refused) == len(people) - 1
+    assert {entry.actor_name for error in refused for entry in error.since} == {winner}
+    session.refresh_from_db()
+    assert (session.outcome_by, session.review_revision) == (winner, 1)
+    assert ReviewEntry.objects.get().reason == winner
