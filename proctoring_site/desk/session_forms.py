@@ -78,6 +78,9 @@ class ReviewForm(forms.Form):
     #: The id of the form on the page, of those that the page has several of.
     place = ""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"label_suffix": "", **options})
+
 
 class JudgeForm(ReviewForm):
     """Acknowledge and confirm: one button each."""

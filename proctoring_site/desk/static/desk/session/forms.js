@@ -67,6 +67,7 @@ function read(form) {
 }
 
 function isTouched(field) {
+  if (field.type === "radio") return field.checked && !field.defaultChecked;
   if (field.options) return [...field.options].some((option) => option.selected !== option.defaultSelected);
   return field.value !== field.defaultValue;
 }

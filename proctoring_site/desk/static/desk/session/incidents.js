@@ -38,13 +38,14 @@ export class Incidents extends EventTarget {
     this.select(this.#row() ? this.#key : (this.section.querySelector("tr[data-picked]")?.dataset.key ?? null), {});
   }
 
-  step(by) {
+  /** The next (1) or previous (-1) of those that are shown. */
+  step(by, { focuses = true } = {}) {
     const all = this.all;
     if (!all.length) return;
     const place = all.findIndex((one) => one.key === this.#key);
     const next = place < 0 ? this.#nearest(all, by) : place + by;
     if (next < 0 || next >= all.length) this.#say(by > 0 ? "That was the last incident." : "That was the first incident.");
-    else this.select(all[next].key, { jumps: true, focuses: true });
+    else this.select(all[next].key, { jumps: true, focuses });
   }
 
   select(key, { jumps = false, focuses = false }) {

@@ -52,8 +52,8 @@ const timeline = new Timeline(find("[data-timeline]"), clock, {
     return facts.pictures && isFilmed ? `${facts.pictures}?at_s=${Math.max(0, Math.floor(at))}` : null;
   },
 });
-timeline.addEventListener("picked", ({ detail }) => incidents.select(detail.key, { jumps: true, focuses: true }));
-timeline.addEventListener("step", ({ detail }) => incidents.step(detail));
+timeline.addEventListener("picked", ({ detail }) => incidents.select(detail.key, { jumps: true }));
+timeline.addEventListener("step", ({ detail }) => incidents.step(detail, { focuses: false }));
 incidents.addEventListener("said", ({ detail }) => say(detail));
 incidents.addEventListener("selected", ({ detail }) => {
   timeline.show(detail);
