@@ -159,7 +159,7 @@ class TestAnAdoptedVideoPath:
         write_old_documents([session])
         assert api.get(f"/sessions/{session['_id']}").json()["video_path"] == path
         assert api.get(f"/sessions/{session['_id']}/report").status_code == 200
-        assert admin_client.get("/admin/sessions_app/session/").status_code == 200
+        assert admin_client.get("/admin/sessions_app/session/?show=all").status_code == 200
         assert admin_client.get(f"/admin/sessions_app/session/{session['_id']}/change/").status_code == 200
 
 

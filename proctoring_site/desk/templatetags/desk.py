@@ -1,17 +1,21 @@
 """The ways between the pages of the desk, for every template of it."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django import template
 from django.urls import reverse
 
-from proctoring_site.access.roles import Right, may
+from proctoring_site.desk import live, policy_pages, queue_filters
 
 register = template.Library()
 
-#: What is said, the page, and whose rights (any of them) lead there.
-PAGES: tuple[tuple[str, str, tuple[Right, ...]], ...] = (
-    ("Queue", "admin:sessions_app_session_changelist", (Right.SEE_SESSIONS, Right.SEE_RUNNING)),
+#: What is said, the page, and whether somebody may open it.
+PAGES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
+    ("Queue", "admin:sessions_app_session_changelist", queue_filters.may_see_list),
+    ("Live board", "admin:sessions_app_session_live", live.may_watch),
+    ("Overview", "admin:sessions_app_session_overview", queue_filters.may_review),
+    ("Policies", "admin:review_policyversion_changelist", policy_pages.may_see),
 )
 
 
@@ -19,5 +23,5 @@ PAGES: tuple[tuple[str, str, tuple[Right, ...]], ...] = (
 def desk_nav(context: dict[str, Any]) -> dict[str, Any]:
     """The pages that the reader may open; the one that is open is marked."""
     request = context["request"]
-    pages = [(said, reverse(name)) for said, name, rights in PAGES if any(may(request.user, right) for right in rights)]
+    pages = [(said, reverse(name)) for said, name, is_open_to in PAGES if is_open_to(request.user)]
     return {"pages": [(said, url, url == request.path) for said, url in pages]}

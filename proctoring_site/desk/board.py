@@ -1,0 +1,104 @@
+"""What the live board shows of the sessions that run: facts of stored documents, and the order in which to look.
+
+Documents and no models: a board of 500 sessions is asked for every few seconds by everybody who watches.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.contrib.admin.utils import quote
+
+from proctoring_site.mongo_engine.instants import instant_of
+from sessions_app import counters, heartbeat
+from sessions_app.scoring import FULL_SCORE, Policy, integrity_score
+from sessions_app.states import ALLOWED, OPEN, State, state_of
+
+#: The newest are shown; for more, there is the list.
+SESSIONS_MAX = 500
+FIELDS = ("candidate_name", "start_time", "status", "heartbeat", "last_seen_at", "event_counts", "commands")
+#: Of what was asked of a client, the latest; all of it is on the session's page.
+ASKED_MAX = 3
+HERE, MISSING, SILENT = "here", "missing", "silent"
+_RANK = {MISSING: 0, SILENT: 1, HERE: 2}
+#: verb → the state that it leads to; None: it stays where it is.
+VERBS: Mapping[str, State | None] = {
+    "pause": State.PAUSED,
+    "resume": State.RUNNING,
+    "message": None,
+    "terminate": State.TERMINATED,
+}
+
+
+def board_of(documents: Sequence[Mapping[str, Any]], *, policy: Policy, at: datetime) -> dict[str, Any]:
+    """The board as JSON knows it. What has points off stands first, most points first; then who is missing, sooner
+    than who is silent; then the newest. It holds nothing that changes while nothing happens, such as the time."""
+    shown = [_row(document, policy=policy, at=at) for document in documents[:SESSIONS_MAX]]
+    shown.sort(key=lambda row: (-row["weighed"], _RANK[row["presence"]]))  # stable: the newest came first
+    return {"sessions": shown, "counts": _counts(shown), "is_cut": len(documents) > SESSIONS_MAX}
+
+
+def verbs_by_state() -> dict[str, list[str]]:
+    """What may be asked of a session in each of the states that the board shows."""
+    return {state: [verb for verb, to in VERBS.items() if to is None or to in ALLOWED[state]] for state in OPEN}
+
+
+def _row(document: Mapping[str, Any], *, policy: Policy, at: datetime) -> dict[str, Any]:
+    score = integrity_score(_counted(document), policy=policy)
+    presence, since = presence_of(document, at=at)
+    beat = document.get("heartbeat")
+    return {
+        "id": str(document["_id"]),
+        "name": str(document.get("candidate_name") or ""),
+        "key": quote(str(document["_id"])),  # in the address of its page
+        "state": state_of(document.get("status"), is_closed=False).value,
+        "started": instant_of(document.get("start_time")),
+        "points": FULL_SCORE - score.integrity_score,
+        "weighed": sum(each.count * each.weight for each in score.deductions),
+        "deductions": [[each.event_type, each.count, each.points] for each in score.deductions],
+        "presence": presence,
+        "since": since,
+        "signals": {name: beat.get(name) for name in ("camera", "microphone", "screen")} if _is_beat(beat) else None,
+        "asked": [_asked(command) for command in (document.get("commands") or [])[-ASKED_MAX:]],
+    }
+
+
+def presence_of(document: Mapping[str, Any], *, at: datetime) -> tuple[str, datetime | None]:
+    """Whether the client is there, and since when not. *Missing*: it sent heartbeats and stopped. *Silent*: it never
+    sent one, and nothing else has come for as long; which may be an ordinary client with nothing to report."""
+    beat = document.get("heartbeat")
+    if _is_beat(beat):
+        seen, absent = instant_of(beat.get("last_at")), MISSING
+    else:
+        seen, absent = instant_of(document.get("last_seen_at")) or instant_of(document.get("start_time")), SILENT
+    if seen is not None and at - seen <= heartbeat.missing_after():
+        return HERE, None
+    return absent, seen
+
+
+def _is_beat(beat: object) -> bool:
+    return isinstance(beat, Mapping)
+
+
+def _counted(document: Mapping[str, Any]) -> dict[str, int]:
+    stored = document.get("event_counts")
+    return counters.by_type(stored if isinstance(stored, Mapping) else None)
+
+
+def _asked(command: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "action": command.get("action"),
+        "by": command.get("asked_by"),
+        "at": instant_of(command.get("asked_at")),
+        "confirmed": instant_of(command.get("confirmed_at")),
+    }
+
+
+def _counts(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    counts = dict.fromkeys((*(state.value for state in OPEN), MISSING, SILENT, "weighed"), 0)
+    for row in rows:
+        counts[row["state"]] += 1
+        if row["presence"] in counts:
+            counts[row["presence"]] += 1
+        counts["weighed"] += row["weighed"] > 0
+    return counts

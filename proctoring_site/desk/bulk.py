@@ -1,0 +1,103 @@
+"""What a reviewer does to many sessions at once: assigning, and passing those that are clean after being asked."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import ModelAdmin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from proctoring_site.access.roles import Right, may
+from proctoring_site.audit.log import record
+from proctoring_site.audit.models import Action, ObjectKind
+from proctoring_site.desk.queue_filters import may_review
+from sessions_app.errors import ProctoringError
+from sessions_app.review import assignment, policies
+from sessions_app.review.models import REASON_MAX_LENGTH
+
+LIST = "admin:sessions_app_session_changelist"
+#: In one request: each is looked at again and decided on by itself, which takes some 20 ms.
+PASSED_AT_ONCE = 200
+NAMED_MAX = 20
+ME, NOBODY = "me", "nobody"
+
+
+def assign_choices() -> list[tuple[str, str]]:
+    """To whom the list offers to assign; the page of a session knows everybody."""
+    groups = Group.objects.filter(permissions__codename="decide_session").order_by("name")
+    names = dict.fromkeys(group.name for group in groups)
+    return [(ME, "me"), *((f"{assignment.GROUP_PREFIX}{name}", f"group {name}") for name in names), (NOBODY, "nobody")]
+
+
+def assign(request: HttpRequest, queryset: QuerySet, *, desk: ModelAdmin) -> None:
+    told = request.POST.get("assign_to", "")
+    to = {ME: request.user.get_username(), NOBODY: None}.get(told, told)
+    sessions = list(queryset[: assignment.AT_ONCE_MAX + 1])
+    if len(sessions) > assignment.AT_ONCE_MAX:
+        sentence = f"More than {assignment.AT_ONCE_MAX} at once: select fewer. Nothing was done."
+        desk.message_user(request, sentence, messages.ERROR)
+        return
+    try:
+        done = assignment.assign_many(sessions, to, by=request.user)
+    except ProctoringError as error:
+        desk.message_user(request, str(error), messages.ERROR)
+        return
+    whom = "nobody" if to is None else to.removeprefix(assignment.GROUP_PREFIX)
+    desk.message_user(request, f"Sessions assigned to {whom}: {done.done}.", messages.SUCCESS)
+    _tell_refused(request, len(done.refused), desk=desk)
+
+
+def ask_to_pass(request: HttpRequest, queryset: QuerySet, *, desk: ModelAdmin) -> HttpResponse:
+    """The page that says how many of these are clean, and asks."""
+    clean = list(assignment.clean_among(queryset)[: PASSED_AT_ONCE + 1])
+    asked = clean[:PASSED_AT_ONCE]
+    record(Action.LISTED, ObjectKind.SESSION, filters=["clean"], sessions=[session.pk for session in asked])
+    policy = policies.in_use()
+    facts: dict[str, Any] = {
+        **desk.admin_site.each_context(request),
+        "title": "Pass clean sessions",
+        "sessions": asked,
+        "named": asked[:NAMED_MAX],
+        "unnamed": max(len(asked) - NAMED_MAX, 0),
+        "is_cut": len(clean) > len(asked),
+        "policy": policy,
+        "reason_max": REASON_MAX_LENGTH,
+        "back": _back(request),
+        "media": desk.media,
+    }
+    return TemplateResponse(request, "desk/pass_clean.html", facts)
+
+
+def pass_clean(request: HttpRequest, *, desk: Any) -> HttpResponse:
+    """By GET the question, for all of the list as it is filtered; by POST the deed, for those that were shown."""
+    if not (may_review(request.user) and may(request.user, Right.DECIDE)):
+        raise Http404
+    if request.method != "POST":
+        try:
+            return ask_to_pass(request, desk.get_changelist_instance(request).queryset, desk=desk)
+        except IncorrectLookupParameters:
+            return redirect(f"{reverse(LIST)}?e=1")
+    wanted = request.POST.getlist("session")[:PASSED_AT_ONCE]
+    visible = set(desk.get_queryset(request).filter(pk__in=wanted).values_list("pk", flat=True))
+    done = assignment.pass_clean(
+        [pk for pk in wanted if pk in visible], by=request.user, reason=request.POST.get("reason")
+    )
+    desk.message_user(request, f"Sessions passed: {done.done}.", messages.SUCCESS if done.done else messages.WARNING)
+    _tell_refused(request, len(done.refused), desk=desk)
+    return redirect(f"{reverse(LIST)}{_back(request)}")
+
+
+def _tell_refused(request: HttpRequest, count: int, *, desk: ModelAdmin) -> None:
+    if count:
+        desk.message_user(request, f"Left as they are, since they changed meanwhile: {count}.", messages.WARNING)
+
+
+def _back(request: HttpRequest) -> str:
+    """The list as it was filtered: its query alone, so that it leads nowhere else."""
+    query = request.GET.urlencode()
+    return f"?{query}" if query else ""

@@ -1,0 +1,89 @@
+"""The form in which somebody writes the next version of the policy; weights and caps as one line per event type."""
+
+import re
+from typing import Any
+
+from django import forms
+
+from sessions_app import scoring
+from sessions_app.review import policies
+from sessions_app.review.errors import BadPolicy
+from sessions_app.review.models import REASON_MAX_LENGTH
+from sessions_app.review.policies import Draft
+from sessions_app.scoring import Policy
+
+#: An event type, its points, and the most that it takes off: "looking_away 1 20".
+LINE = re.compile(r"(?P<event_type>\S.*?)\s+(?P<weight>\d{1,4})(?:\s+(?P<cap>\d{1,4}))?")
+WEIGHTS_MAX_LENGTH = 20_000
+
+
+class PolicyForm(forms.Form):
+    weights = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 10, "spellcheck": "false"}),
+        max_length=WEIGHTS_MAX_LENGTH,
+        label="Weights and caps",
+        help_text="One event type a line: its name, its points, and, if it has a cap, the most that it takes off. "
+        "Such as: looking_away 1 20. What is not named weighs nothing.",
+    )
+    counts = forms.ChoiceField(
+        label="What is counted",
+        choices=[
+            (scoring.EVENTS, "Every event, as the earlier service did"),
+            (scoring.INCIDENTS, "Incidents: events of one type within the gap count once"),
+        ],
+    )
+    gap_s = forms.FloatField(label="Gap that folds events into one incident (seconds)")
+    min_duration_s = forms.FloatField(label="Minimum duration (seconds): what is known to be shorter weighs nothing")
+    low_from = forms.IntegerField(label="Low risk from a score of")
+    medium_from = forms.IntegerField(label="Medium risk from a score of")
+    coverage_min = forms.FloatField(label="Share of the sitting that must have been watched (0 to 1)")
+    second_review_above = forms.IntegerField(
+        label="A violation with more points off than this needs a second reviewer (empty: never)", required=False
+    )
+    clean_from = forms.IntegerField(label="Clean, to be passed together with others, from a score of")
+    note = forms.CharField(
+        max_length=REASON_MAX_LENGTH, required=False, label="Why it is made", widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+    @classmethod
+    def from_policy(cls, policy: Policy) -> "PolicyForm":
+        draft = policies.draft_of(policy)
+        values = {name: getattr(draft, name) for name in Draft.__slots__}
+        return cls(initial=values | {"weights": lines_of(policy)})
+
+    def clean_weights(self) -> tuple[dict[str, int], dict[str, int]]:
+        weights: dict[str, int] = {}
+        caps: dict[str, int] = {}
+        for number, line in enumerate(self.cleaned_data["weights"].splitlines(), start=1):
+            if not line.strip():
+                continue
+            found = LINE.fullmatch(line.strip())
+            if found is None:
+                raise forms.ValidationError(f"Line {number}: a name and its points, such as: looking_away 1")
+            if found["event_type"] in weights:
+                raise forms.ValidationError(f"Line {number}: {found['event_type']} is there twice.")
+            weights[found["event_type"]] = int(found["weight"])
+            if found["cap"]:
+                caps[found["event_type"]] = int(found["cap"])
+        return weights, caps
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean()
+        if not self.errors:
+            weights, caps = values["weights"]
+            others = {name: value for name, value in values.items() if name != "weights"}
+            self.draft = Draft(weights=weights, caps=caps, **others)
+            try:
+                policies.check(self.draft)
+            except BadPolicy as error:
+                raise forms.ValidationError(str(error)) from error
+        return values
+
+
+def lines_of(policy: Policy) -> str:
+    """As the form takes them, the heaviest first."""
+    heaviest_first = sorted(policy.weights.items(), key=lambda item: (-item[1], item[0]))
+    return "\n".join(
+        " ".join(map(str, (name, weight, *([policy.caps[name]] if name in policy.caps else ()))))
+        for name, weight in heaviest_first
+    )

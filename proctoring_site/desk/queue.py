@@ -1,0 +1,203 @@
+"""The review queue: the list of sessions in the order in which they need a person, filtered by reviewers' questions.
+
+Who may not review (a Proctor sees who sits, an Operator sees no evidence) gets the list of all sessions, newest first.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from proctoring_site.access.roles import Right, may
+from proctoring_site.audit.log import record
+from proctoring_site.audit.models import Action, ObjectKind
+from proctoring_site.desk import bulk, keyset, queue_counts, queue_export
+from proctoring_site.desk.queue_filters import (
+    AssignedFilter,
+    BelowFilter,
+    CoverageFilter,
+    PolicyFilter,
+    ReviewFilter,
+    ShowFilter,
+    StateFilter,
+    StoredBandFilter,
+    may_review,
+    shows_queue,
+)
+from sessions_app import scoring
+from sessions_app.admin import NOTHING, BandFilter, SessionAdmin, SessionChangeList, VideoFilter
+from sessions_app.models import Session, now
+from sessions_app.review import assignment
+
+ORDER = ("queue_rank", "-start_time", "-id")
+FILTERS = [
+    *(ShowFilter, ReviewFilter, AssignedFilter, StoredBandFilter, BelowFilter),
+    *(CoverageFilter, VideoFilter, StateFilter, "start_time", PolicyFilter),
+]
+COLUMNS = [
+    *("name", "started", "shown_state", "scores", "stored_band", "open_count"),
+    *("decision", "assignee", "video", "report"),
+]
+PARAMETERS = {each.parameter_name for each in FILTERS if not isinstance(each, str)}
+
+
+class QueueChangeList(SessionChangeList):
+    """A page by keyset, with cursors in the address in place of a number; nothing is counted for it."""
+
+    page: keyset.Page
+
+    def get_filters(self, request: HttpRequest) -> tuple[Any, ...]:
+        self.cursors = {name: self.params.pop(name, "") for name in (keyset.AFTER, keyset.BEFORE)}
+        for name in self.cursors:
+            self.filter_params.pop(name, None)
+        return super().get_filters(request)
+
+    def get_results(self, request: HttpRequest) -> None:
+        try:
+            self.page = keyset.page_of(self.queryset, ORDER, size=self.list_per_page, **self.cursors)
+        except (keyset.BadCursor, OverflowError) as error:  # or a date in the URL that has no place in UTC
+            raise IncorrectLookupParameters from error
+        self.result_list = self.page.rows
+        self.paginator = Paginator(self.result_list, self.list_per_page)
+        self.result_count = len(self.result_list)
+        self.full_result_count, self.show_full_result_count = None, False
+        self.show_admin_actions = bool(self.result_list)
+        self.can_show_all = self.multi_page = False
+        shown = [session.pk for session in self.result_list]
+        record(Action.LISTED, ObjectKind.SESSION, filters=sorted({*request.GET, "queue"}), sessions=shown)
+
+    @property
+    def links(self) -> dict[str, str]:
+        """The pages beside this one: what is said → its address."""
+        beside = {"Previous": (keyset.BEFORE, self.page.previous), "Next": (keyset.AFTER, self.page.next)}
+        links = {said: self.get_query_string({name: cursor}) for said, (name, cursor) in beside.items() if cursor}
+        return {"First": self.get_query_string(), **links} if self.page.previous else links
+
+
+class QueuePage(SessionAdmin):
+    """What the desk makes of the list of sessions; admin.py mixes it in."""
+
+    change_list_template = "desk/queue.html"
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[SessionChangeList]:
+        return QueueChangeList if shows_queue(request) else super().get_changelist(request, **kwargs)
+
+    def get_ordering(self, request: HttpRequest) -> Iterable[str]:
+        return ORDER if shows_queue(request) else super().get_ordering(request)
+
+    def get_sortable_by(self, request: HttpRequest) -> Iterable[str]:
+        return () if shows_queue(request) else super().get_sortable_by(request)
+
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        if not shows_queue(request):
+            return super().get_list_display(request)
+        return [name for name in COLUMNS if name != "report" or may(request.user, Right.SEE_REPORTS)]
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        if shows_queue(request):
+            return FILTERS
+        if may_review(request.user):  # those that run have no stored band
+            return [BandFilter if each is StoredBandFilter else each for each in FILTERS]
+        return super().get_list_filter(request)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        return super().lookup_allowed(lookup, value, request) or (may_review(request.user) and lookup in PARAMETERS)
+
+    def get_urls(self) -> list[URLPattern]:
+        views = {"export": queue_export.export, "pass-clean": bulk.pass_clean, "counts": queue_counts.answer}
+        return [
+            *(
+                path(
+                    f"queue/{name}/",
+                    self.admin_site.admin_view(partial(view, desk=self)),
+                    name=f"sessions_app_session_{name}",
+                )
+                for name, view in views.items()
+            ),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        facts: dict[str, Any] = {"notice": scoring.FLAGS_ARE_NOT_FINDINGS, "shows_queue": shows_queue(request)}
+        if may_review(request.user):
+            asked = request.GET.copy()
+            for name in (keyset.AFTER, keyset.BEFORE):
+                asked.pop(name, None)
+            facts["query"] = asked.urlencode()
+        if facts["shows_queue"]:
+            facts["title"] = "Review queue"
+            facts["counts"] = queue_counts.counts_for(assignment.names_of(request.user), at=now())
+        if self.has_decide_permission(request):
+            facts["may_decide"] = True
+            facts["assign_choices"] = bulk.assign_choices()
+        return super().changelist_view(request, {**facts, **(extra_context or {})})
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Those who sit have the live board: what is in the queue can be neither paused nor ended."""
+        found = super().get_actions(request)
+        if shows_queue(request):
+            for name in ("pause_sessions", "resume_sessions", "end_sessions"):
+                found.pop(name, None)
+        return found
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return may(request.user, Right.DECIDE)
+
+    @admin.action(description="Assign the selected sessions to …", permissions=["decide"])
+    def assign_sessions(self, request: HttpRequest, queryset: QuerySet) -> None:
+        bulk.assign(request, queryset, desk=self)
+
+    @admin.action(description="Pass those of the selected sessions that are clean …", permissions=["decide"])
+    def pass_clean_sessions(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
+        return bulk.ask_to_pass(request, queryset, desk=self)
+
+    @admin.display(description="score")
+    def scores(self, session: Session) -> SafeString | str:
+        """As reviewed, and as the machine saw it where that is another."""
+        if session.reviewed_score is None:
+            return NOTHING
+        if session.reviewed_score == session.machine_score:
+            return str(session.reviewed_score)
+        told = '{} <span class="queue-quiet">reviewed<br>{} by the machine</span>'
+        return format_html(told, session.reviewed_score, session.machine_score)
+
+    @admin.display(description="risk band")
+    def stored_band(self, session: Session) -> SafeString | str:
+        band = session.reviewed_band
+        if band is None:
+            return NOTHING
+        return format_html('<span class="band band-{}">{}</span>', band, band.replace("_", " "))
+
+    @admin.display(description="incidents")
+    def open_count(self, session: Session) -> str:
+        """How many nobody judged yet, of all."""
+        if session.incident_count is None:
+            return NOTHING
+        return f"{session.open_incidents} open of {session.incident_count}" if session.incident_count else "none"
+
+    @admin.display(description="decision")
+    def decision(self, session: Session) -> SafeString | str:
+        said = session.outcome.label.lower()
+        if not session.outcome_by:
+            return said
+        return format_html('{} <span class="queue-quiet">by {}</span>', said, session.outcome_by)
+
+    @admin.display(description="assigned to")
+    def assignee(self, session: Session) -> SafeString | str:
+        to = (session.assigned_to or NOTHING).removeprefix(assignment.GROUP_PREFIX)
+        if session.due_at is None:
+            return to
+        return format_html('{} <span class="queue-quiet">due {}</span>', to, _minute(session.due_at))
+
+
+def _minute(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M}"

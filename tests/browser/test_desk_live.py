@@ -1,0 +1,104 @@
+"""The live board as a proctor works at it: by keyboard, beside a client that really beats and confirms."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.barriers import serious_barriers
+from tests.browser.conftest import log_in, screenshot
+from tests.browser.exams import log, open_client
+
+LIVE = "/admin/sessions_app/session/live/"
+NAME = "Zoë Çelik مرشح 👩🏽‍💻"
+
+
+@pytest.fixture
+def proctor(page: Page) -> Iterator[Page]:
+    log_in(page, "the-proctor")
+    page.goto(LIVE)
+    expect(page.locator("#live-freshness")).to_contain_text("Refreshed at")
+    return page
+
+
+def row_of(page: Page, name: str):
+    return page.locator("#live-table tbody tr").filter(has=page.get_by_role("link", name=name, exact=True))
+
+
+def test_a_proctor_pauses_messages_and_terminates_by_keyboard_and_sees_it_confirmed(proctor, visitor, exam):
+    candidate = visitor.new_page()
+    open_client(candidate, NAME, base=exam.url)
+    row = row_of(proctor, NAME)
+    expect(row).to_be_visible()  # by itself
+    candidate.evaluate("client.heartbeat(() => ({ camera: true }))")
+    log(candidate, 3)
+    expect(row.locator(".live-points")).to_have_text("5")
+
+    row.get_by_role("button", name=f"Act on {NAME}").focus()
+    proctor.keyboard.press("Enter")
+    dialog = proctor.get_by_role("dialog", name=f"Act on {NAME}")
+    expect(dialog).to_be_visible()
+    assert serious_barriers(proctor) == []
+    screenshot(proctor, "desk-live-dialog", full_page=False)
+    dialog.get_by_label("To the candidate", exact=True).fill("Please wait.")
+    proctor.keyboard.press("Enter")
+    expect(dialog).to_be_hidden()
+    expect(proctor.locator("#live-result")).to_have_text("The session is paused.")
+    expect(row.locator("td").nth(0)).to_have_text("paused")
+    expect(row).to_contain_text("confirmed at", timeout=15_000)
+    assert exam.commands(candidate.evaluate("client.id"))[0] == ("pause", True)
+    assert proctor.evaluate("document.activeElement.innerText").startswith("Act"), "the keyboard stayed where it was"
+
+    proctor.keyboard.press("Enter")
+    dialog.get_by_label("terminate").check()
+    proctor.keyboard.press("Enter")
+    expect(dialog).to_be_visible()  # a reason code is needed
+    dialog.get_by_label("Reason code").select_option("examinee.identity")
+    dialog.get_by_role("button", name="Do it").click()
+    expect(row).to_be_hidden()
+
+
+def test_what_the_server_refuses_is_said_in_the_dialog(watched, site):
+    page, sitting = watched.page, site.start_session("Quick Ender")
+    log_in(page, "the-proctor")
+    page.goto(LIVE)
+    row = row_of(page, "Quick Ender")
+    page.route("**/live/state/", lambda route: route.abort())  # this board does not see it any more
+    row.get_by_role("button").click()
+    page.request.post(f"/sessions/{sitting.id}/end", headers=sitting.candidate)
+    page.get_by_role("dialog").get_by_role("button", name="Do it").click()
+    expect(page.locator("#live-fault")).to_have_text("The session is not open any more.")
+    page.keyboard.press("Escape")
+    expect(page.locator("#live-freshness")).to_have_class("live-freshness is-stale", timeout=10_000)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 800])
+def test_it_is_without_barriers_light_and_dark_wide_and_narrow(proctor, site, scheme, width):
+    for number in range(3):
+        sitting = site.start_session(f"Sitter {number} {'with a long name ' * number}")
+        for event_type in ("phone_detected", "no_face")[:number]:
+            proctor.request.post(
+                f"/sessions/{sitting.id}/events", data={"event_type": event_type}, headers=sitting.candidate
+            )
+    proctor.set_viewport_size({"width": width, "height": 800})
+    proctor.emulate_media(color_scheme=scheme)
+    proctor.reload()
+    expect(row_of(proctor, "Sitter 0").first).to_be_visible()
+    assert serious_barriers(proctor) == []
+    assert proctor.evaluate("document.documentElement.scrollWidth") <= width
+    screenshot(proctor, f"desk-live-{scheme}-{width}")
+
+
+def test_a_row_that_moves_keeps_the_keyboard(proctor, site):
+    sitting, other = site.start_session("Mover One"), site.start_session("Mover Two")
+    button = row_of(proctor, "Mover One").get_by_role("button")
+    button.focus()
+    for _ in range(7):
+        for one in (sitting, other):
+            event = {"event_type": "phone_detected"}
+            proctor.request.post(f"/sessions/{one.id}/events", data=event, headers=one.candidate)
+    expect(row_of(proctor, "Mover One").locator(".live-points")).to_have_text("100")
+    expect(button).to_be_focused()
+    said = proctor.locator("#live-said").inner_text()
+    assert "with points" in said

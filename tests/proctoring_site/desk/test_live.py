@@ -1,0 +1,206 @@
+"""The live board: who stands first, what it costs, what is asked and confirmed, and who may watch."""
+
+from datetime import timedelta
+
+import pytest
+
+from proctoring_site.audit.models import Action, AuditRecord
+from proctoring_site.desk import board
+from sessions_app import heartbeat, services
+from sessions_app.heartbeat import Beat
+from sessions_app.models import Session, now
+from tests.factories import make_event, make_session, make_sessions, old_session, write_old_documents
+from tests.plans import explain
+from tests.trips import exactly
+
+LIVE = "/admin/sessions_app/session/live/"
+STATE, ACT = f"{LIVE}state/", f"{LIVE}act/"
+
+pytestmark = pytest.mark.usefixtures("committed_database")
+
+
+def told(client, **headers):
+    answer = client.get(STATE, **headers)
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def names(client):
+    return [session["name"] for session in told(client)["sessions"]]
+
+
+def act(client, session, **asked):
+    return client.post(ACT, {"session": session.pk, **asked})
+
+
+@pytest.fixture
+def hall():
+    """One of each, named for what they are; made in another order than they must stand in."""
+    at = now()
+    make_session(candidate_name="here", start_time=at - timedelta(seconds=3))
+    make_session(candidate_name="silent", start_time=at - timedelta(hours=1))
+    missing = make_session(candidate_name="missing", start_time=at - timedelta(hours=2))
+    heartbeat.beat(missing.pk, Beat(camera=True), at=at - timedelta(minutes=5))
+    paused = services.pause_session(make_session(candidate_name="paused", start_time=at))
+    few = make_session(candidate_name="few points", start_time=at)
+    make_event(few, event_type="looking_away", timestamp=at)
+    many = make_session(candidate_name="many points", start_time=at - timedelta(hours=3))
+    for _ in range(9):
+        make_event(many, event_type="phone_detected", timestamp=at)
+    make_session(candidate_name="ended", end_time=at)
+    return {"missing": missing, "paused": paused, "few": few, "many": many}
+
+
+class TestTheOrder:
+    def test_is_weighed_events_then_missing_then_silent_then_the_newest(self, as_staff, hall):
+        assert names(as_staff("Proctor")) == ["many points", "few points", "missing", "silent", "paused", "here"]
+
+    def test_is_told_with_the_counts_per_state(self, as_staff, hall):
+        counts = told(as_staff("Proctor"))["counts"]
+        assert counts == {"running": 5, "paused": 1, "missing": 1, "silent": 1, "weighed": 2}
+
+    def test_goes_by_what_the_events_weigh_also_below_zero(self, as_staff):
+        for name, phones in (("eight", 8), ("nine", 9)):
+            make_event(session := make_session(candidate_name=name), event_type="phone_detected")
+            Session.objects.filter(pk=session.pk).update(event_counts={"phone_detected": phones})
+        assert names(as_staff("Proctor")) == ["nine", "eight"]
+        assert {row["points"] for row in told(as_staff("Proctor"))["sessions"]} == {100}
+
+
+class TestASession:
+    def test_says_what_took_points_off(self, as_staff, hall):
+        row = told(as_staff("Reviewer"))["sessions"][0]
+        assert (row["points"], row["deductions"]) == (100, [["phone_detected", 9, 100]])
+
+    def test_says_since_when_a_client_is_missing_and_what_it_had_on(self, as_staff, hall):
+        row = next(row for row in told(as_staff("Proctor"))["sessions"] if row["name"] == "missing")
+        assert row["presence"] == "missing"
+        assert row["since"].endswith("Z")
+        assert row["signals"] == {"camera": True, "microphone": None, "screen": None}
+
+    def test_of_the_earlier_service_is_shown_too(self, as_staff):
+        write_old_documents([old_session(candidate_name=7, start_time="2026-03-02T12:00:00"), old_session(_id="a/b")])
+        rows = told(as_staff("Reviewer"))["sessions"]
+        assert {(row["name"], row["key"] == row["id"]) for row in rows} == {("7", True), ("Olda Example", False)}
+
+    def test_has_a_name_in_any_script(self, as_staff):
+        name = "مرشحة 👩🏽‍💻 <script>alert(1)</script>"
+        make_session(candidate_name=name)
+        assert names(as_staff("Proctor")) == [name]
+
+
+class TestThePoll:
+    def test_answers_304_until_something_happens(self, as_staff):
+        proctor, session = as_staff("Proctor"), make_session(start_time=now())
+        etag = proctor.get(STATE)["ETag"]
+        again = proctor.get(STATE, HTTP_IF_NONE_MATCH=etag)
+        assert (again.status_code, again.content, again["ETag"]) == (304, b"", etag)
+        heartbeat.beat(session.pk, Beat(camera=True))
+        changed = proctor.get(STATE, HTTP_IF_NONE_MATCH=etag)
+        assert changed.status_code == 200
+        heartbeat.beat(session.pk, Beat(camera=True))  # nothing new but the time
+        assert proctor.get(STATE, HTTP_IF_NONE_MATCH=changed["ETag"]).status_code == 304
+
+    @pytest.mark.parametrize("count", [3, 200])
+    def test_asks_once_for_the_sessions_however_many(self, as_staff, count):
+        proctor, sessions = as_staff("Proctor"), make_sessions(count)
+        etag = proctor.get(STATE)["ETag"]
+        make_event(sessions[0])
+        login = ["aggregate django_session", "aggregate auth_user", *["aggregate auth_permission"] * 2]
+        with exactly(*login, "find sessions"):
+            assert proctor.get(STATE, HTTP_IF_NONE_MATCH=etag).status_code == 200
+
+    def test_reads_what_it_shows_by_an_index_and_sorts_nothing(self):
+        make_sessions(300, end_time=now())
+        make_sessions(30)
+        plan = explain(Session.objects.open().newest_first()[: board.SESSIONS_MAX + 1])
+        assert plan.uses_index, plan.stages
+        assert not plan.sorts_in_memory
+        assert plan.docs_examined == 30
+
+    def test_shows_the_newest_and_says_that_there_are_more(self, as_staff, monkeypatch):
+        monkeypatch.setattr(board, "SESSIONS_MAX", 5)
+        make_sessions(5)
+        assert not told(as_staff("Proctor"))["is_cut"]
+        make_session(candidate_name="the newest", start_time=now())
+        board_now = told(as_staff("Proctor"))
+        assert (board_now["is_cut"], len(board_now["sessions"])) == (True, 5)
+        assert "the newest" in {row["name"] for row in board_now["sessions"]}
+
+    def test_is_on_record_once_and_not_with_every_poll(self, as_staff):
+        proctor, first = as_staff("Proctor", username="petra"), make_session()
+        etag = proctor.get(STATE)["ETag"]
+        for _ in range(3):
+            proctor.get(STATE, HTTP_IF_NONE_MATCH=etag)
+        second = make_session()
+        proctor.get(STATE, HTTP_IF_NONE_MATCH=etag)
+        looks = AuditRecord.objects.filter(actor_name="petra", action=Action.LISTED).order_by("at")
+        assert [look.details for look in looks] == [
+            {"filters": ["live"], "sessions": [first.pk]},
+            {"filters": ["live"], "sessions": [second.pk]},
+        ]
+
+    def test_of_a_page_that_was_opened_again_is_on_record_again(self, as_staff):
+        proctor = as_staff("Proctor", username="petra")
+        make_session()
+        told(proctor)
+        told(proctor)
+        assert AuditRecord.objects.filter(actor_name="petra", action=Action.LISTED).count() == 2
+
+
+class TestActing:
+    def test_is_asked_of_the_client_until_it_confirms(self, as_staff, hall):
+        proctor, session = as_staff("Proctor", username="petra"), hall["few"]
+        done = act(proctor, session, verb="pause", reason_code="technical.network", reason="Please wait.")
+        assert (done.status_code, done.json()) == (200, {"detail": "The session is paused."})
+        (asked,) = self.row(proctor, session)["asked"]
+        assert (asked["action"], asked["by"], asked["confirmed"]) == ("pause", "petra", None)
+        (command,) = Session.objects.get(pk=session.pk).commands
+        heartbeat.beat(session.pk, Beat(confirmed=[command["id"]]))
+        assert self.row(proctor, session)["asked"][0]["confirmed"] is not None
+
+    @pytest.mark.parametrize(
+        ("asked", "status", "said"),
+        [
+            ({"verb": "resume"}, 409, "The session is running and cannot become running."),
+            ({"verb": "terminate"}, 409, "reason code: This field is required."),
+            ({"verb": "message"}, 409, "message: This field is required."),
+            ({"verb": "end"}, 400, "Nobody knows how to do that."),
+            ({}, 400, "Nobody knows how to do that."),
+        ],
+    )
+    def test_what_cannot_be_is_refused_and_said(self, as_staff, asked, status, said):
+        session = make_session()
+        answer = act(as_staff("Proctor"), session, **asked)
+        assert (answer.status_code, answer.json()["detail"]) == (status, said)
+        session.refresh_from_db()
+        assert (session.state, session.commands) == ("running", [])
+
+    def test_a_session_that_is_closed_is_not_there_for_a_proctor(self, as_staff):
+        session = services.end_session(make_session())
+        assert act(as_staff("Proctor"), session, verb="message", message="x").status_code == 404
+
+    def test_a_terminated_one_leaves_the_board(self, as_staff):
+        proctor, session = as_staff("Proctor"), make_session()
+        assert act(proctor, session, verb="terminate", reason_code="examinee.identity").status_code == 200
+        assert names(proctor) == []
+
+    def row(self, client, session):
+        return next(row for row in told(client)["sessions"] if row["id"] == session.pk)
+
+
+class TestWhoMay:
+    @pytest.mark.parametrize(
+        ("group", "watches", "acts"),
+        [("Reviewer", True, False), ("Proctor", True, True), ("Operator", False, False), ("Auditor", False, False)],
+    )
+    def test_watch_and_act(self, as_staff, group, watches, acts):
+        client, session = as_staff(group), make_session()
+        assert [client.get(path).status_code for path in (LIVE, STATE)] == [200 if watches else 404] * 2
+        assert act(client, session, verb="message", message="x").status_code == (200 if acts else 404)
+        if watches:
+            assert ("live-dialog" in client.get(LIVE).content.decode()) is acts
+            assert bool(told(client)["verbs"]) is acts
+
+    def test_the_page_says_that_a_person_decides(self, as_staff):
+        assert "Flags are not findings; a person decides." in as_staff("Reviewer").get(LIVE).content.decode()

@@ -1,0 +1,182 @@
+"""Policies in the admin: reading them, making the next version, seeing what it would do, and doing it."""
+
+import pytest
+from django.contrib.auth.models import Permission
+
+from proctoring_site.desk.policy_form import PolicyForm, lines_of
+from sessions_app.models import Session
+from sessions_app.policy import forget, policy_of
+from sessions_app.review import policies, scores
+from sessions_app.review.models import PolicyRun, PolicyVersion
+from tests.factories import NOON, make_event, make_session, make_staff
+
+LIST = "/admin/review/policyversion/"
+
+pytestmark = pytest.mark.usefixtures("committed_database")
+
+
+@pytest.fixture(autouse=True)
+def _no_policy_is_kept(committed_database):
+    forget()
+    yield
+    forget()
+
+
+def page_of(version):
+    return f"{LIST}{version}/change/"
+
+
+def form_of(policy, **changed):
+    form = PolicyForm.from_policy(policy)
+    values = {name: "" if form.initial[name] is None else form.initial[name] for name in form.fields}
+    return {**values, **changed}
+
+
+def make_policy(client, **changed):
+    answer = client.post(f"{LIST}add/", form_of(policy_of(1), **changed))
+    assert answer.status_code == 302, answer.context["form"].errors
+    return int(answer["Location"].split("/")[-3])
+
+
+def run(client, version, verb, **told):
+    page = client.post(f"{LIST}{version}/run/", {"verb": verb, **told}, follow=True)
+    return [str(message) for message in page.context["messages"]]
+
+
+@pytest.fixture
+def root(client):
+    account = make_staff("Reviewer", username="paula")
+    account.user_permissions.add(Permission.objects.get(codename="change_policy"))
+    client.force_login(account)
+    return client
+
+
+@pytest.fixture
+def sessions():
+    """Three closed ones: with nothing, with four glances away, with two phones."""
+    made = []
+    for event_type, count in (("looking_away", 0), ("looking_away", 4), ("phone_detected", 2)):
+        session = make_session(candidate_name=f"{count} × {event_type}", end_time=NOON)
+        for _ in range(count):
+            make_event(session, event_type=event_type)
+        made.append(session)
+    scores.score_closed([session.pk for session in made])
+    return made
+
+
+class TestTheForm:
+    def test_takes_what_it_shows(self):
+        policy = policy_of(1)
+        form = PolicyForm(form_of(policy))
+        assert form.is_valid(), form.errors
+        assert form.draft == policies.draft_of(policy)
+
+    def test_reads_names_with_blanks_weights_and_caps(self):
+        lines = "looking away 1 20\n\n  مكتشف 7  \nphone 15"
+        form = PolicyForm(form_of(policy_of(1), weights=lines))
+        assert form.is_valid(), form.errors
+        assert form.draft.weights == {"looking away": 1, "مكتشف": 7, "phone": 15}
+        assert form.draft.caps == {"looking away": 20}
+
+    @pytest.mark.parametrize(
+        ("changed", "said"),
+        [
+            ({"weights": "phone"}, "Line 1"),
+            ({"weights": "phone 1\nphone 2"}, "there twice"),
+            ({"weights": "phone 999"}, "whole number from 0 to 100"),
+            ({"weights": f"{'x' * 65} 1"}, "64 characters"),
+            ({"weights": ""}, "required"),
+            ({"low_from": "40"}, "100 ≥ low > medium > 0"),
+            ({"gap_s": "nan"}, "Enter a number"),
+            ({"gap_s": "-1"}, "gap is a number"),
+            ({"coverage_min": "2"}, "coverage is a number"),
+            ({"counts": "everything"}, "not one of the available choices"),
+        ],
+    )
+    def test_says_what_makes_no_sense(self, root, changed, said):
+        page = root.post(f"{LIST}add/", form_of(policy_of(1), **changed))
+        assert page.status_code == 200
+        assert said in page.content.decode().replace("&gt;", ">")
+        assert not PolicyVersion.objects.exists()
+
+    def test_writes_the_heaviest_first_with_their_caps(self):
+        assert lines_of(policy_of(1)).splitlines()[0] == "phone_detected 15"
+
+
+class TestAChange:
+    def test_is_made_previewed_activated_and_carried_out(self, root, sessions, run_jobs):
+        version = make_policy(root, weights="looking_away 10 30\nphone_detected 15", note="glances matter")
+        assert policies.active_version() is None
+        assert "This version is not in force." in root.get(page_of(version)).content.decode()
+
+        run(root, version, "preview")
+        assert root.get(f"{LIST}{version}/progress/").json()["preview"]["is_finished"] is False
+        run_jobs()
+        assert root.get(f"{LIST}{version}/progress/").json()["preview"] == {"total": 3, "done": 3, "is_finished": True}
+        page = root.get(page_of(version)).content.decode()
+        assert "<b>1 of 3</b> sessions change band" in page
+        assert "4 × looking_away" in page
+        assert "96 → 70" in page
+        assert "2 × phone_detected" not in page
+        assert Session.objects.get(pk=sessions[1].pk).reviewed_score == 96
+
+        (said,) = run(root, version, "activate", instead_of="")
+        assert said == f"Policy {version} is in force, and the sessions are being scored anew."
+        run_jobs()
+        assert policies.active_version() == version
+        session = Session.objects.get(pk=sessions[1].pk)
+        assert (session.reviewed_score, session.reviewed_band, session.policy_version) == (70, "medium", version)
+        page = root.get(page_of(version)).content.decode()
+        assert "This version is in force." in page
+        assert "3 sessions, 1 of them with another band" in page
+
+    def test_by_who_held_another_for_active_is_refused(self, root):
+        first, second = make_policy(root), make_policy(root, note="another")
+        run(root, first, "activate", instead_of="")
+        assert run(root, second, "activate", instead_of="") == ["Another policy was activated meanwhile."]
+        assert policies.active_version() == first
+
+    def test_that_nobody_knows_is_a_404(self, root):
+        version = make_policy(root)
+        assert root.post(f"{LIST}{version}/run/", {"verb": "explode"}).status_code == 404
+        assert not PolicyRun.objects.exists()
+
+    @pytest.mark.parametrize("path", ["99/change/", "99/progress/", "add/?from=99", "add/?from=x", "0/change/"])
+    def test_of_a_version_that_is_not_there_is_a_404_or_nothing(self, root, path):
+        assert root.get(LIST + path).status_code in (404, 200 if "progress" in path else 404)
+
+    def test_leaves_names_of_sessions_to_those_who_may_see_them(self, root, sessions, run_jobs, client):
+        version = make_policy(root, weights="looking_away 10")
+        run(root, version, "preview")
+        run_jobs()
+        account = make_staff()
+        account.user_permissions.add(Permission.objects.get(codename="change_policy"))
+        client.force_login(account)
+        page = client.get(page_of(version)).content.decode()
+        assert "of 3</b> sessions change band" in page
+        assert "looking_away</a>" not in page
+        assert "4 × looking_away" not in page
+
+
+class TestWhoMay:
+    @pytest.mark.parametrize(
+        ("group", "reads"), [("Reviewer", True), ("Proctor", False), ("Operator", False), ("Auditor", False)]
+    )
+    def test_read_and_nobody_of_them_change(self, as_staff, group, reads):
+        client = as_staff(group)
+        assert {client.get(path).status_code for path in (LIST, page_of(1), f"{LIST}1/progress/")} == {
+            200 if reads else 404
+        }
+        assert client.get(f"{LIST}add/").status_code == 404
+        assert client.post(f"{LIST}add/", form_of(policy_of(1))).status_code == 404
+        assert client.post(f"{LIST}1/run/", {"verb": "preview"}).status_code == 404
+        if reads:
+            assert "Edit as a new version" not in client.get(LIST).content.decode()
+        assert not PolicyVersion.objects.exists()
+
+    def test_the_list_shows_which_is_in_force(self, root):
+        version = make_policy(root, note="<i>why</i>")
+        page = root.get(LIST).content.decode()
+        assert f"Version {version}" in page
+        assert "&lt;i&gt;why" in page
+        assert "shipped" in page

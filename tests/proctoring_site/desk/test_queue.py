@@ -1,0 +1,384 @@
+"""The review queue: its order and pages, its questions, what it costs, what is done to many at once, and for whom."""
+
+import csv
+import io
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from proctoring_site.audit.models import Action, AuditRecord
+from proctoring_site.desk import bulk, keyset, queue_counts
+from proctoring_site.desk.queue import ORDER
+from sessions_app.models import Session, now
+from sessions_app.review import assignment
+from sessions_app.review.states import Outcome, queue_rank
+from tests.factories import NOON, make_session, make_staff
+from tests.plans import explain
+
+LIST = "/admin/sessions_app/session/"
+EXPORT, PASS, COUNTS = f"{LIST}queue/export/", f"{LIST}queue/pass-clean/", f"{LIST}queue/counts/"
+
+pytestmark = pytest.mark.usefixtures("committed_database")
+SCORES = {"low": 100, "insufficient_data": 90, "medium": 60, "high": 20}
+
+
+def scored(name="Ada Example", *, band="low", outcome=Outcome.NOT_REVIEWED, **overrides):
+    """A closed session as scoring leaves it."""
+    fields = {"end_time": NOON + timedelta(hours=1), "machine_score": SCORES[band], "reviewed_score": SCORES[band]}
+    fields |= {"reviewed_band": band, "queue_rank": queue_rank(outcome, band), "policy_version": 1}
+    fields |= {"incident_count": 0, "open_incidents": 0, "confirmed_incidents": 0, "review_outcome": outcome.value}
+    return make_session(candidate_name=name, status="ended", **{**fields, **overrides})
+
+
+def names(client, **query):
+    answer = client.get(LIST, query)
+    assert answer.status_code == 200, answer
+    return [session.candidate_name for session in answer.context["cl"].result_list]
+
+
+@pytest.fixture
+def reviewer(as_staff):
+    client = as_staff("Reviewer", username="rita")
+    client.raise_request_exception = True
+    return client
+
+
+class TestTheOrder:
+    def test_is_unreviewed_first_then_second_reviews_and_in_each_the_worst_band(self, reviewer):
+        for outcome in (Outcome.PASSED, Outcome.SECOND_REVIEW_REQUIRED, Outcome.NOT_REVIEWED):
+            for band in ("low", "high", "insufficient_data", "medium"):
+                scored(f"{outcome} {band}", band=band, outcome=outcome)
+        expected = [
+            f"{outcome} {band}"
+            for outcome in (Outcome.NOT_REVIEWED, Outcome.SECOND_REVIEW_REQUIRED, Outcome.PASSED)
+            for band in ("high", "medium", "insufficient_data", "low")
+        ]
+        assert names(reviewer) == expected
+
+    def test_is_the_newest_first_among_equals(self, reviewer):
+        for minute in (2, 9, 5):
+            scored(str(minute), start_time=NOON + timedelta(minutes=minute))
+        assert names(reviewer) == ["9", "5", "2"]
+
+    def test_has_closed_sessions_only_and_a_search_finds_the_others(self, reviewer):
+        scored("closed")
+        make_session(candidate_name="open")
+        assert names(reviewer) == ["closed"]
+        assert names(reviewer, q="open") == names(reviewer, state="running") == ["open"]
+        assert set(names(reviewer, show="all")) == {"closed", "open"}
+
+
+class TestPages:
+    def test_follow_each_other_forth_and_back_with_each_session_once(self, reviewer):
+        starts = [NOON + timedelta(minutes=n // 3) for n in range(110)] + [None] * 10
+        for n, start in enumerate(starts):
+            scored(f"{n:03}", band="high" if n % 2 else "low", start_time=start)
+        forth, links = self.walk(reviewer, "Next")
+        assert len(forth) == 3
+        seen = [name for page in forth for name in page]
+        assert sorted(seen) == [f"{n:03}" for n in range(120)]
+        assert seen == [each.candidate_name for each in Session.objects.order_by(*ORDER)]
+        back, _ = self.walk(reviewer, "Previous", links)
+        assert back == forth[::-1]
+
+    @pytest.mark.parametrize("cursor", ["x", "W10", "bnVsbA", "WzEsMiwzXQ", "é", "W" * 5000, "WyJhIiwgImIiLCAiYyJd"])
+    @pytest.mark.parametrize("name", ["after", "before"])
+    def test_a_cursor_that_is_none_leads_to_a_message(self, reviewer, name, cursor):
+        scored()
+        answer = reviewer.get(LIST, {name: cursor})
+        assert (answer.status_code, answer["Location"]) == (302, f"{LIST}?e=1")
+
+    def test_keep_the_filters_and_filters_begin_at_the_first_page(self, reviewer):
+        for _ in range(60):
+            scored(band="high")
+        links = reviewer.get(LIST, {"band": "high"}).context["cl"].links
+        second = reviewer.get(f"{LIST}{links['Next']}")
+        assert len(second.context["cl"].result_list) == 10
+        assert "after=" not in "".join(
+            choice["query_string"] for spec in second.context["cl"].filter_specs for choice in choices(spec, second)
+        )
+
+    def walk(self, client, said, first=""):
+        pages, address = [], first
+        while True:
+            cl = client.get(f"{LIST}{address}").context["cl"]
+            pages.append([session.candidate_name for session in cl.result_list])
+            if said not in cl.links:
+                return pages, address
+            address = cl.links[said]
+
+
+def choices(spec, answer):
+    return [choice for choice in spec.choices(answer.context["cl"]) if "query_string" in choice]
+
+
+class TestQuestions:
+    @pytest.fixture(autouse=True)
+    def sessions(self, committed_database):
+        scored("plain")
+        scored("bad", band="high", policy_version=2, video_path="videos/x.webm")
+        scored("unwatched", band="insufficient_data", covered=0.3)
+        scored("mine", assigned_to="rita", due_at=now() - timedelta(days=1))
+        scored("my group's", assigned_to="group:Reviewer")
+        scored("another's", assigned_to="otto", due_at=now() + timedelta(days=1))
+        scored("passed", outcome=Outcome.PASSED, outcome_by="otto")
+        scored("second", band="medium", outcome=Outcome.SECOND_REVIEW_REQUIRED)
+        scored("terminated", start_time=NOON - timedelta(days=90))
+        Session.objects.filter(candidate_name="terminated").update(status="terminated")
+
+    @pytest.mark.parametrize(
+        ("query", "expected"),
+        [
+            ({"assigned": "mine"}, {"mine", "my group's"}),
+            ({"assigned": "me"}, {"mine"}),
+            ({"assigned": "late"}, {"mine"}),
+            ({"assigned": "overdue"}, {"mine"}),
+            ({"assigned": "nobody", "band": "low"}, {"plain", "passed", "terminated"}),
+            ({"below": "80"}, {"bad", "second"}),
+            ({"below": "50"}, {"bad"}),
+            ({"review": "second"}, {"second"}),
+            ({"review": "decided"}, {"passed"}),
+            ({"review": "passed"}, {"passed"}),
+            ({"review": "violation"}, set()),
+            ({"review": "awaiting", "band": "high"}, {"bad"}),
+            ({"coverage": "missing"}, {"unwatched"}),
+            ({"video": "yes"}, {"bad"}),
+            ({"state": "terminated"}, {"terminated"}),
+            ({"policy": "2"}, {"bad"}),
+            ({"band": "insufficient_data"}, {"unwatched"}),
+            ({"start_time__lt": "2026-02-01 00:00:00+00:00"}, {"terminated"}),
+            ({"review": "open", "assigned": "mine", "band": "low"}, {"mine", "my group's"}),
+        ],
+    )
+    def test_are_answered(self, reviewer, query, expected):
+        assert set(names(reviewer, **query)) == expected
+
+    @pytest.mark.parametrize("query", ["below=abc", "below=101", "policy=x", f"policy={'9' * 30}", "start_time__gte=x"])
+    def test_what_is_no_answer_leads_to_a_message(self, reviewer, query):
+        answer = reviewer.get(f"{LIST}?{query}")
+        assert (answer.status_code, answer["Location"]) == (302, f"{LIST}?e=1")
+
+    @pytest.mark.parametrize("query", ["assigned=x", "review=x", "band=x", "coverage=x", "show=x", "state=x", "video="])
+    def test_an_unknown_choice_filters_nothing(self, reviewer, query):
+        assert len(reviewer.get(f"{LIST}?{query}").context["cl"].result_list) == 9
+
+    def test_go_on_in_a_list_of_those_that_run(self, reviewer):
+        assert names(reviewer, state="running", review="awaiting", assigned="me") == []
+
+
+class TestWhatItCosts:
+    def test_is_as_many_queries_however_many_sessions_on_the_first_page_and_later(self, reviewer):
+        scored()
+        few = self.commands(reviewer, "")
+        for n in range(120):
+            scored(start_time=NOON + timedelta(minutes=n))
+        assert self.commands(reviewer, "") == few <= 10
+        (later,) = reviewer.get(LIST).context["cl"].links.values()
+        assert self.commands(reviewer, later) <= few + 3  # a page after a cursor is up to four ranges of the index
+
+    @pytest.mark.parametrize(
+        ("query", "index", "examined"),
+        [
+            ("", "sessions_queue", 51),
+            ("review=awaiting", "sessions_queue", 51),
+            ("review=awaiting&band=low", "sessions_queue", 51),
+            ("band=low", "sessions_queue", 51),
+            ("assigned=me", "sessions_assigned", 51),
+            ("policy=2", "sessions_policy", 51),
+            ("review=second", "sessions_queue", 51),
+            ("video=yes", "sessions_queue", 300),
+            ("below=50", "sessions_queue", 300),
+        ],
+    )
+    def test_the_plan_is_the_order_of_an_index(self, reviewer, query, index, examined):
+        for n in range(100):
+            scored(start_time=NOON + timedelta(minutes=n))
+            scored(assigned_to="rita", policy_version=2)
+            make_session()
+        queryset = reviewer.get(f"{LIST}?{query}").context["cl"].queryset
+        plan = explain(queryset.order_by(*ORDER)[:51])
+        assert plan.index_names == {index}
+        assert not plan.sorts_in_memory
+        assert plan.docs_examined <= examined
+
+    def test_the_plan_of_a_later_page_is_one_range_of_it(self):
+        for n in range(200):
+            scored(start_time=NOON + timedelta(minutes=n))
+        first = keyset.page_of(Session.objects.in_queue(), ORDER, size=150)
+        last = first.rows[-1]
+        later = Session.objects.in_queue().filter(queue_rank=3, start_time__lt=last.start_time).order_by(*ORDER)
+        plan = explain(later[:51])
+        assert (plan.index_names, plan.sorts_in_memory, plan.docs_examined) == ({"sessions_queue"}, False, 50)
+
+    def commands(self, client, address):
+        with CaptureQueriesContext(connection) as captured:
+            assert client.get(f"{LIST}{address}").status_code == 200
+        return len(captured)
+
+
+class TestTheCounts:
+    def test_say_what_waits_and_for_me(self, reviewer):
+        scored(band="high")
+        scored(band="high", assigned_to="rita", due_at=now() - timedelta(hours=1))
+        scored(band="medium", outcome=Outcome.SECOND_REVIEW_REQUIRED, assigned_to="group:Reviewer")
+        scored(band="high", outcome=Outcome.PASSED, assigned_to="rita")
+        expected = {"high": "2", "medium": "0", "insufficient_data": "0", "low": "0"}
+        expected |= {"second": "1", "mine": "2", "late": "1"}
+        assert reviewer.get(COUNTS).json() == expected
+        shown = reviewer.get(LIST).context["counts"]
+        assert {count.key: count.text for count in shown} == expected
+        for count in shown:
+            assert len(reviewer.get(count.url).context["cl"].result_list) == count.n
+
+    def test_end_where_more_is_said(self, reviewer, monkeypatch):
+        monkeypatch.setattr(queue_counts, "COUNTED_UP_TO", 3)
+        for _ in range(5):
+            scored(band="high")
+        assert reviewer.get(COUNTS).json()["high"] == "3+"
+
+
+class TestAssigning:
+    def assign(self, client, to, *sessions):
+        form = {"action": "assign_sessions", "assign_to": to, "_selected_action": [each.pk for each in sessions]}
+        page = client.post(LIST, form, follow=True)
+        return [str(message) for message in page.context["messages"]]
+
+    def test_to_me_to_a_group_and_to_nobody(self, reviewer):
+        one, two = scored(), scored()
+        for to, stored, whom in (("me", "rita", "rita"), ("group:Reviewer", "group:Reviewer", "Reviewer")):
+            assert self.assign(reviewer, to, one, two) == [f"Sessions assigned to {whom}: 2."]
+            assert set(Session.objects.values_list("assigned_to", flat=True)) == {stored}
+        assert self.assign(reviewer, "nobody", one) == ["Sessions assigned to nobody: 1."]
+
+    @pytest.mark.parametrize("to", ["", "group:Auditor", "group:", "somebody", "group:<b>"])
+    def test_to_whom_nobody_can_assign_is_refused(self, reviewer, to):
+        assert "may decide" in self.assign(reviewer, to, scored())[0]
+        assert Session.objects.get().assigned_to is None
+
+    def test_is_offered_with_the_groups_that_may_decide(self, reviewer):
+        scored()
+        assert reviewer.get(LIST).context["assign_choices"] == bulk.assign_choices()
+        assert [value for value, _ in bulk.assign_choices()] == ["me", "group:Reviewer", "nobody"]
+
+
+class TestPassingTheClean:
+    @pytest.fixture(autouse=True)
+    def sessions(self, committed_database):
+        self.clean = [scored(f"clean {n}") for n in range(3)]
+        self.others = [scored("bad", band="high"), scored("confirmed", confirmed_incidents=1)]
+        self.others += [scored("passed", outcome=Outcome.PASSED), scored("below", reviewed_score=94)]
+
+    def test_asks_first_and_says_how_many(self, reviewer):
+        selected = [*self.clean[:2], *self.others]
+        form = {"action": "pass_clean_sessions", "_selected_action": [each.pk for each in selected]}
+        page = reviewer.post(LIST, form)
+        text = page.content.decode()
+        assert "<b>2</b> sessions without a look?" in text
+        assert "clean 0" in text
+        assert "bad" not in text.partition("<form")[0].partition("content")[2]
+        assert not Session.objects.exclude(candidate_name="passed").filter(review_outcome="passed").exists()
+
+    def test_passes_those_that_were_shown_and_says_so(self, reviewer):
+        asked = reviewer.get(PASS, {"band": "low"})
+        assert {session.pk for session in asked.context["sessions"]} == {session.pk for session in self.clean}
+        changed = self.clean[0]
+        Session.objects.filter(pk=changed.pk).update(reviewed_score=10)
+        form = {"session": [each.pk for each in (*self.clean, self.others[0])], "reason": "nothing seen"}
+        page = reviewer.post(f"{PASS}?band=low", form, follow=True)
+        assert page.redirect_chain[-1][0] == f"{LIST}?band=low"
+        said = [str(message) for message in page.context["messages"]]
+        assert said == ["Sessions passed: 2.", "Left as they are, since they changed meanwhile: 2."]
+        passed = Session.objects.filter(review_outcome="passed", outcome_by="rita")
+        assert {session.candidate_name for session in passed} == {"clean 1", "clean 2"}
+
+    def test_of_a_list_without_any_says_so(self, reviewer):
+        assert "None of these sessions is clean" in reviewer.get(PASS, {"band": "high"}).content.decode()
+
+    def test_is_done_in_parts(self, reviewer, monkeypatch):
+        monkeypatch.setattr(bulk, "PASSED_AT_ONCE", 2)
+        page = reviewer.get(PASS)
+        assert len(page.context["sessions"]) == 2
+        assert "There are more" in page.content.decode()
+
+
+class TestTheExport:
+    def rows(self, client, **query):
+        answer = client.get(EXPORT, query)
+        assert answer.status_code == 200
+        assert answer["Content-Type"] == "text/csv; charset=utf-8"
+        return list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
+
+    def test_is_the_filtered_list_in_its_order(self, reviewer, monkeypatch):
+        monkeypatch.setattr("proctoring_site.desk.queue_export.ROWS_AT_ONCE", 2)
+        for n in range(5):
+            scored(f"high {n}", band="high", start_time=NOON + timedelta(minutes=n))
+        scored("low")
+        rows = self.rows(reviewer, band="high")
+        assert [row["candidate_name"] for row in rows] == [f"high {n}" for n in (4, 3, 2, 1, 0)]
+        assert rows[0]["reviewed_score"] == "20"
+        assert rows[0]["review_outcome"] == "not_reviewed"
+
+    def test_neutralises_formulas(self, reviewer):
+        scored('=HYPERLINK("http://evil")')
+        assert self.rows(reviewer)[0]["candidate_name"] == '\'=HYPERLINK("http://evil")'
+
+    def test_of_a_search_goes_over_all_sessions(self, reviewer):
+        make_session(candidate_name="Runa")
+        (row,) = self.rows(reviewer, q="Runa")
+        assert (row["state"], row["reviewed_score"]) == ("running", "")
+
+    def test_is_on_record(self, reviewer):
+        scored()
+        self.rows(reviewer, band="low")
+        exported = AuditRecord.objects.get(action=Action.EXPORTED)
+        assert (exported.actor_name, exported.object_kind, exported.details) == (
+            "rita",
+            "session",
+            {"filters": ["band"]},
+        )
+
+
+class TestWhoMay:
+    @pytest.mark.parametrize("group", ["Proctor", "Operator", "Auditor"])
+    def test_only_reviewers_have_a_queue(self, as_staff, group):
+        client, session = as_staff(group), scored()
+        for path in (EXPORT, PASS, COUNTS):
+            assert client.get(path).status_code == 404
+        assert client.post(PASS, {"session": session.pk}).status_code == 404
+        if group != "Auditor":
+            assert client.get(LIST, {"band": "low"}).status_code in (200, 302)
+            assert "queue-counts" not in client.get(LIST).content.decode()
+
+    def test_who_may_look_and_not_decide_is_offered_no_deed(self, committed_database, client):
+        account = make_staff()
+        account.user_permissions.set(permissions("view_session", "view_evidence"))
+        client.force_login(account)
+        scored()
+        page = client.get(LIST)
+        assert page.context["cl"].result_list
+        assert "assign_sessions" not in page.content.decode()
+        assert client.get(PASS).status_code == 404
+
+    def test_a_look_is_on_record_with_those_that_were_shown(self, reviewer):
+        session = scored()
+        reviewer.get(LIST, {"band": "low"})
+        listed = AuditRecord.objects.get(actor_name="rita", action=Action.LISTED)
+        assert listed.details == {"filters": ["band", "queue"], "sessions": [session.pk]}
+
+    def test_names_in_any_script_are_text(self, reviewer):
+        scored("<script>alert(1)</script> مرشحة 👩🏽‍💻")
+        for path in (LIST, PASS):
+            page = reviewer.get(path).content.decode()
+            assert "&lt;script&gt;alert(1)" in page
+            assert "<script>alert" not in page
+
+
+def permissions(*codenames):
+    return Permission.objects.filter(codename__in=codenames)
+
+
+def test_assignment_names_are_those_of_the_account():
+    assert assignment.names_of(make_staff("Reviewer", username="rita")) == ["rita", "group:Reviewer"]
