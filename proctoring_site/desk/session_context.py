@@ -18,9 +18,9 @@ from sessions_app.models import Session
 from sessions_app.review import services as reviews
 from sessions_app.states import State
 
-EVENTS_PER_PAGE = 200
-#: More incidents than a person judges in one go; the timeline shows all.
-INCIDENTS_PER_PAGE = 500
+EVENTS_PER_PAGE = 100
+#: The timeline shows all; the keys go on from page to page.
+INCIDENTS_PER_PAGE = 200
 
 
 def of(
@@ -56,6 +56,8 @@ def _evidence(request: HttpRequest, session: Session, outcome: session_acts.Outc
     return {
         "review": review_view.of(session, review, time=time, notes=reviews.notes_of(session), reader=request.user),
         "rows": page,
+        "last_before": rows[page.start_index() - 2] if page.has_previous() else None,
+        "first_after": rows[page.end_index()] if page.has_next() else None,
         "picked": picked,
         "timeline": drawn,
         "screens": screens,

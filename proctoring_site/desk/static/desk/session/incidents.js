@@ -44,7 +44,9 @@ export class Incidents extends EventTarget {
     if (!all.length) return;
     const place = all.findIndex((one) => one.key === this.#key);
     const next = place < 0 ? this.#nearest(all, by) : place + by;
-    if (next < 0 || next >= all.length) this.#say(by > 0 ? "That was the last incident." : "That was the first incident.");
+    const further = this.section.querySelector(by > 0 ? "a[rel=next]" : "a[rel=prev]");
+    if ((next < 0 || next >= all.length) && further) further.click();
+    else if (next < 0 || next >= all.length) this.#say(by > 0 ? "That was the last incident." : "That was the first incident.");
     else this.select(all[next].key, { jumps: true, focuses });
   }
 
