@@ -29,7 +29,7 @@ class Server:
 
 def prepare(mongodb_url: str, folder: Path, **settings: str) -> str:
     """Migrate; the API token of a machine with every right."""
-    environment = {**_environment(mongodb_url, folder), **settings, "DJANGO_SUPERUSER_PASSWORD": token_urlsafe(16)}
+    environment = {**environment_of(mongodb_url, folder), **settings, "DJANGO_SUPERUSER_PASSWORD": token_urlsafe(16)}
 
     def manage(*arguments: str) -> str:
         command = [sys.executable, "manage.py", *arguments]
@@ -45,7 +45,7 @@ def serve(mongodb_url: str, folder: Path, **settings: str) -> Iterator[Server]:
     """Ours, with two workers of 16 threads."""
     options = ["--interface", "wsgi", "--workers", "2", "--blocking-threads", "16", "--log-level", "error"]
     command = ["granian", *options, "proctoring_site.wsgi:application"]
-    with _serve(command, {**_environment(mongodb_url, folder), **settings}, folder) as server:
+    with _serve(command, {**environment_of(mongodb_url, folder), **settings}, folder) as server:
         yield server
 
 
@@ -105,7 +105,7 @@ def video_of(folder: Path, mib: int) -> Path:
     return large
 
 
-def _environment(mongodb_url: str, folder: Path) -> dict[str, str]:
+def environment_of(mongodb_url: str, folder: Path) -> dict[str, str]:
     own = {"MONGODB_URL": mongodb_url, "DATA_DIR": str(folder / "data"), "SECRET_KEY": "bench", "LOG_LEVEL": "WARNING"}
     # All calls come from one address. A limit still costs its counting.
     own |= dict.fromkeys(("SESSION_CREATION_PER_MINUTE", "ANONYMOUS_PER_MINUTE"), "1000000000")

@@ -158,6 +158,14 @@ class Session(models.Model):
         return str(self.video_path or "").replace("\\", "/").rpartition("/")[2] or None
 
 
+#: Missing in documents until the session is closed or somebody says something about it.
+OF_THE_REVIEW = (
+    *("policy_version", "machine_score", "reviewed_score", "reviewed_band", "scored_at", "scored_revision"),
+    *("incident_count", "open_incidents", "confirmed_incidents", "queue_rank", "review_outcome", "outcome_by"),
+    *("outcome_by_id", "reviewed_at", "assigned_to", "due_at", "review_revision"),
+)
+
+
 class Event(models.Model):
     """What the candidate's browser saw at one moment. Append-only."""
 

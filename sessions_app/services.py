@@ -15,7 +15,7 @@ from proctoring_site.mongo_engine.group_insert import GroupInsert
 from sessions_app import counters, heartbeat, ingestion, moves
 from sessions_app.errors import IllegalMove, ProctoringError, SessionNotFound
 from sessions_app.ingestion import Reported
-from sessions_app.models import Event, Session, now, to_milliseconds
+from sessions_app.models import OF_THE_REVIEW, Event, Session, now, to_milliseconds
 from sessions_app.policy import active_policy, policy_for
 from sessions_app.review import changes, scores
 from sessions_app.review.scores import Standing
@@ -33,7 +33,10 @@ _sessions = GroupInsert(Session._meta.db_table)
 def start_session(*, candidate_name: str, at: datetime | None = None) -> Session:
     session = Session(candidate_name=candidate_name, start_time=to_milliseconds(at or now()))
     record(Action.CREATED, ObjectKind.SESSION, session.pk)
-    _sessions.insert(document_of(session))
+    document = document_of(session)
+    for name in OF_THE_REVIEW:  # none of it yet, and every event rewrites the whole document
+        del document[name]
+    _sessions.insert(document)
     session._state.adding, session._state.db = False, DEFAULT_DB_ALIAS
     logger.info("session %s started", session.pk)
     return session
@@ -199,10 +202,10 @@ def standing_of(session: Session) -> Standing:
 
     By its counts (count first where missing) as long as they tell all; else its events are read.
     """
-    policy = policy_for(session.policy_version)
-    if policy.is_plain and not session.review_revision:
+    policy, counts = policy_for(session.policy_version), session.counts
+    if policy.is_plain and not session.review_revision and counters.OTHER_TYPES not in counts:
         covered = heartbeat.coverage_of(session)
-        score = integrity_score(session.counts, policy=policy, covered=covered and covered.weakest)
+        score = integrity_score(counts, policy=policy, covered=covered and covered.weakest)
         return Standing(policy, score, score)
     return scores.standing_by_events(session, policy=policy)
 

@@ -231,7 +231,7 @@ def _readable(pattern: str) -> str:
     text = pattern.removeprefix("^").removesuffix("$").replace("\\.", ".")
     text = text.replace("(?P<pk>[^/.]+)", "{id}").replace("(?P<url>.*)", "{anything else}")
     text = text.replace("<pk>", "{id}").replace("<upload_id>", "{upload}")
-    return re.sub(r"<(path:)?\w*id>", "{id}", text).replace("<name>", "{name}")
+    return re.sub(r"<(?:path:|int:)?\w*id>", "{id}", text).replace("<name>", "{name}")
 
 
 def methods_of(route: URLPattern) -> set[str]:

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 from django.db import connection
@@ -59,7 +58,7 @@ class Facts:
 
 
 def facts_at(at: datetime) -> Facts:
-    """Five queries, whatever there is."""
+    """Eight queries, whatever there is."""
     first = (at - timedelta(days=DAYS - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
     since = naive_utc(first)
     ranks = _by_rank({"queue_rank": {"$gte": 0}, "start_time": {"$gte": since}})
@@ -103,30 +102,23 @@ def _by_rank(match: dict[str, Any]) -> Counter[int]:
 
 def _waits(since: datetime) -> dict[str, int]:
     """From the end of a session to its decision."""
-    table = Session._meta.db_table
-
-    def decided(rank: int) -> list[dict[str, Any]]:
-        return [
+    found: Counter[str] = Counter()
+    for rank in ranks_of(outcomes=DECIDED):
+        pipeline = [
             {"$match": {"queue_rank": rank, "start_time": {"$gte": since}}},
             {"$sort": {"start_time": -1, "_id": -1}},
             {"$limit": DECISIONS_MAX},
-            {"$project": {"wait": {"$subtract": ["$reviewed_at", "$end_time"]}}},
+            {"$project": {"hours": {"$divide": [{"$subtract": ["$reviewed_at", "$end_time"]}, 3_600_000]}}},
+            {"$match": {"hours": {"$type": "number"}}},
+            {"$group": {"_id": {"$switch": {"branches": _IN_WORDS, "default": WAITS[-1][1]}}, "n": {"$sum": 1}}},
         ]
+        rows = _sessions().aggregate(pipeline, session=connection.session)
+        found.update({row["_id"]: row["n"] for row in rows})
+    return {name: found[name] for _, name in WAITS}
 
-    first, *others = (decided(rank) for rank in ranks_of(outcomes=DECIDED))
-    hours = {"$divide": ["$wait", 3_600_000]}
-    branches = [
-        {"case": {"$and": [{"$gte": [hours, low]}, {"$lt": [hours, high]}]}, "then": name}
-        for (low, _), (high, name) in pairwise([(float("-inf"), ""), *WAITS])
-    ]
-    pipeline = [
-        *first,
-        *({"$unionWith": {"coll": table, "pipeline": other}} for other in others),
-        {"$match": {"wait": {"$type": "number"}}},
-        {"$group": {"_id": {"$switch": {"branches": branches, "default": WAITS[-1][1]}}, "n": {"$sum": 1}}},
-    ]
-    found = {row["_id"]: row["n"] for row in _sessions().aggregate(pipeline, session=connection.session)}
-    return {name: found.get(name, 0) for _, name in WAITS}
+
+#: The first that fits.
+_IN_WORDS = [{"case": {"$lt": ["$hours", end]}, "then": name} for end, name in WAITS]
 
 
 def _detectors() -> tuple[Detector, ...]:

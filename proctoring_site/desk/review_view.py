@@ -12,7 +12,7 @@ from sessions_app.models import Session, now
 from sessions_app.review import assignment
 from sessions_app.review.folding import Seen
 from sessions_app.review.models import Note
-from sessions_app.review.services import Review
+from sessions_app.review.reading import Review
 from sessions_app.review.states import INCIDENT_MOVES, IncidentState, Outcome
 from sessions_app.review.weighing import Incident
 from sessions_app.scoring import FLAGS_ARE_NOT_FINDINGS, FULL_SCORE, INCIDENTS, Score

@@ -18,7 +18,7 @@ from sessions_app.review import assignment
 from sessions_app.review import services as reviews
 from sessions_app.review.errors import ReviewChanged
 from sessions_app.review.models import ReviewEntry
-from sessions_app.review.services import Review
+from sessions_app.review.reading import Review
 from sessions_app.review.states import OUTCOME_MOVES, IncidentState, Severity
 from sessions_app.review.states import Outcome as ReviewOutcome
 

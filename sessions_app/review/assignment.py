@@ -16,6 +16,7 @@ from sessions_app.review import changes, policies, services
 from sessions_app.review.changes import Change
 from sessions_app.review.errors import NobodyToAssign, NoLongerClean
 from sessions_app.review.models import EntryAction
+from sessions_app.review.reading import Review, review_of
 from sessions_app.review.states import IncidentState, Outcome
 from sessions_app.scoring import LOW
 
@@ -94,7 +95,7 @@ def pass_clean(session_ids: Sequence[str], *, by: AbstractBaseUser, reason: str 
 
     def one(session: Session) -> None:
         seen = changes.revision_of(session)
-        if not _is_clean(services.review_of(session)):  # late events whose score is not stored yet
+        if not _is_clean(review_of(session)):  # late events whose score is not stored yet
             raise NoLongerClean
         services.decide(session, Outcome.PASSED, by=by, seen=seen, reason=reason)
 
@@ -102,7 +103,7 @@ def pass_clean(session_ids: Sequence[str], *, by: AbstractBaseUser, reason: str 
     return Bulk(done.done, (*(pk for pk in session_ids if pk not in passing), *done.refused))
 
 
-def _is_clean(review: services.Review) -> bool:
+def _is_clean(review: Review) -> bool:
     confirmed = any(incident.state == IncidentState.CONFIRMED for incident in review.incidents)
     score = review.reviewed
     return score.risk_band == LOW and score.integrity_score >= review.policy.clean_from and not confirmed

@@ -12,12 +12,13 @@ from pymongo import UpdateOne
 
 from proctoring_site.jobs.queue import job, submit
 from proctoring_site.mongo_engine.instants import naive_utc
+from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session, now
 from sessions_app.policy import policy_for
 from sessions_app.review import policies
 from sessions_app.review.facts import Facts, facts_of
 from sessions_app.review.states import queue_rank
-from sessions_app.review.weighing import Assessment, assess
+from sessions_app.review.weighing import Assessment, assess, summarize
 from sessions_app.scoring import Policy, Score
 
 logger = logging.getLogger(__name__)
@@ -62,19 +63,16 @@ class Standing:
 
 
 def standing_by_events(session: Session, *, policy: Policy) -> Standing:
-    facts = facts_of([session.pk])[session.pk]
+    """By its events and what people said. Raises SessionNotFound."""
+    facts = facts_of([session.pk]).get(session.pk)
+    if facts is None:
+        raise SessionNotFound
     assessment = assess_facts(facts, policy=policy)
     return Standing(policy, assessment.machine, assessment.reviewed, tuple(sorted(facts.allowed)))
 
 
 def assess_facts(facts: Facts, *, policy: Policy) -> Assessment:
-    return assess(
-        facts.events,
-        policy=policy,
-        judgements=facts.judgements,
-        allowed=facts.allowed,
-        covered=facts.covered,
-    )
+    return assess(facts.events, policy=policy, **_words(facts))
 
 
 def score_closed(session_ids: Iterable[str], *, policy: Policy | None = None, at: datetime | None = None) -> int:
@@ -160,19 +158,23 @@ def score_late(key: str) -> None:
 
 def scored_under(facts: Facts, policy: Policy) -> Scored:
     """What its scores are under a policy; nothing is stored."""
-    assessment = assess_facts(facts, policy=policy)
-    document, band = facts.document, assessment.reviewed.risk_band
+    summary = summarize(facts.events, policy=policy, **_words(facts))
+    document, band = facts.document, summary.reviewed.risk_band
     after = {
-        "machine_score": assessment.machine.integrity_score,
-        "reviewed_score": assessment.reviewed.integrity_score,
+        "machine_score": summary.machine.integrity_score,
+        "reviewed_score": summary.reviewed.integrity_score,
         "reviewed_band": band,
-        "incident_count": len(assessment.incidents),
-        "open_incidents": assessment.open_incidents,
-        "confirmed_incidents": assessment.confirmed_incidents,
+        "incident_count": summary.incident_count,
+        "open_incidents": summary.open_incidents,
+        "confirmed_incidents": summary.confirmed_incidents,
         "queue_rank": queue_rank(facts.outcome, band),
     }
     before = {name: document.get(name) for name in (*after, "policy_version")}
     return Scored(document["_id"], policy.version, before, after)
+
+
+def _words(facts: Facts) -> dict[str, Any]:
+    return {"judgements": facts.judgements, "allowed": facts.allowed, "covered": facts.covered}
 
 
 def policy_of_facts(facts: Facts) -> Policy:

@@ -1,39 +1,34 @@
-"""What a reviewer sees of a session, and does to it. Who may, the caller asks (Right.DECIDE); `by` is their account.
+"""What a reviewer does to a session. Who may, the caller asks (Right.DECIDE); `by` is their account.
 
 Every change names the review revision that the person saw (`Review.revision`), and raises ReviewChanged with what
 others did since when it is another by now. Each is in the history, counts in the score at once, and undoes nothing that
-was said before.
+was said before. Texts come checked: models.py says how long they may be.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.base_user import AbstractBaseUser
 
-from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session, now, to_milliseconds
 from sessions_app.review import changes, policies, scores
 from sessions_app.review.changes import Change
 from sessions_app.review.errors import (
     IllegalJudgement,
     IllegalOutcome,
-    IncidentNotFound,
     NothingConfirmed,
     ReasonNeeded,
     SecondReviewerNeeded,
     SessionStillOpen,
     ViolationStands,
 )
-from sessions_app.review.facts import facts_of
-from sessions_app.review.folding import Seen
 from sessions_app.review.models import (
-    REASON_MAX_LENGTH,
     Allowance,
     EntryAction,
     JudgedIncident,
     Note,
     ReviewEntry,
 )
+from sessions_app.review.reading import review_of
 from sessions_app.review.states import (
     INCIDENT_MOVES,
     OUTCOME_MOVES,
@@ -43,7 +38,6 @@ from sessions_app.review.states import (
     needs_reason,
 )
 from sessions_app.review.weighing import Incident
-from sessions_app.scoring import Policy, Score
 
 _ACTIONS = {
     IncidentState.ACKNOWLEDGED: EntryAction.ACKNOWLEDGED,
@@ -51,60 +45,6 @@ _ACTIONS = {
     IncidentState.DISMISSED: EntryAction.DISMISSED,
     IncidentState.REOPENED: EntryAction.REOPENED,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Review:
-    """All that a session's page shows of its review, as of one moment. `policy` has its version."""
-
-    #: To be named by whoever changes anything: `seen`, and for incidents `seen_until`.
-    revision: int
-    seen_until: datetime | None
-    policy: Policy
-    machine: Score
-    reviewed: Score
-    incidents: tuple[Incident, ...]
-    outcome: Outcome
-    #: Exempt event types and why.
-    allowed: dict[str, str]
-    #: All that were read for it, in no order.
-    events: tuple[Seen, ...] = ()
-
-    def incident(self, key: str) -> Incident:
-        """Raises IncidentNotFound."""
-        found = next((one for one in self.incidents if one.key == key), None)
-        if found is None:
-            raise IncidentNotFound
-        return found
-
-
-def review_of(session: Session, *, seen_until: datetime | None = None) -> Review:
-    """The review as it is now; with `seen_until` without the events that were received later. Five trips at most,
-    unless a crash left something to be completed. Raises SessionNotFound.
-    """
-    facts = facts_of([session.pk], shown=True).get(session.pk)
-    if facts is None:
-        raise SessionNotFound
-    if changes.is_behind(session.pk, facts.revision):
-        changes.catch_up(session)
-        facts = facts_of([session.pk], shown=True)[session.pk]
-    if facts.is_stale:
-        scores.score_closed([session.pk])
-    if seen_until is not None:
-        facts.events = [e for e in facts.events if e.received_at is None or e.received_at <= seen_until]
-    policy = scores.policy_of_facts(facts)
-    assessment = scores.assess_facts(facts, policy=policy)
-    return Review(
-        revision=facts.revision,
-        seen_until=max((event.received_at for event in facts.events if event.received_at), default=None),
-        policy=policy,
-        machine=assessment.machine,
-        reviewed=assessment.reviewed,
-        incidents=assessment.incidents,
-        outcome=facts.outcome,
-        allowed=facts.allowed,
-        events=tuple(facts.events),
-    )
 
 
 def history_of(session: Session) -> list[ReviewEntry]:
@@ -387,4 +327,4 @@ def _about(incident: Incident, row: JudgedIncident) -> dict:
 
 
 def _clean(reason: str | None) -> str | None:
-    return (reason or "").strip()[:REASON_MAX_LENGTH] or None
+    return (reason or "").strip() or None

@@ -3,6 +3,7 @@
 Facts in, one value out: asks no database and no clock, so that the same facts always give the same numbers.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -99,6 +100,40 @@ def assess(
     else:
         reviewed = _score(_Tally.of_review(counted, incidents, policy=policy), policy=policy, covered=covered)
     return Assessment(machine=machine, reviewed=reviewed, incidents=incidents)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is stored of an assessment: the two scores, and how many incidents there are of which kind."""
+
+    machine: Score
+    reviewed: Score
+    incident_count: int
+    open_incidents: int
+    confirmed_incidents: int
+
+
+def summarize(
+    events: Sequence[Seen],
+    *,
+    policy: Policy,
+    judgements: Sequence[Judgement] = (),
+    allowed: Mapping[str, str] = MappingProxyType({}),
+    covered: float | None = None,
+) -> Summary:
+    """The same as `assess` says, at a third of its cost where nobody judged anything: for thousands of sessions."""
+    if judgements:
+        whole = assess(events, policy=policy, judgements=judgements, allowed=allowed, covered=covered)
+        counts = len(whole.incidents), whole.open_incidents, whole.confirmed_incidents
+        return Summary(whole.machine, whole.reviewed, *counts)
+    weighing = {name for name, weight in policy.weights.items() if weight > 0 and name not in allowed}
+    folded = fold(events, gap_s=policy.gap_s)
+    counts: Counter[str] = Counter()
+    for one in folded:
+        if one.event_type in weighing:
+            counts[one.event_type] += _times(one, policy)
+    score = integrity_score(counts, policy=policy, covered=covered)
+    return Summary(score, score, len(folded), sum(one.event_type in weighing for one in folded), 0)
 
 
 @dataclass(slots=True)
@@ -205,6 +240,8 @@ def _of_machine(folded: Folded, decided: Sequence[Incident], *, policy: Policy, 
 def _times(folded: Folded, policy: Policy) -> int:
     """How often it weighs: once, or once per event."""
     if policy.counts == EVENTS:
+        if not policy.min_duration_s:
+            return folded.count
         return sum(not _is_short(event.duration_s, policy) for event in folded.events)
     return 0 if _is_short(folded.length_s, policy) else 1
 

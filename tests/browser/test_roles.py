@@ -25,7 +25,7 @@ def columns_on(page: Page) -> set[str]:
 @pytest.mark.parametrize(
     ("group", "offered"),
     [
-        ("Reviewer", {"Sessions"}),
+        ("Reviewer", {"Sessions", "Policies"}),
         ("Proctor", {"Sessions"}),
         ("Operator", {"Sessions", "API tokens", "Jobs"}),
         ("Auditor", {"Audit records"}),
@@ -39,7 +39,7 @@ def test_the_index_offers_what_the_group_may_see(page, group, offered):
 
 def test_a_reviewer_sees_score_video_events_and_report(page):
     log_in(page, "the-reviewer")
-    page.goto(SESSIONS)
+    page.goto(f"{SESSIONS}?show=all")
     assert {"integrity score", "risk band", "events", "video", "report"} <= columns_on(page)
     screenshot(page, "role-reviewer-list")
     page.goto(page_of(demo.BUSY))

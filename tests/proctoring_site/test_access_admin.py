@@ -10,6 +10,7 @@ from django.contrib.contenttypes.models import ContentType
 from proctoring_site.access.models import ApiToken
 from proctoring_site.audit.models import AuditRecord
 from proctoring_site.jobs.models import Job
+from sessions_app.review.models import PolicyVersion
 from tests import access, drives
 from tests.access import account_of, caller, candidate, machine, routes, send_csrf_token
 from tests.factories import make_api_token, make_staff
@@ -76,6 +77,7 @@ def address(evidence):
             kind = ContentType.objects.get(app_label="sessions_app", model="session")
             return f"/admin/r/{kind.pk}/{evidence.session.pk}/"
         ids = {"/session/": evidence.session, "/auditrecord/": record, "/user/": other, "/group/": group}
+        ids["/policyversion/"] = PolicyVersion(version=1)  # the shipped one, which needs no row
         ids["/job/"] = Job.objects.create(task="test", key="x")
         found = next((thing for part, thing in ids.items() if part in page), None)
         if "/apitoken/" in page:

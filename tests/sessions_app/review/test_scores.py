@@ -11,10 +11,21 @@ from django.utils import timezone
 from proctoring_site.jobs import queue
 from proctoring_site.jobs.models import Job
 from sessions_app import services as sessions
+from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session
-from sessions_app.review import scores
+from sessions_app.policy import policy_of
+from sessions_app.review import policies, scores
 from tests import trips
-from tests.factories import NOON, make_event, make_session, naive, old_event, old_session, write_old_documents
+from tests.factories import (
+    NOON,
+    make_event,
+    make_session,
+    make_staff,
+    naive,
+    old_event,
+    old_session,
+    write_old_documents,
+)
 from tests.sessions_app.review.sittings import END, ended
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -134,6 +145,34 @@ class TestAdoptedSessions:
         write_old_documents([session])
         scores.score_adopted()
         assert Session.objects.get(pk=session["_id"]).reviewed_score == 100
+
+
+class TestHowASessionStands:
+    def test_is_told_by_its_counts_without_a_look_at_its_events(self):
+        session = ended(0)
+        with trips.exactly():
+            standing = sessions.standing_of(session)
+        assert (standing.machine.integrity_score, standing.policy.version, standing.exempt) == (85, 1, ())
+
+    def test_is_told_by_its_events_where_the_counts_do_not_name_every_type(self, monkeypatch):
+        monkeypatch.setattr(sessions.counters, "DISTINCT_TYPES_MAX", 2)
+        session = ended(0, event_type="a")
+        for event_type in ("b", "c", "c"):
+            told = sessions.Reported(event_type)
+            sessions.log_event(session.pk, told, received_at=session.end_time)
+        session.refresh_from_db()
+        assert session.counts == {"a": 1, "b": 1, "(other types)": 2}
+        policy = policies.create(policies.Draft(weights={"c": 30}), by=make_staff()).version
+        scores.score_closed([session.pk], policy=policy_of(policy))
+        session.refresh_from_db()
+        assert sessions.score(session).integrity_score == session.machine_score == 40
+
+    def test_is_told_of_one_that_was_deleted_meanwhile_as_not_there(self):
+        session = ended(0)
+        session.review_revision = 1
+        sessions.delete_session(session)
+        with pytest.raises(SessionNotFound):
+            sessions.standing_of(session)
 
 
 class TestStoring:

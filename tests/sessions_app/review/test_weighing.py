@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sessions_app.review.folding import Seen, fold
 from sessions_app.review.states import IncidentState, Severity
-from sessions_app.review.weighing import Judgement, assess
+from sessions_app.review.weighing import Judgement, assess, summarize
 from sessions_app.scoring import EVENTS, INCIDENTS, Policy
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -191,4 +191,13 @@ def test_the_sums_are_exact_every_event_is_in_one_incident_and_judged_ones_keep_
     for judgement in judgements:
         assert by_key[judgement.id].event_ids == judgement.event_ids
         assert by_key[judgement.id].state == judgement.state
+    for words in (judgements, []):
+        whole = assess(everything, policy=policy, judgements=words)
+        summary = summarize(everything, policy=policy, judgements=words)
+        for score, other in ((summary.machine, whole.machine), (summary.reviewed, whole.reviewed)):
+            assert [(d.event_type, d.count, d.points) for d in score.deductions] == [
+                (d.event_type, d.count, d.points) for d in other.deductions
+            ]
+        assert (summary.incident_count, summary.open_incidents) == (len(whole.incidents), whole.open_incidents)
+        assert summary.confirmed_incidents == whole.confirmed_incidents
     assert assess(everything[::-1], policy=policy, judgements=judgements[::-1]) == assessment

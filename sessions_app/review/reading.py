@@ -1,0 +1,68 @@
+"""A session's review as its page shows it: folded and scored now, from what is stored."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sessions_app.errors import SessionNotFound
+from sessions_app.models import Session
+from sessions_app.review import changes, scores
+from sessions_app.review.errors import IncidentNotFound
+from sessions_app.review.facts import facts_of
+from sessions_app.review.folding import Seen
+from sessions_app.review.states import Outcome
+from sessions_app.review.weighing import Incident
+from sessions_app.scoring import Policy, Score
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """All that a session's page shows of its review, as of one moment. `policy` has its version."""
+
+    #: To be named by whoever changes anything: `seen`, and for incidents `seen_until`.
+    revision: int
+    seen_until: datetime | None
+    policy: Policy
+    machine: Score
+    reviewed: Score
+    incidents: tuple[Incident, ...]
+    outcome: Outcome
+    #: Exempt event types and why.
+    allowed: dict[str, str]
+    #: All that were read for it, in no order.
+    events: tuple[Seen, ...] = ()
+
+    def incident(self, key: str) -> Incident:
+        """Raises IncidentNotFound."""
+        found = next((one for one in self.incidents if one.key == key), None)
+        if found is None:
+            raise IncidentNotFound
+        return found
+
+
+def review_of(session: Session, *, seen_until: datetime | None = None) -> Review:
+    """The review as it is now; with `seen_until` without the events that were received later. Five trips at most,
+    unless a crash left something to be completed. Raises SessionNotFound.
+    """
+    facts = facts_of([session.pk], shown=True).get(session.pk)
+    if facts is None:
+        raise SessionNotFound
+    if changes.is_behind(session.pk, facts.revision):
+        changes.catch_up(session)
+        facts = facts_of([session.pk], shown=True)[session.pk]
+    if facts.is_stale:
+        scores.score_closed([session.pk])
+    if seen_until is not None:
+        facts.events = [e for e in facts.events if e.received_at is None or e.received_at <= seen_until]
+    policy = scores.policy_of_facts(facts)
+    assessment = scores.assess_facts(facts, policy=policy)
+    return Review(
+        revision=facts.revision,
+        seen_until=max((event.received_at for event in facts.events if event.received_at), default=None),
+        policy=policy,
+        machine=assessment.machine,
+        reviewed=assessment.reviewed,
+        incidents=assessment.incidents,
+        outcome=facts.outcome,
+        allowed=facts.allowed,
+        events=tuple(facts.events),
+    )
