@@ -7,6 +7,7 @@ const LEAD_S = 2;
 
 export class Incidents extends EventTarget {
   #key = null;
+  #onlyOpen = false;
 
   constructor(section, clock) {
     super();
@@ -34,8 +35,11 @@ export class Incidents extends EventTarget {
 
   /** After the server sent the rows anew: the same one stays selected. */
   redrawn() {
+    if (!this.#row()) this.#key = this.section.querySelector("tr[data-picked]")?.dataset.key ?? null;
+    const box = this.section.querySelector("[name=only_open]");
+    if (box) box.checked = this.#onlyOpen;
     this.#filter();
-    this.select(this.#row() ? this.#key : (this.section.querySelector("tr[data-picked]")?.dataset.key ?? null), {});
+    this.select(this.#key, {});
   }
 
   /** The next (1) or previous (-1) of those that are shown. */
@@ -78,9 +82,9 @@ export class Incidents extends EventTarget {
   }
 
   #filter() {
-    const onlyOpen = this.section.querySelector("[name=only_open]")?.checked ?? false;
+    this.#onlyOpen = this.section.querySelector("[name=only_open]")?.checked ?? false;
     for (const row of this.section.querySelectorAll("tr[data-key]")) {
-      row.hidden = onlyOpen && "isSettled" in row.dataset && row.dataset.key !== this.#key;
+      row.hidden = this.#onlyOpen && "isSettled" in row.dataset && row.dataset.key !== this.#key;
     }
     this.dispatchEvent(new Event("filtered"));
   }

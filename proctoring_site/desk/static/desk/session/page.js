@@ -118,7 +118,8 @@ function open(id) {
 }
 
 function refuseKey(isThere, verb) {
-  say(isThere ? `Nothing is selected that one could ${verb}.` : "You may look at this session, and not decide on it.");
+  if (!find(".judge, #decide-form, #note")) say("You may look at this session, and not decide on it.");
+  else say(isThere ? `Nothing is selected that one could ${verb}.` : "That is not possible now.");
 }
 
 listenForKeys(
@@ -143,10 +144,11 @@ listenForKeys(
 );
 
 page.addEventListener("keydown", (event) => {
-  const details = event.target.closest("details[data-popup][open]");
+  const details = event.target.closest("details[open]");
   if (event.key !== "Escape" || !details) return;
   details.open = false;
-  focusBack(details.querySelector("form"));
+  const form = details.querySelector("form");
+  form ? focusBack(form) : details.querySelector("summary").focus();
 });
 page.addEventListener("click", ({ target }) => {
   const verb = target.closest("[data-do]")?.dataset.do;
