@@ -33,8 +33,9 @@ export class Incidents extends EventTarget {
     return row && this.#read(row);
   }
 
-  /** After the server sent the rows anew: the same one stays selected. */
-  redrawn() {
+  /** After the server sent the rows anew: the same one stays selected, or the one that was just judged or added. */
+  redrawn(picked = null) {
+    this.#key = picked ?? this.#key;
     if (!this.#row()) this.#key = this.section.querySelector("tr[data-picked]")?.dataset.key ?? null;
     const box = this.section.querySelector("[name=only_open]");
     if (box) box.checked = this.#onlyOpen;

@@ -77,10 +77,15 @@ function showSelected(incident) {
 incidents.redrawn();
 
 // --- What is sent
-sendForms(page, { onDone, onRefused: (words) => say(words) });
+sendForms(page, { onDone, onRefused });
+
+function onRefused(answer) {
+  if (answer.parts) incidents.redrawn();
+  say(answer.detail);
+}
 
 function onDone(answer, form) {
-  if (answer.parts.incidents) incidents.redrawn();
+  incidents.redrawn(answer.picked);
   say(answer.said);
   focusBack(form);
 }
