@@ -27,7 +27,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from bench import documents
-from bench.server import Server, _environment, prepare, serve
+from bench.server import Server, environment_of, prepare, serve
 from proctoring_site.embedded_mongod import EmbeddedMongod
 from proctoring_site.mongodb_url import with_options
 
@@ -173,7 +173,7 @@ def headers_of(side: Side, page: str) -> dict[str, str]:
 
 
 def log_in(url: str, folder: Path, database: str) -> str:
-    environment = {**_environment(url, folder), "MONGODB_DATABASE": database}
+    environment = {**environment_of(url, folder), "MONGODB_DATABASE": database}
     command = [sys.executable, "manage.py", "shell", "--verbosity", "0", "--command", LOG_IN]
     return subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 

@@ -130,8 +130,7 @@ def run(path: Path, *, dry_run: bool = False, skip_bad: bool = False) -> Iterato
         yield outcome
     if not dry_run:
         _correct_counts(seen)
-        for batch in _batches(sorted(seen.sessions | seen.of_events)):
-            scores.score_closed(batch)
+        _score(seen)
     yield outcome
 
 
@@ -142,6 +141,7 @@ class _Seen:
     sessions: set[str] = field(default_factory=set)
     events: set[str] = field(default_factory=set)
     of_events: set[str] = field(default_factory=set)  # the sessions that the events belong to
+    changed: set[str] = field(default_factory=set)  # the sessions that this run stored something of
 
 
 def _import_batch(batch: list[Row], outcome: Outcome, seen: _Seen, *, dry_run: bool) -> None:
@@ -160,6 +160,7 @@ def _import_batch(batch: list[Row], outcome: Outcome, seen: _Seen, *, dry_run: b
         ids = sorted({session["_id"] for session in new_sessions} | {event["session_id"] for event in new_events})
         record(Action.IMPORTED, ObjectKind.SESSION, sessions=ids, events=len(new_events))
         _store(new_sessions, new_events)
+        seen.changed.update(ids)
 
 
 def _first_told(documents: Iterable[dict[str, Any]], seen: set[str]) -> dict[str, dict[str, Any]]:
@@ -203,6 +204,13 @@ def _correct_counts(seen: "_Seen") -> None:
         counters.correct(batch, weighed=services.active_policy().weights)
     for pk in Session.objects.open().filter(pk__in=list(seen.of_events)).values_list("pk", flat=True):
         counters.recount(pk, weighed=services.active_policy().weights)
+
+
+def _score(seen: "_Seen") -> None:
+    """What is new or has new events, and what an import that was cut off left without a score."""
+    for batch in _batches(sorted(seen.sessions | seen.of_events)):
+        unscored = Session.objects.closed().filter(pk__in=batch, queue_rank__isnull=True)
+        scores.score_closed({*unscored.values_list("pk", flat=True), *seen.changed.intersection(batch)})
 
 
 def _batches(ids: Iterable[str]) -> Iterator[list[str]]:

@@ -10,6 +10,8 @@ WIDTH = 1000
 ROW_HEIGHT, BAR_HEIGHT = 34, 20
 LABEL_WIDTH, VALUE_WIDTH = 320, 150
 COLUMNS_HEIGHT, AXIS_HEIGHT, AXIS_WIDTH = 200, 28, 60
+#: Half of the last column's label.
+RIGHT_MARGIN = 30
 #: A label under every so many columns; more would run into each other.
 COLUMNS_PER_LABEL = 7
 
@@ -100,7 +102,7 @@ def bars(
 def columns(name: str, title: str, figures: Sequence[Figure], *, heads: tuple[str, str], description: str) -> Chart:
     """Standing bars in the order of time, with an axis of whole numbers."""
     highest = _nice_number(max((figure.value for figure in figures), default=0))
-    step = (WIDTH - AXIS_WIDTH) / max(len(figures), 1)
+    step = (WIDTH - AXIS_WIDTH - RIGHT_MARGIN) / max(len(figures), 1)
     marks = tuple(
         Mark(
             figure=figure,

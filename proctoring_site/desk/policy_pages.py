@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import quote
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import redirect
@@ -177,7 +178,7 @@ def _examples(request: HttpRequest, run: PolicyRun | None) -> list[dict[str, Any
     known = dict(names.values_list("pk", "candidate_name")) if may(request.user, Right.SEE_EVIDENCE) else {}
     page = "admin:sessions_app_session_change"
     return [
-        {**each, "name": known[each["session_id"]], "url": reverse(page, args=[each["session_id"]])}
+        {**each, "name": known[each["session_id"]], "url": reverse(page, args=[quote(each["session_id"])])}
         for each in examples
         if each["session_id"] in known
     ]

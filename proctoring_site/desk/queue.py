@@ -13,7 +13,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -44,8 +44,8 @@ FILTERS = [
     *(CoverageFilter, VideoFilter, StateFilter, "start_time", PolicyFilter),
 ]
 COLUMNS = [
-    *("name", "started", "shown_state", "scores", "stored_band", "open_count"),
-    *("decision", "assignee", "video", "report"),
+    *("name", "begun", "shown_state", "scores", "stored_band", "open_count"),
+    *("decision", "assignee", "evidence"),
 ]
 PARAMETERS = {each.parameter_name for each in FILTERS if not isinstance(each, str)}
 
@@ -69,7 +69,7 @@ class QueueChangeList(SessionChangeList):
         self.result_list = self.page.rows
         self.paginator = Paginator(self.result_list, self.list_per_page)
         self.result_count = len(self.result_list)
-        self.full_result_count, self.show_full_result_count = None, False
+        self.full_result_count, self.show_full_result_count = self.result_count, False  # so none is shown
         self.show_admin_actions = bool(self.result_list)
         self.can_show_all = self.multi_page = False
         shown = [session.pk for session in self.result_list]
@@ -100,7 +100,8 @@ class QueuePage(SessionAdmin):
     def get_list_display(self, request: HttpRequest) -> list[str]:
         if not shows_queue(request):
             return super().get_list_display(request)
-        return [name for name in COLUMNS if name != "report" or may(request.user, Right.SEE_REPORTS)]
+        may_report = may(request.user, Right.SEE_REPORTS)
+        return COLUMNS if may_report else ["video" if name == "evidence" else name for name in COLUMNS]
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         if shows_queue(request):
@@ -160,6 +161,20 @@ class QueuePage(SessionAdmin):
     def pass_clean_sessions(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
         return bulk.ask_to_pass(request, queryset, desk=self)
 
+    @admin.display(description="started (UTC)")
+    def begun(self, session: Session) -> str:
+        return _minute(session.start_time) if session.start_time else NOTHING
+
+    @admin.display(description="evidence")
+    def evidence(self, session: Session) -> SafeString | str:
+        """Video and report, one click away."""
+        try:
+            report = reverse("session-report-report-html", args=[session.pk])
+        except NoReverseMatch:  # an adopted id that no address can hold
+            return self.video(session)
+        link = format_html('<a href="{}">report</a>', report)
+        return link if session.video_name is None else format_html("{} · {}", self.video(session), link)
+
     @admin.display(description="score")
     def scores(self, session: Session) -> SafeString | str:
         """As reviewed, and as the machine saw it where that is another."""
@@ -177,12 +192,12 @@ class QueuePage(SessionAdmin):
             return NOTHING
         return format_html('<span class="band band-{}">{}</span>', band, band.replace("_", " "))
 
-    @admin.display(description="incidents")
+    @admin.display(description="open incidents")
     def open_count(self, session: Session) -> str:
         """How many nobody judged yet, of all."""
         if session.incident_count is None:
             return NOTHING
-        return f"{session.open_incidents} open of {session.incident_count}" if session.incident_count else "none"
+        return f"{session.open_incidents} of {session.incident_count}" if session.incident_count else "none"
 
     @admin.display(description="decision")
     def decision(self, session: Session) -> SafeString | str:

@@ -53,7 +53,8 @@ class ShowFilter(QuestionFilter):
 
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
         queue, everything = super().choices(changelist)
-        yield {**queue, "display": "Review queue", "selected": self.is_queue}
+        back = changelist.get_query_string(remove=[self.parameter_name, "q", "state"])
+        yield {**queue, "display": "Review queue", "selected": self.is_queue, "query_string": back}
         yield {**everything, "selected": not self.is_queue}
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:

@@ -115,7 +115,8 @@ def check(draft: Draft) -> None:
     if not draft.weights or len(draft.weights) > TYPES_MAX:
         raise BadPolicy(f"A policy weighs 1 to {TYPES_MAX} event types.")
     for event_type, points in [*draft.weights.items(), *draft.caps.items()]:
-        if not event_type or len(event_type) > EVENT_TYPE_MAX_LENGTH or event_type != event_type.strip():
+        fits = 0 < len(event_type) <= EVENT_TYPE_MAX_LENGTH and "\0" not in event_type
+        if not fits or event_type != event_type.strip():
             raise BadPolicy(f"An event type has 1 to {EVENT_TYPE_MAX_LENGTH} characters, and none blank at its ends.")
         if type(points) is not int or not 0 <= points <= FULL_SCORE:
             raise BadPolicy(f"{event_type}: a weight or cap is a whole number from 0 to {FULL_SCORE}.")
@@ -137,13 +138,13 @@ def check(draft: Draft) -> None:
 
 
 def _version_of_settings(policy: Policy) -> Policy:
-    """The stored version that says the same, made when there is none: a new SCORE_WEIGHTS is a new version."""
+    """The stored version that says the same, made when there is none: a new SCORE_WEIGHTS is a new version. Not
+    checked as a person's draft is: env.py took it, and a session must be able to end."""
     draft = draft_of(policy)
     key = json.dumps(draft.weights, sort_keys=True)
     for version, known, row in versions():
         if row is not None and row.created_by == BY_SETTINGS and json.dumps(dict(known.weights), sort_keys=True) == key:
             return policy_of(version)
-    check(draft)
     return _store(draft, by=BY_SETTINGS)
 
 

@@ -31,6 +31,9 @@ UNSCORED = {"end_time": {"$ne": None}, "queue_rank": None}
 #: Late events of one session that come within so many seconds are scored together, once the last of them is stored:
 #: the pause is longer than that and than an event may take (SHORT_WRITE_LIMIT_S).
 LATE_TOGETHER_S, LATE_PAUSE_S = 5, 10
+#: Session → the seconds whose job this process submitted last; that job waits still, while they last.
+_submitted: dict[str, int] = {}
+SUBMITTED_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +123,15 @@ def store(facts: dict[str, Facts], scored: Sequence[Scored], *, at: datetime | N
 
 
 def after_late_event(session_id: str, received_at: datetime) -> None:
-    """Have the score follow an event that comes after the end, soon. Called before the event is stored."""
+    """Have the score follow an event that comes after the end, soon. Called before the event is stored, for each event
+    of a batch: all but the first of some seconds cost nothing."""
     moment = int(received_at.timestamp()) // LATE_TOGETHER_S
+    if _submitted.get(session_id) == moment:
+        return
     submit(score_late, f"{session_id}@{moment}", pause_s=LATE_PAUSE_S)
+    if len(_submitted) >= SUBMITTED_MAX:
+        _submitted.clear()
+    _submitted[session_id] = moment
 
 
 def score_forgotten(*, closed_since: datetime) -> int:

@@ -29,8 +29,8 @@ SESSIONS = {
 def sessions(exam: Exam) -> None:
     """As scoring leaves them, with the events that make their scores; and what was judged of detectors."""
     end = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
-    for name, (band, score, rank, more) in SESSIONS.items():
-        pk, start = str(uuid4()), end - timedelta(hours=1)
+    for number, (name, (band, score, rank, more)) in enumerate(SESSIONS.items()):
+        pk, start = str(uuid4()), end - timedelta(minutes=60 + number)
         counts = more.get("event_counts", {})
         exam.database["sessions"].insert_one(
             {
@@ -95,6 +95,7 @@ def test_a_reviewer_filters_assigns_and_takes_sessions(page):
     page.goto(QUEUE)
     page.get_by_role("link", name="open, mine").click()
     assert names(page) == [f"{MARK} unwatched"]
+    page.goto(QUEUE)
     page.locator("#searchbar").fill(f"{MARK.lower()} med")
     page.keyboard.press("Enter")
     expect(page.locator("#result_list tbody tr")).to_have_count(1)

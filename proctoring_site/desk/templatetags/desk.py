@@ -24,4 +24,5 @@ def desk_nav(context: dict[str, Any]) -> dict[str, Any]:
     """The pages that the reader may open; the one that is open is marked."""
     request = context["request"]
     pages = [(said, reverse(name)) for said, name, is_open_to in PAGES if is_open_to(request.user)]
-    return {"pages": [(said, url, url == request.path) for said, url in pages]}
+    within = max((url for _, url in pages if request.path.startswith(url)), key=len, default=None)
+    return {"pages": [(said, url, url == within) for said, url in pages]}

@@ -50,6 +50,12 @@ class TestAVersion:
         in_force.forget()
         assert in_force.policy_of(made.version) == made
 
+    def test_may_weigh_types_of_any_name(self, root):
+        weights = {"a.b": 1, "$where": 2, "телефон": 3, "%other": 4}
+        made = policies.create(policies.Draft(weights=weights, caps={"$where": 1}), by=root)
+        in_force.forget()
+        assert dict(in_force.policy_of(made.version).weights) == weights
+
     def test_of_many_who_make_one_at_once_each_gets_a_number(self, request):
         request.getfixturevalue("committed_database")
         account = make_staff(username="many")
@@ -71,6 +77,7 @@ class TestAVersion:
             ({"weights": {"": 1}}, "1 to 64"),
             ({"weights": {" x": 1}}, "blank"),
             ({"weights": {"x" * 65: 1}}, "1 to 64"),
+            ({"weights": {"x\0": 1}}, "1 to 64"),
             ({"weights": {"x": -1}}, "x: "),
             ({"weights": {"x": 101}}, "x: "),
             ({"weights": {"x": True}}, "x: "),
@@ -135,6 +142,10 @@ class TestScoreWeights:
         assert (ended(0).reviewed_score, ended(0).policy_version) == (98, 3)
         settings.SCORE_WEIGHTS = {"phone_detected": 1}
         assert ended(0).policy_version == 2
+
+    def test_may_be_what_no_person_could_activate(self, settings):
+        settings.SCORE_WEIGHTS = {"phone_detected": 1000, **{f"type {n}": 1 for n in range(100)}}
+        assert ended(0).reviewed_score == 0
 
     def test_leave_alone_what_was_scored_before(self, settings):
         session = ended(0)

@@ -109,6 +109,13 @@ class TestALateEvent:
         self.log(session, after_s=20)
         assert Job.objects.filter(task="score_session").count() == 2
 
+    def test_of_a_whole_batch_costs_one_trip(self):
+        session = ended()
+        told = [sessions.Reported("no_face") for _ in range(50)]
+        count, look = "findAndModify sessions", "find sessions"  # in one trip for an open session only
+        with trips.exactly(count, look, "findAndModify jobs", "update sessions", "find events", "insert events"):
+            sessions.log_events(session.pk, told, received_at=session.end_time + timedelta(seconds=1))
+
     def test_an_event_in_time_costs_nothing_more(self):
         session = make_session()
         make_event(session)
