@@ -10,7 +10,7 @@ from proctoring_site.desk import moments
 from proctoring_site.desk.sitting import SittingTime
 from sessions_app.models import Session, now
 from sessions_app.review import assignment
-from sessions_app.review.folding import Seen
+from sessions_app.review.folding import Seen, key_of
 from sessions_app.review.models import Note
 from sessions_app.review.reading import Review
 from sessions_app.review.states import INCIDENT_MOVES, IncidentState, Outcome
@@ -78,6 +78,14 @@ def row_of(incident: Incident, time: SittingTime) -> Row:
         said=f"{incident.by}, {incident.at:%Y-%m-%d %H:%M}" if incident.by and incident.at else "",
         reason=incident.reason or "",
     )
+
+
+def key_now(review: Review, key: str | None) -> str | None:
+    """An incident that somebody judged since has another key than the page that was looked at says."""
+    if not key:
+        return None
+    judged = (one for one in review.incidents if one.state != IncidentState.OPEN and one.event_ids)
+    return next((one.key for one in judged if key_of(one.event_type, one.event_ids) == key), key)
 
 
 def _labels(incident: Incident) -> Iterator[str]:

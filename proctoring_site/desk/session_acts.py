@@ -48,7 +48,7 @@ class Outcome:
 
     def for_script(self) -> dict[str, Any]:
         if self.is_done:
-            return {"said": self.said, "picked": self.picked}
+            return {"said": self.said}
         told = {"detail": self.said, "code": self.code, "since": list(self.since)}
         return {**told, "fields": dict(self.fields)} if self.fields else told
 

@@ -46,7 +46,7 @@ def _evidence(request: HttpRequest, session: Session, outcome: session_acts.Outc
     recordings = list(Recording.objects.of(session.pk))
     screens = playlist.screens_of(session, recordings)
     drawn = session_view.drawing(session, review.events, rows, time, ends=playlist.end_of(screens))
-    wanted = outcome.picked if outcome else request.GET.get("incident")
+    wanted = review_view.key_now(review, outcome.picked if outcome else request.GET.get("incident"))
     picked = next((row for row in rows if row.key == wanted), None)
     page = _page_of(rows, picked, request.GET.get("incidents"))
     picked = picked or next((row for row in page if not row.is_settled), page[0] if rows else None)

@@ -1,5 +1,6 @@
 """The page of one session: player, timeline, incidents, score, decision; and what a reviewer does from it."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import admin, messages
@@ -59,9 +60,10 @@ class SessionPage(admin.ModelAdmin):
         return TemplateResponse(request, "desk/session/page.html", context, status=outcome.status)
 
     def _answer(self, request: HttpRequest, session: Session, outcome: Outcome) -> JsonResponse:
-        context = self._context(request, session, outcome if outcome.is_done else None)
+        context = self._context(request, session, replace(outcome, form=None))  # the script keeps what was typed
         parts = {name: render_to_string(f"desk/session/{name}.html", context, request) for name in PARTS}
-        return JsonResponse({**outcome.for_script(), "parts": parts}, status=outcome.status)
+        picked = context["picked"].key if outcome.picked and context["picked"] else None
+        return JsonResponse({**outcome.for_script(), "picked": picked, "parts": parts}, status=outcome.status)
 
     def _context(self, request: HttpRequest, session: Session, outcome: Outcome | None = None) -> dict[str, Any]:
         return {

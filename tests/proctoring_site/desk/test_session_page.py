@@ -260,6 +260,13 @@ class TestTwoAtOnce:
         assert re.match(r"rita confirmed phone_detected .*at \d{4}-", told["since"][0])
         assert 'name="review_revision" value="1"' in told["parts"]["notes"]  # so that they may say it again
 
+    def test_it_is_about_the_same_incident_still_when_it_was_judged_meanwhile(self, rita, as_staff, session):
+        key = key_of(session, "multiple_faces")
+        say(rita, session, "confirm", incident=key)
+        answer = say(as_staff("Reviewer"), session, "dismiss", seen=0, incident=key, reason="A poster.")
+        assert answer.json()["code"] == "review_changed"
+        assert answer.json()["picked"] == key_of(session, "multiple_faces") != key
+
     def test_without_script_the_page_comes_again_with_what_was_typed(self, rita, as_staff, session):
         say(rita, session, "confirm", incident=key_of(session, "phone_detected"))
         answer = say(as_staff("Reviewer"), session, "note", seen=0, as_form=True, text="My own <view>.")

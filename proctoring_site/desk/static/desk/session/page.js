@@ -80,7 +80,7 @@ incidents.redrawn();
 sendForms(page, { onDone, onRefused });
 
 function onRefused(answer) {
-  if (answer.parts) incidents.redrawn();
+  if (answer.parts) incidents.redrawn(answer.picked);
   say(answer.detail);
 }
 
