@@ -17,7 +17,7 @@ from proctoring_site.desk.session_acts import Outcome
 from sessions_app.models import Session
 
 #: What an answer to the page's script brings anew, each by the template of its name.
-PARTS = ("head", "marks", "incidents", "score", "decision", "notes", "history")
+PARTS = ("head", "lanes", "marks", "incidents", "score", "decision", "notes", "history")
 
 
 class SessionPage(admin.ModelAdmin):

@@ -67,6 +67,7 @@ def _asked(command: Mapping[str, Any]) -> HistoryLine:
 
 
 _WORDS = {
+    EntryAction.ASSIGNED: "assigned:",
     EntryAction.SEVERITY: "changed the severity of",
     EntryAction.ADDED: "added",
     EntryAction.NOTED: "wrote a note",
@@ -88,11 +89,11 @@ def _done(entry: ReviewEntry, time: SittingTime) -> str:
     changed = [name for name in (entry.after or {}) if name != "state"]
     for name in changed:
         before, after = (entry.before or {}).get(name), entry.after[name]
-        words.append(f"{_told(before)} → {_told(after)}" if name in (entry.before or {}) else _told(after))
+        words.append(f"{_told(before)} → {_told(after)}" if before is not None else _told(after))
     return " ".join(words)
 
 
 def _told(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}"
-    return "nothing" if value is None else str(value).replace("_", " ")
+    return "nobody" if value is None else str(value).replace("_", " ")

@@ -13,6 +13,8 @@ LANES_MAX = 8
 OTHER_TYPES = "other types"
 LANE_HEIGHT = 18
 INCIDENTS_HEIGHT = 26
+#: What is drawn later lies above: the gravest is never hidden.
+MARKS = ("none", "dismissed", "low", "medium", "high")
 #: So that a sitting of no length has a line.
 SPAN_MIN_S = 1.0
 
@@ -57,7 +59,7 @@ def draw(
     gaps: Sequence[Span] = (),
     milestones: Sequence[float] = (),
 ) -> Timeline:
-    """`events` with their types, `incidents` with the class of their mark. The line holds all, and 0 to `length_s`."""
+    """`events` with their types, `incidents` with their mark, one of MARKS. The line holds all, and 0 to `length_s`."""
     spans = [span for _, span in (*events, *incidents)] + list(gaps)
     begins = min([0.0, *milestones, *(span.at for span in spans)])
     ends = max([length_s, begins + SPAN_MIN_S, *milestones, *(span.until for span in spans)])
@@ -103,7 +105,11 @@ def _by_mark(incidents: Sequence[tuple[str, Span]], scale: _Scale, y: int) -> tu
     by_mark: dict[str, list[Span]] = {}
     for mark, span in incidents:
         by_mark.setdefault(mark, []).append(span)
-    return tuple((mark, _marks(spans, scale, y + 4, INCIDENTS_HEIGHT - 8)) for mark, spans in sorted(by_mark.items()))
+    return tuple((mark, _marks(spans, scale, y + 4, INCIDENTS_HEIGHT - 8)) for mark, spans in _gravest_last(by_mark))
+
+
+def _gravest_last(by_mark: dict[str, list[Span]]) -> list[tuple[str, list[Span]]]:
+    return [(mark, by_mark[mark]) for mark in MARKS if mark in by_mark]
 
 
 def _marks(spans: Iterable[Span], scale: _Scale, y: int, height: int) -> str:

@@ -425,10 +425,8 @@ class TestHowItLooks:
                 page.emulate_media(color_scheme=scheme)
                 page.set_viewport_size({"width": width, "height": 900})
                 page.goto(page_of(full))
-                page.wait_for_function(
-                    "() => [...document.querySelectorAll('video')].every((video) => video.readyState >= 1)"
-                )
                 page.keyboard.press("j")
+                page.wait_for_function("() => document.querySelector('[data-screen=camera] video').readyState >= 2")
                 screenshot(page, f"desk-session-{scheme}-{width}", full_page=width < 1440)
                 assert page.evaluate("document.documentElement.scrollWidth") <= width
             page.set_viewport_size({"width": 1440, "height": 900})

@@ -119,7 +119,7 @@ class TestWhatItShows:
         say(rita, session, "assign", to="group:Reviewer")
         lines = rita.get(page_of(session)).context["history"]
         assert [(line.who, line.what) for line in lines] == [
-            ("rita", "assigned nothing → group:Reviewer"),
+            ("rita", "assigned: group:Reviewer"),
             ("rita", "wrote a note at 1:00"),
             ("rita", "confirmed phone_detected at 1:00"),
             (lines[-1].who, "running → ended"),

@@ -20,6 +20,11 @@ class TestTheDrawing:
         assert lane(drawn, "phone").paths == (("event", "M2500 30v10"),)
         assert lane(drawn, "Incidents").paths == (("high", "M5000 4v18H7500v-18z"),)
 
+    def test_the_gravest_incident_lies_above_the_others(self):
+        incidents = [(mark, Span(5, 9)) for mark in ("high", "none", "low", "dismissed", "medium")]
+        drawn = lane(draw(length_s=10, events=[], incidents=incidents), "Incidents")
+        assert [mark for mark, _ in drawn.paths] == ["none", "dismissed", "low", "medium", "high"]
+
     def test_events_on_the_same_step_are_drawn_once_with_the_longest(self):
         events = [("x", Span(10, 10)), ("x", Span(10.0001, 20)), ("x", Span(10, 12))]
         assert lane(draw(length_s=100, events=events, incidents=[]), "x").paths == (("event", "M1000 30v10H2000v-10z"),)

@@ -24,7 +24,7 @@ export class Timeline extends EventTarget {
     for (const name of ["scroll", "sheet", "ruler", "head", "picked", "tip"]) {
       this[name] = root.querySelector(`[data-timeline=${name}]`);
     }
-    this.lanes = [...root.querySelectorAll("[data-lane]")];
+    this.names = root.querySelector("[data-part=lanes]");
     this.marks = root.querySelector("[data-part=marks]");
     clock.addEventListener("moved", () => this.#follow());
     new ResizeObserver(() => this.#drawTicks()).observe(this.scroll);
@@ -124,7 +124,7 @@ export class Timeline extends EventTarget {
 
   /** The event type of the lane at this height; empty for all types. */
   #laneAt(y) {
-    return this.lanes.find((lane) => y < lane.getBoundingClientRect().bottom)?.dataset.lane;
+    return [...this.names.querySelectorAll("[data-lane]")].find((lane) => y < lane.getBoundingClientRect().bottom)?.dataset.lane;
   }
 
   #follow() {
