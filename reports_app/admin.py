@@ -9,12 +9,10 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.template.loader import render_to_string
 
-from media_app.models import Recording
 from proctoring_site.access.roles import Right, may
 from reports_app import services
-from sessions_app.admin import NOTHING, SessionAdmin
+from sessions_app.admin import SessionAdmin
 from sessions_app.models import Session
 from sessions_app.services import count_where_missing
 
@@ -24,8 +22,6 @@ REGENERATED_AT_ONCE = 200
 
 class WholeSessionAdmin(SessionAdmin):
     actions = [*SessionAdmin.actions, "regenerate_reports"]
-    fields = [*SessionAdmin.fields, "recordings"]
-    readonly_fields = fields
 
     def has_delete_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
         return may(request.user, Right.DELETE)
@@ -43,12 +39,6 @@ class WholeSessionAdmin(SessionAdmin):
         for session in sessions:
             services.regenerate(session)
         self.message_user(request, f"Sessions whose reports were regenerated: {len(sessions)}.", messages.SUCCESS)
-
-    @admin.display(description="recordings")
-    def recordings(self, session: Session) -> str:
-        """Each with how far it is, and why it is not shown when it is not."""
-        found = list(Recording.objects.of(session.pk))
-        return render_to_string("media_app/recordings.html", {"recordings": found}) if found else NOTHING
 
     def delete_model(self, request: HttpRequest, obj: Session) -> None:
         services.delete_session(obj)

@@ -8,10 +8,8 @@ from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import quote, unquote
 from django.contrib.admin.views.main import ChangeList
-from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -25,12 +23,11 @@ from sessions_app.errors import IllegalMove
 from sessions_app.models import CANDIDATE_NAME_MAX_LENGTH, Session
 from sessions_app.states import State
 
-EVENTS_PER_PAGE = 200
 NOTHING = "–"
-#: What more than the right to see the session each field asks for.
+#: What more than the right to see the session each column asks for.
 NEEDED = {
     **dict.fromkeys(
-        ("integrity_score", "risk_band", "events", "score_table", "video", "recordings", "watched", "asked"),
+        ("integrity_score", "risk_band", "events", "video"),
         Right.SEE_EVIDENCE,
     ),
     "report": Right.SEE_REPORTS,
@@ -114,23 +111,7 @@ class SessionAdmin(admin.ModelAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # each facet would count the collection again
     paginator = UncountedWhenUnfiltered
-    fields = [
-        "id",
-        "candidate_name",
-        "shown_state",
-        "started",
-        "ended",
-        "duration",
-        "video",
-        "report",
-        "watched",
-        "score_table",
-        "history",
-        "asked",
-    ]
-    readonly_fields = fields
     actions = ["pause_sessions", "resume_sessions", "end_sessions"]
-    change_form_template = "sessions_app/session.html"
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[SessionChangeList]:
         return SessionChangeList
@@ -149,22 +130,8 @@ class SessionAdmin(admin.ModelAdmin):
             services.count_where_missing([session])
         return session
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **options: Any) -> HttpResponse:
-        session = options.get("obj")
-        if session is not None and may(request.user, Right.SEE_EVIDENCE):
-            rows = Paginator(session.events.in_order(), EVENTS_PER_PAGE)
-            rows.count = sum(session.counts.values())
-            context["shows_evidence"] = True
-            context["event_page"] = rows.get_page(request.GET.get("events"))
-        if session is not None and self.has_supervise_permission(request):
-            context["act_forms"] = acts.forms_for(session)
-        return super().render_change_form(request, context, **options)
-
     def get_list_display(self, request: HttpRequest) -> list[str]:
         return shown_to(request.user, self.list_display)
-
-    def get_fields(self, request: HttpRequest, obj: Session | None = None) -> list[str]:
-        return shown_to(request.user, self.fields)
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         """A filter tells what it filters by, so those by evidence are for those who may see that."""
@@ -240,10 +207,6 @@ class SessionAdmin(admin.ModelAdmin):
     def started(self, session: Session) -> str:
         return _shown(session.start_time)
 
-    @admin.display(description="ended (UTC)")
-    def ended(self, session: Session) -> str:
-        return _shown(session.end_time)
-
     @admin.display(description="state")
     def shown_state(self, session: Session) -> str:
         if session.state is State.RUNNING and (since := heartbeat.missing_since(session)):
@@ -263,11 +226,6 @@ class SessionAdmin(admin.ModelAdmin):
     def events(self, session: Session) -> int:
         return sum(session.counts.values())
 
-    @admin.display(description="duration")
-    def duration(self, session: Session) -> str:
-        minutes, seconds = divmod(session.duration_s, 60)
-        return f"{minutes} min {seconds} s" if session.end_time else NOTHING
-
     @admin.display(description="video")
     def video(self, session: Session) -> SafeString | str:
         if session.video_name is None:
@@ -284,28 +242,6 @@ class SessionAdmin(admin.ModelAdmin):
             '<span class="review-links"><a href="{}">page</a> · <a href="{}">CSV</a> · <a href="{}">JSON</a></span>',
             *links,
         )
-
-    @admin.display(description="watched")
-    def watched(self, session: Session) -> str:
-        covered = heartbeat.coverage_of(session)
-        if covered is None:
-            return "unknown: this client sends no heartbeats"
-        return ", ".join(f"{name} {share:.0%}" for name, share in covered.shares())
-
-    @admin.display(description="history")
-    def history(self, session: Session) -> SafeString | str:
-        return render_to_string("sessions_app/moves.html", {"moves": session.moves}) if session.moves else NOTHING
-
-    @admin.display(description="asked of the client")
-    def asked(self, session: Session) -> SafeString | str:
-        if not session.commands:
-            return NOTHING
-        return render_to_string("sessions_app/commands.html", {"commands": session.commands})
-
-    @admin.display(description="integrity score")
-    def score_table(self, session: Session) -> SafeString:
-        facts = {"score": services.score(session), "notice": scoring.FLAGS_ARE_NOT_FINDINGS, "full": scoring.FULL_SCORE}
-        return render_to_string("sessions_app/score.html", facts)
 
     class Media:
         css = {"all": ["sessions_app/review.css"]}

@@ -1,7 +1,77 @@
-"""The page of one session: player, timeline, incidents, score, decision."""
+"""The page of one session: player, timeline, incidents, score, decision; and what a reviewer does from it."""
 
-from django.contrib import admin
+from dataclasses import replace
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, JsonResponse
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+
+from proctoring_site.access.roles import Right, may
+from proctoring_site.desk import session_acts, session_context
+from proctoring_site.desk.session_acts import Outcome
+from sessions_app.models import Session
+
+#: What an answer to the page's script brings anew, each by the template of its name.
+PARTS = ("head", "lanes", "marks", "incidents", "score", "decision", "notes", "history")
 
 
 class SessionPage(admin.ModelAdmin):
     """What the desk adds to the page of a session; admin.py mixes it into the sessions of the admin."""
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.review)
+        return [path("<path:object_id>/review/", view, name="sessions_app_session_review"), *super().get_urls()]
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return may(request.user, Right.SEE_EVIDENCE, Right.DECIDE)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        session = self.get_object(request, unquote(object_id))
+        if not self.has_view_permission(request, session) or request.method not in ("GET", "HEAD"):
+            raise PermissionDenied
+        if session is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        return TemplateResponse(request, "desk/session/page.html", self._context(request, session))
+
+    def review(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """What a reviewer says of a session. A script asks for JSON and gets the parts of the page as they are now;
+        a plain form gets the page again: with a message or, when it was refused, with what was typed."""
+        session = self.get_queryset(request).filter(pk=unquote(object_id)).first()
+        if session is None or not self.has_decide_permission(request):
+            raise Http404
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        outcome = session_acts.carry_out(session, request.POST, by=request.user)
+        session.refresh_from_db()
+        if request.headers.get("Accept") == "application/json":
+            return self._answer(request, session, outcome)
+        if outcome.is_done:
+            self.message_user(request, outcome.said, messages.SUCCESS)
+            here = reverse("admin:sessions_app_session_change", args=[quote(session.pk)])
+            return HttpResponseRedirect(f"{here}?incident={outcome.picked}" if outcome.picked else here)
+        context = self._context(request, session, outcome)
+        return TemplateResponse(request, "desk/session/page.html", context, status=outcome.status)
+
+    def _answer(self, request: HttpRequest, session: Session, outcome: Outcome) -> JsonResponse:
+        context = self._context(request, session, replace(outcome, form=None))  # the script keeps what was typed
+        parts = {name: render_to_string(f"desk/session/{name}.html", context, request) for name in PARTS}
+        picked = context["picked"].key if outcome.picked and context["picked"] else None
+        return JsonResponse({**outcome.for_script(), "picked": picked, "parts": parts}, status=outcome.status)
+
+    def _context(self, request: HttpRequest, session: Session, outcome: Outcome | None = None) -> dict[str, Any]:
+        return {
+            **self.admin_site.each_context(request),
+            **session_context.of(request, session, outcome, supervises=self.has_supervise_permission(request)),
+            "opts": self.opts,
+            "media": self.media,
+            "title": session.candidate_name or "(no name)",
+            "report_links": self.report(session) if may(request.user, Right.SEE_REPORTS) else "",
+            "has_delete_permission": self.has_delete_permission(request, session),
+        }

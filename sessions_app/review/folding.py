@@ -82,9 +82,13 @@ class Folded:
 
     @cached_property
     def key(self) -> str:
-        """What names just these events, no more and no fewer."""
-        told = "\n".join([self.event_type, *sorted(self.event_ids)])
-        return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+        return key_of(self.event_type, self.event_ids)
+
+
+def key_of(event_type: str, event_ids: Iterable[str]) -> str:
+    """What names just these events, no more and no fewer."""
+    told = "\n".join([event_type, *sorted(event_ids)])
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
 def fold(events: Iterable[Seen], *, gap_s: float) -> list[Folded]:

@@ -8,6 +8,7 @@ from sessions_app.models import Session
 from sessions_app.review import changes, scores
 from sessions_app.review.errors import IncidentNotFound
 from sessions_app.review.facts import facts_of
+from sessions_app.review.folding import Seen
 from sessions_app.review.states import Outcome
 from sessions_app.review.weighing import Incident
 from sessions_app.scoring import Policy, Score
@@ -27,6 +28,8 @@ class Review:
     outcome: Outcome
     #: Exempt event types and why.
     allowed: dict[str, str]
+    #: All that were read for it, in no order.
+    events: tuple[Seen, ...] = ()
 
     def incident(self, key: str) -> Incident:
         """Raises IncidentNotFound."""
@@ -61,4 +64,5 @@ def review_of(session: Session, *, seen_until: datetime | None = None) -> Review
         incidents=assessment.incidents,
         outcome=facts.outcome,
         allowed=facts.allowed,
+        events=tuple(facts.events),
     )

@@ -69,7 +69,7 @@ def test_an_operator_sees_that_there_are_sessions_and_nothing_of_what_happened(p
     page.goto(SESSIONS)
     assert not {"integrity score", "risk band", "events", "video", "report"} & columns_on(page)
     page.goto(page_of(demo.BUSY))
-    expect(page.locator("video, .score-number, .review-events")).to_have_count(0)
+    expect(page.locator("video, .numbers, .review-events")).to_have_count(0)
     expect(page.locator("a.deletelink")).to_be_visible()
     screenshot(page, "role-operator-session")
 

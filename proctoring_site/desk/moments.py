@@ -1,0 +1,31 @@
+"""Moments of a sitting, for people and from them: 12:04 or 1:12:04 since its start. Pure."""
+
+import re
+
+_MOMENT = re.compile(r"\s*([-−]?)(?:(\d{1,3}):)??(\d{1,3}):(\d{1,2}(?:\.\d{1,3})?)\s*", re.ASCII)
+_SECONDS = re.compile(r"\s*(\d{1,7}(?:\.\d{1,3})?)\s*", re.ASCII)
+
+
+def said(seconds: float) -> str:
+    """As static/desk/session/clock.js says it: whole seconds, hours only where there are any."""
+    whole = int(abs(seconds) + 1e-6)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    sign = "−" if seconds < 0 and whole else ""
+    return f"{sign}{hours}:{minutes:02}:{rest:02}" if hours else f"{sign}{minutes}:{rest:02}"
+
+
+def stretch(begins: float, ends: float) -> str:
+    return said(begins) if said(begins) == said(ends) else f"{said(begins)}–{said(ends)}"
+
+
+def read(text: str) -> float:
+    """Seconds since the start. Raises ValueError for what is no moment."""
+    if plain := _SECONDS.fullmatch(text):
+        return float(plain[1])
+    told = _MOMENT.fullmatch(text)
+    if told is None:
+        raise ValueError(text)
+    sign, hours, minutes, seconds = told.groups()
+    total = int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds)
+    return -total if sign else total

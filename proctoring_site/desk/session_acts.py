@@ -1,0 +1,199 @@
+"""What a reviewer does from the page of a session: one form and one service per verb, and what came of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser
+
+from proctoring_site.access.roles import GROUPS, Right
+from proctoring_site.desk import session_forms as said
+from proctoring_site.desk.review_view import Row
+from proctoring_site.desk.session_forms import ReviewForm
+from proctoring_site.desk.sitting import SittingTime
+from sessions_app.errors import ProctoringError
+from sessions_app.models import Session
+from sessions_app.review import assignment
+from sessions_app.review import services as reviews
+from sessions_app.review.errors import ReviewChanged
+from sessions_app.review.models import ReviewEntry
+from sessions_app.review.reading import Review
+from sessions_app.review.states import OUTCOME_MOVES, IncidentState, Severity
+from sessions_app.review.states import Outcome as ReviewOutcome
+
+CONFLICT, INVALID = 409, 400
+WHO_WAS_QUICKER = (
+    "Nothing was stored: somebody else changed this review since you looked. What you typed is still here."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it. `picked`: the incident that it was about, as it is named now. `form`: as it was filled in.
+    `since`: what others did meanwhile, in sentences."""
+
+    said: str
+    status: int = 200
+    verb: str = ""
+    picked: str | None = None
+    code: str | None = None
+    fields: Mapping[str, list[str]] = field(default_factory=dict)
+    since: tuple[str, ...] = ()
+    form: ReviewForm | None = None
+
+    @property
+    def is_done(self) -> bool:
+        return self.status == 200
+
+    def for_script(self) -> dict[str, Any]:
+        if self.is_done:
+            return {"said": self.said}
+        told = {"detail": self.said, "code": self.code, "since": list(self.since)}
+        return {**told, "fields": dict(self.fields)} if self.fields else told
+
+
+#: The groups that a session may be assigned to, for choosing.
+MAY_DECIDE = tuple(name for name, rights in GROUPS.items() if Right.DECIDE in rights)
+Told = dict[str, Any]
+Service = Callable[[Session, Told, SittingTime, Told], Session]
+
+
+def _judge(to: IncidentState) -> Service:
+    def judge(session: Session, told: Told, time: SittingTime, who: Told) -> Session:
+        key, until, reason = told["incident"], told["seen_until"], told.get("reason")
+        return reviews.judge(session, key, to, seen_until=until, reason=reason, **who)
+
+    return judge
+
+
+def _set_severity(session: Session, told: Told, time: SittingTime, who: Told) -> Session:
+    options = {"seen_until": told["seen_until"], "reason": told["reason"], **who}
+    return reviews.set_severity(session, told["incident"], Severity(told["severity"]), **options)
+
+
+def _add_incident(session: Session, told: Told, time: SittingTime, who: Told) -> Session:
+    start, end = time.instant(told["begins"]), time.instant(told["ends"])
+    seen = {"event_type": told["event_type"], "severity": Severity(told["severity"]), "reason": told["reason"]}
+    return reviews.add_incident(session, start=start, end=end, **seen, **who)
+
+
+def _note(session: Session, told: Told, time: SittingTime, who: Told) -> Session:
+    start, end = time.instant(told["begins"]), time.instant(told["ends"])
+    return reviews.add_note(session, text=told["text"], start=start, end=end, **who)
+
+
+def _allow(session: Session, told: Told, time: SittingTime, who: Told) -> Session:
+    return reviews.allow(session, told["event_type"], reason=told["reason"], **who)
+
+
+def _revoke(session: Session, told: Told, time: SittingTime, who: Told) -> Session:
+    return reviews.revoke_allowance(session, told["event_type"], reason=told["reason"], **who)
+
+
+def _decide(session: Session, told: Told, time: SittingTime, who: Told) -> Session:
+    return reviews.decide(session, ReviewOutcome(told["outcome"]), reason=told["reason"], **who)
+
+
+def _assign(session: Session, told: Told, time: SittingTime, who: Told) -> Session:
+    return assignment.assign(session, told["to"] or None, **who)
+
+
+def _set_due(session: Session, told: Told, time: SittingTime, who: Told) -> Session:
+    return assignment.set_due(session, told["due_at"], **who)
+
+
+#: verb → (form, service, what is said when it is done)
+ACTS: Mapping[str, tuple[type[ReviewForm], Service, str]] = MappingProxyType(
+    {
+        "acknowledge": (said.JudgeForm, _judge(IncidentState.ACKNOWLEDGED), "Acknowledged."),
+        "confirm": (said.JudgeForm, _judge(IncidentState.CONFIRMED), "Confirmed."),
+        "dismiss": (
+            said.DismissForm,
+            _judge(IncidentState.DISMISSED),
+            "Dismissed; it stays, struck through.",
+        ),
+        "reopen": (said.ReopenForm, _judge(IncidentState.REOPENED), "Reopened."),
+        "severity": (said.SeverityForm, _set_severity, "The severity is set."),
+        "add_incident": (said.AddIncidentForm, _add_incident, "The incident is added."),
+        "note": (said.NoteForm, _note, "The note is kept."),
+        "allow": (said.AllowForm, _allow, "Allowed: these events are out of the score, and stay on the timeline."),
+        "revoke": (said.RevokeForm, _revoke, "These events count again."),
+        "decide": (said.DecideForm, _decide, "The outcome is {outcome}."),
+        "assign": (said.AssignForm, _assign, "Assigned to {assigned}."),
+        "due": (said.DueForm, _set_due, "The due time is set."),
+    }
+)
+
+
+def carry_out(session: Session, told: Mapping[str, str], *, by: AbstractBaseUser) -> Outcome:
+    """Do what the form says, or say why not; then nothing was changed."""
+    verb = told.get("verb", "")
+    if verb not in ACTS:
+        return Outcome("Nobody knows how to do that.", INVALID, code="invalid")
+    form_class, service, sentence = ACTS[verb]
+    types = {"types": sorted(filter(None, session.counts))} if form_class is said.AllowForm else {}
+    form = form_class(told, auto_id=f"{verb}-%s", **types)
+    if not form.is_valid():
+        faults = {name: list(map(str, errors)) for name, errors in form.errors.items()}
+        return Outcome("That cannot be taken so.", INVALID, verb, told.get("incident"), "invalid", faults, form=form)
+    seen = form.cleaned_data["review_revision"]
+    time = SittingTime(session.start_time or session.events.in_order().values_list("occurred_at", flat=True).first())
+    try:
+        service(session, form.cleaned_data, time, {"by": by, "seen": seen})
+    except ProctoringError as error:
+        since = tuple(map(str, error.since)) if isinstance(error, ReviewChanged) else ()
+        words = WHO_WAS_QUICKER if since else str(error)
+        return Outcome(words, CONFLICT, verb, told.get("incident"), error.code, since=since, form=form)
+    words = sentence.format(outcome=session.outcome.value.replace("_", " "), assigned=session.assigned_to or "nobody")
+    return Outcome(words, verb=verb, picked=_picked(session, seen + 1) or told.get("incident"))
+
+
+def _picked(session: Session, revision: int) -> str | None:
+    """The incident that this change was about: one that was judged for the first time has another key from then on."""
+    entry = ReviewEntry.objects.filter(pk=f"{session.pk}/{revision}").only("about").first()
+    return entry.about.get("incident") if entry else None
+
+
+def forms_of(
+    session: Session, review: Review, picked: Row | None, *, by: AbstractBaseUser, outcome: Outcome | None
+) -> dict[str, ReviewForm]:
+    """All that the page offers, by name; the one that was refused as it was filled in, upon what is there now."""
+    now = {"review_revision": review.revision, "seen_until": review.seen_until and review.seen_until.isoformat()}
+    now |= {"incident": picked.key if picked else ""}
+    name = by.get_username()
+    own = {"take": {"to": name}, "assign": {"to": session.assigned_to}, "due": {"due_at": session.due_at}}
+    options: dict[str, dict[str, Any]] = {
+        "allow": {"types": sorted(set(filter(None, session.counts)) - set(review.allowed))},
+        "decide": {"outcomes": [outcome for outcome in ReviewOutcome if outcome in OUTCOME_MOVES[review.outcome]]},
+        "add_incident": {"types": sorted({*review.policy.weights, *filter(None, session.counts)})},
+        "assign": {"names": [name, *(f"{assignment.GROUP_PREFIX}{group}" for group in MAY_DECIDE)]},
+        "severity": {"initial": {**now, "severity": picked.severity if picked else None}},
+    }
+    made = {}
+    for place, form_class in said.FORMS.items():
+        made[place] = form_class(
+            **{"auto_id": f"{place}-%s", "initial": {**now, **own.get(place, {})}, **options.get(place, {})}
+        )
+    for event_type in review.allowed:
+        initial = {**now, "event_type": event_type}
+        place = f"revoke-{len(made)}"
+        made[f"revoke {event_type}"] = said.RevokeForm(auto_id=f"{place}-%s", initial=initial)
+        made[f"revoke {event_type}"].place = place
+    if outcome and outcome.form is not None:
+        _fill_in(made, outcome, now)
+    return made
+
+
+def _fill_in(made: dict[str, ReviewForm], outcome: Outcome, now: dict[str, Any]) -> None:
+    place = {"acknowledge": "judge", "confirm": "judge"}.get(outcome.verb, outcome.verb)
+    if place == "revoke":
+        place = f"revoke {outcome.form.data.get('event_type')}"
+    if place not in made:
+        return
+    data = outcome.form.data.copy()
+    data.update({name: value for name, value in now.items() if name != "incident"})
+    form = made[place]
+    form.data, form.is_bound = data, True
+    faults = (fault for of_field in outcome.fields.values() for fault in of_field)
+    form.said = " ".join((outcome.said, *faults, *outcome.since))

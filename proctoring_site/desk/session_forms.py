@@ -1,0 +1,197 @@
+"""What a reviewer may say on the page of a session, as forms. Whether it is allowed, the services know."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from django import forms
+
+from proctoring_site.desk import moments
+from sessions_app.models import EVENT_TYPE_MAX_LENGTH
+from sessions_app.review.models import NOTE_MAX_LENGTH, REASON_MAX_LENGTH
+from sessions_app.review.states import Outcome, Severity
+
+#: Usual reasons to choose from; any other is as good.
+USUAL_REASONS = ("Nothing to be seen", "Somebody else of the household, no help", "A false alarm of the detector")
+LONGEST_S = 604_800
+
+
+class MomentField(forms.CharField):
+    """A moment of the sitting, as 12:04 or 1:12:04; cleaned into seconds since its start, None when left out."""
+
+    def __init__(self, *, fills: bool = False, **options: Any) -> None:
+        """`fills`: the page's script fills in where the player stands."""
+        attrs = {"size": 8, "autocomplete": "off", "placeholder": "12:04", **({"data-now": ""} if fills else {})}
+        super().__init__(max_length=20, widget=forms.TextInput(attrs=attrs), **options)
+
+    def clean(self, value: Any) -> float | None:
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            seconds = moments.read(text)
+        except ValueError:
+            raise forms.ValidationError("Say the moment as 12:04 or 1:12:04.") from None
+        if abs(seconds) > LONGEST_S:
+            raise forms.ValidationError("No sitting is that long.")
+        return seconds
+
+
+class InstantField(forms.CharField):
+    """An instant as our own page wrote it, exactly."""
+
+    def clean(self, value: Any) -> datetime | None:
+        text = super().clean(value)
+        try:
+            return datetime.fromisoformat(text).astimezone(UTC) if text else None
+        except (ValueError, OverflowError):
+            raise forms.ValidationError("This is no instant.") from None
+
+
+class Choosing(forms.TextInput):
+    """A line of text with usual ones to choose from; any other is as good."""
+
+    template_name = "desk/session/choosing.html"
+    usual: Sequence[str] = ()
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        list_id = f"{context['widget']['attrs'].get('id', name)}-usual"
+        context["widget"]["attrs"] |= {"list": list_id, "autocomplete": "off", "dir": "auto"}
+        return {**context, "list_id": list_id, "usual": self.usual}
+
+
+def _reason(*, label: str = "Reason", required: bool = True, usual: Sequence[str] = ()) -> forms.CharField:
+    widget = Choosing() if usual else forms.Textarea(attrs={"rows": 2, "dir": "auto"})
+    widget.usual = usual
+    return forms.CharField(label=label, required=required, max_length=REASON_MAX_LENGTH, widget=widget)
+
+
+class ReviewForm(forms.Form):
+    """`review_revision`: what the person had seen when they said it."""
+
+    verb: ClassVar[str]
+    review_revision = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
+
+    #: Why it was refused, for a page without script.
+    said = ""
+    #: The id of the form on the page, of those that the page has several of.
+    place = ""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"label_suffix": "", **options})
+
+
+class JudgeForm(ReviewForm):
+    """Acknowledge and confirm: one button each."""
+
+    verb = "confirm"
+    incident = forms.CharField(
+        max_length=64, widget=forms.HiddenInput, error_messages={"required": "Select an incident first."}
+    )
+    #: When the newest event that the person saw was received; what came later is not judged.
+    seen_until = InstantField(widget=forms.HiddenInput, required=False)
+
+
+class DismissForm(JudgeForm):
+    verb = "dismiss"
+    reason = _reason(usual=USUAL_REASONS)
+
+
+class ReopenForm(JudgeForm):
+    verb = "reopen"
+    reason = _reason()
+
+
+class SeverityForm(JudgeForm):
+    verb = "severity"
+    severity = forms.ChoiceField(choices=Severity.choices)
+    reason = _reason(required=False)
+
+
+class AddIncidentForm(ReviewForm):
+    verb = "add_incident"
+    event_type = forms.CharField(label="What", max_length=EVENT_TYPE_MAX_LENGTH, widget=Choosing)
+    begins = MomentField(label="From", fills=True)
+    ends = MomentField(label="Until", required=False)
+    severity = forms.ChoiceField(choices=Severity.choices, initial=Severity.MEDIUM)
+    reason = _reason(label="What was to be seen")
+
+    def __init__(self, *args: Any, types: Sequence[str] = (), **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["event_type"].widget.usual = types
+
+
+class NoteForm(ReviewForm):
+    verb = "note"
+    text = forms.CharField(max_length=NOTE_MAX_LENGTH, widget=forms.Textarea(attrs={"rows": 4, "dir": "auto"}))
+    begins = MomentField(label="From", required=False, fills=True, help_text="Leave it out for a note on the whole.")
+    ends = MomentField(label="Until", required=False)
+
+
+class AllowForm(ReviewForm):
+    verb = "allow"
+    event_type = forms.ChoiceField(label="Type of event")
+    reason = _reason()
+
+    def __init__(self, *args: Any, types: Sequence[str] = (), **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["event_type"].choices = [(name, name) for name in types]
+
+
+class RevokeForm(ReviewForm):
+    verb = "revoke"
+    event_type = forms.CharField(max_length=EVENT_TYPE_MAX_LENGTH, widget=forms.HiddenInput)
+    reason = _reason()
+
+
+class DecideForm(ReviewForm):
+    verb = "decide"
+    outcome = forms.ChoiceField(widget=forms.RadioSelect)
+    reason = _reason(required=False)
+
+    def __init__(self, *args: Any, outcomes: Sequence[Outcome] = tuple(Outcome), **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["outcome"].choices = [(outcome.value, outcome.value.replace("_", " ")) for outcome in outcomes]
+
+
+class AssignForm(ReviewForm):
+    verb = "assign"
+    to = forms.CharField(
+        label="To", max_length=160, required=False, widget=Choosing, help_text="A user name, or a group. Empty: nobody."
+    )
+
+    def __init__(self, *args: Any, names: Sequence[str] = (), **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["to"].widget.usual = names
+
+
+class TakeForm(AssignForm):
+    """The same with one button: to me."""
+
+    to = forms.CharField(max_length=160, widget=forms.HiddenInput)
+
+
+class DueForm(ReviewForm):
+    verb = "due"
+    due_at = forms.DateTimeField(
+        label="Due (UTC)",
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+
+
+#: By the name that the page's templates know them by; acknowledging is the form of confirming.
+FORMS: Mapping[str, type[ReviewForm]] = {
+    "judge": JudgeForm,
+    "dismiss": DismissForm,
+    "reopen": ReopenForm,
+    "severity": SeverityForm,
+    "add_incident": AddIncidentForm,
+    "note": NoteForm,
+    "allow": AllowForm,
+    "decide": DecideForm,
+    "take": TakeForm,
+    "assign": AssignForm,
+    "due": DueForm,
+}

@@ -1,0 +1,99 @@
+"""The drawing of a sitting and the list of everything done to it. No queries."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from proctoring_site.desk import moments, timeline
+from proctoring_site.desk.review_view import Row
+from proctoring_site.desk.sitting import SittingTime
+from sessions_app import heartbeat
+from sessions_app.models import Session
+from sessions_app.review.folding import Seen
+from sessions_app.review.models import EntryAction, ReviewEntry
+
+
+def drawing(
+    session: Session, events: Sequence[Seen], rows: Iterable[Row], time: SittingTime, *, ends: float
+) -> timeline.Timeline:
+    """The timeline; `ends`: the second at which the last recording does."""
+    spans = [(event.event_type, timeline.Span(time.seconds(event.at), time.seconds(event.end))) for event in events]
+    closed = [time.seconds(session.end_time)] if session.end_time else []
+    moved = [time.seconds(move["at"]) for move in session.moves or ()]
+    heard_of = [time.seconds(session.last_seen_at)] if session.last_seen_at and not closed else []
+    return timeline.draw(
+        length_s=max([ends, *closed, *heard_of]),
+        events=spans,
+        incidents=[(row.mark, timeline.Span(row.at, row.until)) for row in rows],
+        gaps=[span for event_type, span in spans if event_type == heartbeat.MISSING],
+        milestones=[0.0, *moved, *closed],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    at: datetime
+    who: str
+    what: str
+    reason: str = ""
+
+
+def history(
+    session: Session, entries: Iterable[ReviewEntry] = (), *, time: SittingTime | None = None
+) -> list[HistoryLine]:
+    """Newest first: the moves of the sitting, what was asked of the client, and what people did to the review."""
+    lines = [_moved(move) for move in session.moves or ()]
+    lines += [_asked(command) for command in session.commands or ()]
+    time = time or SittingTime(session.start_time)
+    lines += [HistoryLine(one.at, one.actor_name, _done(one, time), one.reason or "") for one in entries]
+    return sorted(lines, key=lambda line: line.at, reverse=True)
+
+
+def _moved(move: Mapping[str, Any]) -> HistoryLine:
+    why = " ".join(filter(None, (move["reason_code"], move["reason"])))
+    return HistoryLine(
+        move["at"], move["actor_name"] or move["actor_kind"], f"{move['from_state']} → {move['to_state']}", why
+    )
+
+
+def _asked(command: Mapping[str, Any]) -> HistoryLine:
+    at = command["confirmed_at"]
+    told = f"confirmed by it at {at:%H:%M:%S}" if at else "not confirmed by it yet"
+    words = (
+        f"asked the client to {command['action']}" if command["action"] != "message" else "sent the client a message"
+    )
+    return HistoryLine(command["asked_at"], command["asked_by"], f"{words}, {told}", command["message"] or "")
+
+
+_WORDS = {
+    EntryAction.ASSIGNED: "assigned:",
+    EntryAction.SEVERITY: "changed the severity of",
+    EntryAction.ADDED: "added",
+    EntryAction.NOTED: "wrote a note",
+    EntryAction.REVOKED: "revoked the allowance of",
+    EntryAction.OUTCOME: "decided:",
+    EntryAction.DUE: "set the due time:",
+    EntryAction.SCORED: "scored anew:",
+}
+
+
+def _done(entry: ReviewEntry, time: SittingTime) -> str:
+    """What somebody did, without who and when: those have columns of their own."""
+    about = entry.about or {}
+    words = [_WORDS.get(entry.action, str(entry.action))]
+    if about.get("event_type"):
+        words.append(about["event_type"])
+    if about.get("start"):
+        words.append(f"at {moments.said(time.seconds(about['start']))}")
+    changed = [name for name in (entry.after or {}) if name != "state"]
+    for name in changed:
+        before, after = (entry.before or {}).get(name), entry.after[name]
+        words.append(f"{_told(before)} → {_told(after)}" if before is not None else _told(after))
+    return " ".join(words)
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return "nobody" if value is None else str(value).replace("_", " ")

@@ -1,0 +1,121 @@
+// The list of incidents: one of them is selected, by pointer, keys or the timeline. The rows come from the server.
+
+import { Clock } from "./clock.js";
+
+//: Where a jump to an incident lands before it, so that one sees how it began.
+const LEAD_S = 2;
+
+export class Incidents extends EventTarget {
+  #key = null;
+  #onlyOpen = false;
+
+  constructor(section, clock) {
+    super();
+    this.section = section;
+    this.clock = clock;
+    section.addEventListener("click", (event) => {
+      const link = event.target.closest("a[data-incident]");
+      if (!link) return;
+      event.preventDefault();
+      this.select(link.dataset.incident, { jumps: true, focuses: true });
+    });
+    section.addEventListener("keydown", (event) => this.#arrow(event));
+    section.addEventListener("change", (event) => event.target.matches("[name=only_open]") && this.#filter());
+  }
+
+  /** Those that are shown, in the order of time. */
+  get all() {
+    return [...this.section.querySelectorAll("tr[data-key]:not([hidden])")].map((row) => this.#read(row));
+  }
+
+  get selected() {
+    const row = this.#row();
+    return row && this.#read(row);
+  }
+
+  /** After the server sent the rows anew: the same one stays selected, or the one that was just judged or added. */
+  redrawn(picked = null) {
+    this.#key = picked ?? this.#key;
+    if (!this.#row()) this.#key = this.section.querySelector("tr[data-picked]")?.dataset.key ?? null;
+    const box = this.section.querySelector("[name=only_open]");
+    if (box) box.checked = this.#onlyOpen;
+    this.#filter();
+    this.select(this.#key, {});
+  }
+
+  /** The next (1) or previous (-1) of those that are shown. */
+  step(by, { focuses = true } = {}) {
+    const all = this.all;
+    if (!all.length) return;
+    const place = all.findIndex((one) => one.key === this.#key);
+    const next = place < 0 ? this.#nearest(all, by) : place + by;
+    const further = this.section.querySelector(by > 0 ? "a[rel=next]" : "a[rel=prev]");
+    if ((next < 0 || next >= all.length) && further) further.click();
+    else if (next < 0 || next >= all.length) this.#say(by > 0 ? "That was the last incident." : "That was the first incident.");
+    else this.select(all[next].key, { jumps: true, focuses });
+  }
+
+  select(key, { jumps = false, focuses = false }) {
+    for (const row of this.section.querySelectorAll("tr[data-key]")) {
+      const link = row.querySelector("a[data-incident]");
+      const isSelected = row.dataset.key === key;
+      row.classList.toggle("is-selected", isSelected);
+      link.tabIndex = isSelected ? 0 : -1;
+      isSelected ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current");
+      if (isSelected && focuses) link.focus({ preventScroll: true });
+      if (isSelected) scrollWithin(this.section.querySelector("[data-rows]"), row);
+    }
+    this.#key = key;
+    const incident = this.selected;
+    if (!incident) this.section.querySelector("a[data-incident]")?.setAttribute("tabindex", "0");
+    if (incident && jumps) {
+      this.clock.seek(incident.at - LEAD_S);
+      this.#say(`${incident.title}, at ${Clock.said(incident.at)}, ${incident.state}.`);
+    }
+    this.dispatchEvent(new CustomEvent("selected", { detail: incident }));
+  }
+
+  #arrow(event) {
+    const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (!by || event.ctrlKey || event.altKey || event.metaKey || !event.target.matches("a[data-incident]")) return;
+    event.preventDefault();
+    this.step(by);
+  }
+
+  #filter() {
+    this.#onlyOpen = this.section.querySelector("[name=only_open]")?.checked ?? false;
+    for (const row of this.section.querySelectorAll("tr[data-key]")) {
+      row.hidden = this.#onlyOpen && "isSettled" in row.dataset && row.dataset.key !== this.#key;
+    }
+    this.dispatchEvent(new Event("filtered"));
+  }
+
+  #nearest(all, by) {
+    const later = all.findIndex((one) => one.at >= this.clock.at);
+    if (by > 0) return later < 0 ? all.length - 1 : later;
+    return later < 0 ? all.length - 1 : Math.max(later - 1, 0);
+  }
+
+  #row() {
+    return this.#key === null ? null : this.section.querySelector(`tr[data-key="${CSS.escape(this.#key)}"]`);
+  }
+
+  #read(row) {
+    const { key, type, title, state, moves = "", severity = "" } = row.dataset;
+    const [at, until] = [Number(row.dataset.at), Number(row.dataset.until)];
+    return { key, type, title, state, severity, at, until, moves: moves.split(" ").filter(Boolean), row };
+  }
+
+  #say(words) {
+    this.dispatchEvent(new CustomEvent("said", { detail: words }));
+  }
+}
+
+/** Without moving the page, as scrollIntoView would. */
+function scrollWithin(box, row) {
+  if (!box) return;
+  const [outer, inner] = [box.getBoundingClientRect(), row.getBoundingClientRect()];
+  const header = box.querySelector("thead")?.offsetHeight ?? 0;
+  if (inner.top < outer.top + header) box.scrollTop -= outer.top + header - inner.top;
+  if (inner.bottom > outer.bottom) box.scrollTop += inner.bottom - outer.bottom;
+}

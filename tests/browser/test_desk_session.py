@@ -1,0 +1,442 @@
+"""A reviewer's day on the page of a session, in a real browser with real recordings, and what two of them see."""
+
+import base64
+import os
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from proctoring_site.demo_clip import write_clip
+from tests.browser.barriers import serious_barriers
+from tests.browser.conftest import Site, Sitting, log_in, screenshot
+from tests.servers import until
+
+CLIP_S = 24
+TUS = {"Tus-Resumable": "1.0.0"}
+NAME = "فاطمة الزهراء Example"
+
+
+@pytest.fixture(scope="module")
+def documents(site: Site) -> Iterator[Database]:
+    with MongoClient(os.environ["MONGODB_URL"]) as client:
+        yield client[f"test_browser_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"]
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("film") / "film.webm", seconds=CLIP_S)
+
+
+@pytest.fixture
+def sit(site: Site, documents: Database) -> Callable[..., Sitting]:
+    """`sit([(second, type), …])`: a sitting of a minute with these events, closed."""
+
+    def sit(events: list[tuple[float, str]], *, name: str = NAME, closed: bool = True) -> Sitting:
+        sitting = site.start_session(name)
+        start = (datetime.now(UTC) - timedelta(seconds=60)).replace(microsecond=0)
+        documents["sessions"].update_one({"_id": sitting.id}, {"$set": {"start_time": start.replace(tzinfo=None)}})
+        log(site, sitting, [(start + timedelta(seconds=second), event_type) for second, event_type in events])
+        if closed:
+            httpx.post(f"{site.url}/sessions/{sitting.id}/end", headers=sitting.candidate).raise_for_status()
+        return sitting
+
+    return sit
+
+
+def log(site: Site, sitting: Sitting, events: list[tuple[datetime, str]]) -> None:
+    told = [
+        {"event_type": event_type, "timestamp": at.isoformat(), "confidence": 0.8, "source": "eye/1.2"}
+        for at, event_type in events
+    ]
+    path = f"{site.url}/sessions/{sitting.id}/events/batch"
+    for place in range(0, len(told), 500):
+        answer = httpx.post(path, json={"events": told[place : place + 500]}, headers=sitting.candidate)
+        assert answer.json()["created"], answer.text
+
+
+def send(site: Site, sitting: Sitting, content: bytes, **told: str) -> None:
+    """A recording, by tus in one part."""
+    metadata = ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in told.items())
+    headers = {**sitting.candidate, **TUS, "Upload-Length": str(len(content)), "Upload-Metadata": metadata}
+    begun = httpx.post(f"{site.url}/sessions/{sitting.id}/uploads", headers=headers).raise_for_status()
+    headers = {**sitting.candidate, **TUS, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    httpx.patch(str(httpx.URL(site.url).join(begun.headers["Location"])), content=content, headers=headers)
+
+
+def filmed(site: Site, sitting: Sitting, documents: Database, film: Path) -> None:
+    """Camera from the first second, screen from the fifth."""
+    send(site, sitting, film.read_bytes(), kind="camera", start_offset_s="1")
+    send(site, sitting, film.read_bytes() + b"\0", kind="screen", start_offset_s="5")  # other bytes, another recording
+    settled = {"session_id": sitting.id, "state": "ready"}
+    until(lambda: documents["recordings"].count_documents(settled) == 2)
+
+
+def page_of(sitting: Sitting) -> str:
+    return f"/admin/sessions_app/session/{sitting.id}/change/"
+
+
+def rows(page: Page) -> Any:
+    return page.locator("tr[data-key]")
+
+
+def selected(page: Page) -> Any:
+    return page.locator("tr.is-selected")
+
+
+def said(page: Page) -> Any:
+    return page.locator("[data-live]")
+
+
+def score(page: Page) -> list[str]:
+    return page.locator(".numbers strong").all_inner_texts()
+
+
+def focused_row(page: Page) -> str | None:
+    return page.evaluate("document.activeElement.closest('tr')?.dataset.title ?? null")
+
+
+def decide(page: Page, outcome: str, reason: str) -> None:
+    page.get_by_role("radio", name=outcome, exact=True).check()
+    page.locator("#decide-form").get_by_label("Reason").fill(reason)
+    page.get_by_role("button", name="Decide").click()
+
+
+@pytest.fixture
+def colleague(browser: Browser, site: Site) -> Iterator[Callable[[str], Page]]:
+    """`colleague("the-reviewer")`: another person at another computer."""
+    contexts = []
+
+    def open_for(username: str) -> Page:
+        contexts.append(browser.new_context(base_url=site.url, viewport={"width": 1280, "height": 900}))
+        page = contexts[-1].new_page()
+        log_in(page, username)
+        return page
+
+    yield open_for
+    for context in contexts:
+        context.close()
+
+
+BUSY = [(3, "focus_lost"), (9, "phone_detected"), (11, "phone_detected"), (15, "looking_away"), (20, "multiple_faces")]
+
+
+def test_a_reviewers_whole_day(site, page, sit, documents, film, colleague):
+    """From the list to a decision by keyboard; a second reviewer; and the decision taken back."""
+    sitting = sit([*BUSY, (21, "phone_detected"), (55, "phone_detected")])
+    filmed(site, sitting, documents, film)
+    log_in(page, "the-reviewer")
+    page.goto(f"/admin/sessions_app/session/?q={sitting.id}")
+    page.locator("#result_list tbody").get_by_role("link", name=NAME).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(NAME)
+    assert score(page) == ["27", "27"]
+
+    page.keyboard.press("j")  # the first is selected already
+    expect(selected(page)).to_contain_text("phone_detected")
+    expect(said(page)).to_have_text(re.compile(r"^phone_detected, at 0:09, open\.$"))
+    assert focused_row(page) == "phone_detected"
+    expect(page.locator("[data-moment]")).to_have_text("0:07")  # two seconds before it
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    page.keyboard.press("c")
+    expect(selected(page).locator(".state")).to_have_text("confirmed")
+    assert focused_row(page) == "phone_detected"
+
+    page.keyboard.press("j")
+    page.keyboard.press("d")
+    page.keyboard.type("Er schaut auf die Uhr. ساعة")
+    page.keyboard.press("Enter")
+    dismissed = rows(page).filter(has_text="looking_away")
+    expect(dismissed.locator(".state")).to_have_text("dismissed")
+    expect(dismissed).to_contain_text("ساعة")
+    expect(dismissed).to_contain_text("the-reviewer")
+    expect(dismissed.locator(".title")).to_have_css("text-decoration-line", "line-through")
+    assert focused_row(page) == "looking_away"
+    assert score(page) == ["27", "28"]
+
+    page.keyboard.press("k")
+    page.keyboard.press("k")
+    page.keyboard.press("a")
+    expect(selected(page).locator(".state")).to_have_text("acknowledged")
+
+    page.locator("[data-timeline=sheet]").focus()
+    page.keyboard.press("End")
+    page.keyboard.press("Shift+ArrowLeft")
+    page.keyboard.press("i")
+    form = page.get_by_role("dialog", name="Add an incident")
+    expect(form.get_by_label("From")).to_have_value(re.compile(r"^0:5\d$"))
+    form.get_by_label("What", exact=True).fill("notes_detected")
+    form.get_by_label("What was to be seen").fill("A slip of paper")
+    form.get_by_role("button", name="Add incident").click()
+    expect(rows(page).filter(has_text="notes_detected")).to_contain_text("added by hand")
+    expect(selected(page)).to_contain_text("notes_detected")
+    assert score(page) == ["27", "18"]
+
+    page.keyboard.press("n")
+    page.get_by_role("dialog", name="Note").get_by_label("Text").fill("Ask for the room scan.")
+    page.get_by_role("button", name="Keep note").click()
+    expect(page.locator(".note")).to_contain_text("Ask for the room scan.")
+    page.get_by_role("button", name="Assign to me").click()
+    expect(said(page)).to_have_text("Assigned to the-reviewer.")
+
+    decide(page, "violation", "A phone, and a slip of paper.")
+    expect(page.locator("[data-part=head] .outcome")).to_have_text("second review required")
+    expect(page.locator(".rp-hint")).to_contain_text("somebody else")
+    screenshot(page, "desk-session-second-review")
+
+    second = colleague("reviewer")
+    second.goto(page_of(sitting))
+    expect(second.locator(".rp-hint")).to_contain_text("the-reviewer found a violation")
+    decide(second, "violation", "I see it, too.")
+    expect(second.locator("[data-part=head] .outcome")).to_have_text("violation")
+    decide(second, "not reviewed", "The wrong candidate.")
+    expect(second.locator("[data-part=head] .outcome")).to_have_text("not reviewed")
+    history = second.locator("[data-part=history] tbody tr").all_inner_texts()
+    assert "violation → not reviewed" in history[0]
+    assert "The wrong candidate." in history[0]
+    assert sum("decided" in line for line in history) == 3
+
+
+def test_two_reviewers_race_and_nothing_typed_is_lost(sit, colleague):
+    sitting = sit(BUSY)
+    one, other = colleague("the-reviewer"), colleague("reviewer")
+    for page in (one, other):
+        page.goto(page_of(sitting))
+    other.keyboard.press("n")
+    other.get_by_role("dialog", name="Note").get_by_label("Text").fill("Half a thought")
+    one.keyboard.press("c")
+    expect(selected(one).locator(".state")).to_have_text("confirmed")
+
+    other.get_by_role("button", name="Keep note").click()
+    refused = other.get_by_role("dialog", name="Note").get_by_role("alert")
+    expect(refused).to_contain_text("somebody else changed this review")
+    expect(refused).to_contain_text("the-reviewer confirmed")
+    expect(other.get_by_role("dialog", name="Note").get_by_label("Text")).to_have_value("Half a thought")
+    expect(rows(other).filter(has_text="confirmed")).to_have_count(1)  # and sees it
+    screenshot(other, "desk-session-refused", full_page=False)
+    other.get_by_role("button", name="Keep note").click()
+    expect(other.locator(".note")).to_contain_text("Half a thought")
+
+
+def test_what_is_half_typed_outlives_what_is_stored_elsewhere_on_the_page(page, sit):
+    log_in(page, "the-reviewer")
+    page.goto(page_of(sit(BUSY)))
+    page.locator("#decide-form").get_by_label("Reason").fill("So far")
+    page.get_by_role("radio", name="suspicious").check()
+    page.keyboard.press("Escape")
+    page.locator("[data-timeline=sheet]").focus()
+    page.keyboard.press("a")
+    expect(selected(page).locator(".state")).to_have_text("acknowledged")
+    expect(page.locator("#decide-form").get_by_label("Reason")).to_have_value("So far")
+    expect(page.get_by_role("radio", name="suspicious")).to_be_checked()
+
+
+def test_one_who_may_only_look(site, sit, colleague):
+    page = colleague("the-proctor")
+    page.goto(page_of(sit(BUSY, closed=False)))
+    expect(rows(page)).to_have_count(4)
+    expect(page.locator(".judge, #decide-form, #note")).to_have_count(0)
+    page.keyboard.press("j")
+    page.keyboard.press("c")
+    expect(said(page)).to_have_text("You may look at this session, and not decide on it.")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()  # but act on the sitting
+
+
+def test_a_dismissed_incident_after_a_hundred_late_events(site, page, sit):
+    sitting = sit(BUSY)
+    log_in(page, "the-reviewer")
+    page.goto(page_of(sitting))
+    page.get_by_role("link", name=re.compile("phone_detected")).click()
+    page.keyboard.press("d")
+    page.keyboard.type("A calculator")
+    page.keyboard.press("Enter")
+    expect(selected(page).locator(".state")).to_have_text("dismissed")
+    start = datetime.fromisoformat(
+        httpx.get(f"{site.url}/sessions/{sitting.id}", headers=site.staff).json()["start_time"]
+    )
+    log(site, sitting, [(start + timedelta(seconds=9, milliseconds=n), "phone_detected") for n in range(100)])
+    page.reload()
+    phones = rows(page).filter(has_text="phone_detected")
+    expect(phones).to_have_count(2)
+    expect(phones.filter(has_text="A calculator").locator(".state")).to_have_text("dismissed")
+    late = phones.filter(has_text="arrived after the decision")
+    expect(late.locator(".state")).to_have_text("open")
+    expect(late.locator(".n")).to_contain_text("100")
+    screenshot(page, "desk-session-late", full_page=False)
+
+
+AT = "() => [...document.querySelectorAll('video')].map((video) => video.currentTime)"
+
+
+def moment(page: Page) -> float:
+    return float(page.locator("[data-timeline=sheet]").get_attribute("aria-valuenow"))
+
+
+class TestThePlayer:
+    def test_camera_and_screen_are_in_step_at_any_speed(self, site, page, sit, documents, film):
+        sitting = sit(BUSY)
+        filmed(site, sitting, documents, film)
+        log_in(page, "the-reviewer")
+        page.goto(page_of(sitting))
+        page.get_by_role("link", name=re.compile("phone_detected")).click()  # 0:09, so 0:07
+        page.wait_for_function(
+            "() => [...document.querySelectorAll('video')].every((v) => v.readyState >= 2 && !v.seeking)"
+        )
+        assert page.evaluate(AT) == pytest.approx([6, 2], abs=0.1)
+        page.locator("[data-speed]").select_option("2")
+        page.locator("[data-timeline=sheet]").focus()
+        page.keyboard.press("Space")
+        page.wait_for_function(
+            "() => document.querySelector('[data-timeline=sheet]').getAttribute('aria-valuenow') >= 12"
+        )
+        camera, screen = page.evaluate(AT)
+        assert page.evaluate("document.querySelector('video').playbackRate") == 2
+        assert camera - screen == pytest.approx(4, abs=0.7)
+        page.keyboard.press(".")
+        expect(page.locator("[data-speed]")).to_have_value("3")
+        page.keyboard.press("Space")
+        page.keyboard.press("Home")
+        expect(page.locator("[data-screen=screen] [data-words]")).to_have_text("Nothing was recorded at this moment.")
+
+    def test_the_sitting_runs_without_a_video(self, page, sit):
+        log_in(page, "the-reviewer")
+        page.goto(page_of(sit(BUSY)))
+        expect(page.get_by_text("There is no recording of this session.")).to_be_visible()
+        page.locator("[data-speed]").select_option("10")
+        page.get_by_role("button", name="Play", exact=True).click()
+        page.wait_for_function(
+            "() => document.querySelector('[data-timeline=sheet]').getAttribute('aria-valuenow') >= 10"
+        )
+        page.get_by_role("button", name="Pause", exact=True).click()
+
+    def test_a_broken_and_a_refused_one_say_so(self, site, sit, documents, film, colleague):
+        sitting = sit(BUSY)
+        filmed(site, sitting, documents, film)
+        send(site, sitting, b"This is no video at all.", kind="camera", filename="x.webm")
+        until(lambda: documents["recordings"].count_documents({"session_id": sitting.id, "state": "rejected"}) == 1)
+        broken = documents["recordings"].find_one({"session_id": sitting.id, "kind": "screen"})
+        path = site.data_dir / "videos" / (broken["watchable"] or broken["original"])
+        path.write_bytes(b"\0" * path.stat().st_size)
+        page = colleague("the-reviewer")
+        page.goto(page_of(sitting))
+        expect(page.locator(".screen-note")).to_contain_text("was refused, and is kept")
+        page.get_by_role("link", name=re.compile("phone_detected")).click()
+        expect(page.locator("[data-screen=screen] [data-words]")).to_contain_text("cannot be played")
+        page.wait_for_function("() => document.querySelector('[data-screen=camera] video').readyState >= 2")
+        screenshot(page, "desk-session-broken", full_page=False)
+
+
+class TestTheTimeline:
+    def test_a_click_near_an_incident_leads_to_it_and_elsewhere_to_the_moment(self, page, sit):
+        log_in(page, "the-reviewer")
+        page.goto(page_of(sit([*BUSY, (55, "no_face")])))
+        sheet = page.locator("[data-timeline=sheet]")
+        box = sheet.bounding_box()
+        place = {"x": box["width"] * 55 / float(sheet.get_attribute("aria-valuemax")) + 2, "y": 30}
+        sheet.click(position=place)
+        expect(selected(page)).to_contain_text("no_face")
+        expect(page.locator("[data-moment]")).to_have_text("0:53")
+        sheet.click(position={"x": box["width"] / 2, "y": 8})  # on the ruler
+        assert moment(page) == pytest.approx(30, abs=2)
+        expect(selected(page)).to_contain_text("no_face")
+        sheet.hover(position=place)
+        expect(page.locator("[data-timeline=tip]")).to_contain_text("no_face")
+
+    def test_it_comes_closer_and_goes_by_arrows(self, page, sit):
+        log_in(page, "the-reviewer")
+        page.goto(page_of(sit(BUSY)))
+        ticks = page.locator("[data-timeline=ruler] span")
+        few = ticks.count()
+        page.get_by_role("button", name="Show less of the timeline").click()
+        page.get_by_role("button", name="Show less of the timeline").click()
+        assert ticks.count() > few
+        page.locator("[data-timeline=sheet]").focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowRight")
+        expect(selected(page)).to_contain_text("looking_away")
+        page.keyboard.press("ArrowLeft")
+        expect(selected(page)).to_contain_text("phone_detected")
+
+
+def test_keys_can_be_switched_off_and_are_letters_in_a_field(page, sit):
+    log_in(page, "the-reviewer")
+    page.goto(page_of(sit(BUSY)))
+    page.locator("#decide-form").get_by_label("Reason").fill("")
+    page.keyboard.type("jacked")
+    expect(page.locator("#decide-form").get_by_label("Reason")).to_have_value("jacked")
+    page.locator("[data-timeline=sheet]").focus()
+    page.keyboard.press("?")
+    page.get_by_role("checkbox", name=re.compile("Single keys")).uncheck()
+    page.locator("[data-timeline=sheet]").focus()
+    page.keyboard.press("a")
+    page.reload()
+    page.keyboard.press("a")
+    expect(rows(page).filter(has_text="acknowledged")).to_have_count(0)
+    expect(page.get_by_role("checkbox", name=re.compile("Single keys"), include_hidden=True)).not_to_be_checked()
+
+
+def test_without_script_a_reviewer_judges_and_decides(browser, site, sit):
+    context = browser.new_context(base_url=site.url, java_script_enabled=False)
+    page = context.new_page()
+    log_in(page, "the-reviewer")
+    page.goto(page_of(sit(BUSY)))
+    page.get_by_role("link", name=re.compile("phone_detected")).click()
+    page.get_by_role("button", name="Confirm").click()
+    expect(selected(page).locator(".state")).to_have_text("confirmed")
+    page.get_by_role("radio", name="suspicious").check()
+    page.get_by_role("button", name="Decide").click()
+    expect(page.locator("#decide-form .refused")).to_contain_text("Say why.")
+    expect(page.get_by_role("radio", name="suspicious")).to_be_checked()
+    context.close()
+
+
+class TestHowItLooks:
+    @pytest.fixture
+    def full(self, site, sit, documents, film):
+        """5,000 events, two recordings, and every kind of word on it."""
+        types = ["looking_away"] * 30 + ["focus_lost"] * 15 + ["no_face"] * 4 + ["tab_hidden"] * 3 + ["multiple_faces"]
+        events = [(3 + n * 0.011, types[n * 7 % len(types)]) for n in range(4996)]
+        sitting = sit(
+            [*events, (1, "phone_detected"), (40, "phone_detected"), (59, "notes_detected"), (59.5, "no_face")]
+        )
+        filmed(site, sitting, documents, film)
+        return sitting
+
+    def test_in_light_and_dark_wide_and_narrow(self, page, full):
+        log_in(page, "the-reviewer")
+        page.goto(page_of(full))
+        page.keyboard.press("j")
+        page.keyboard.press("c")
+        expect(selected(page).locator(".state")).to_have_text("confirmed")
+        page.keyboard.press("j")
+        page.keyboard.press("d")
+        page.keyboard.type("Nothing to be seen")
+        page.keyboard.press("Enter")
+        expect(selected(page).locator(".state")).to_have_text("dismissed")
+        for scheme in ("light", "dark"):
+            for width in (1440, 1024, 820, 400):
+                page.emulate_media(color_scheme=scheme)
+                page.set_viewport_size({"width": width, "height": 900})
+                page.goto(page_of(full))
+                page.keyboard.press("j")
+                page.wait_for_function("() => document.querySelector('[data-screen=camera] video').readyState >= 2")
+                screenshot(page, f"desk-session-{scheme}-{width}", full_page=width < 1440)
+                assert page.evaluate("document.documentElement.scrollWidth") <= width
+            page.set_viewport_size({"width": 1440, "height": 900})
+            assert serious_barriers(page) == []
+
+    def test_open_forms_have_no_barriers(self, page, full):
+        log_in(page, "the-reviewer")
+        page.goto(page_of(full))
+        for name in ("dismiss", "severity", "add-incident", "note", "allow", "assign", "due", "keys"):
+            page.locator(f"#{name} > summary").click()
+            assert serious_barriers(page) == [], name
+            if name in ("dismiss", "add-incident", "keys"):
+                screenshot(page, f"desk-session-form-{name}", full_page=False)

@@ -1,0 +1,367 @@
+"""The page of one session: what it shows to whom, what a reviewer does from it, and what it refuses."""
+
+import json
+import re
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from proctoring_site.desk import session_context
+from sessions_app import services
+from sessions_app.models import Event, Session
+from sessions_app.review import services as reviews
+from sessions_app.review.states import IncidentState
+from tests.factories import NOON, make_event, make_session, make_staff
+
+JSON = {"HTTP_ACCEPT": "application/json"}
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+@pytest.fixture
+def session():
+    """Two phones that fold into one incident, and somebody else in the room a good while later."""
+    session = make_session(candidate_name="مرشح الاختبار")
+    for second, event_type in ((60, "phone_detected"), (70, "phone_detected"), (600, "multiple_faces")):
+        make_event(session, event_type=event_type, timestamp=NOON + timedelta(seconds=second), confidence=0.9)
+    return services.end_session(session, at=NOON + timedelta(minutes=20))
+
+
+@pytest.fixture
+def rita(as_staff):
+    return as_staff("Reviewer", username="rita")
+
+
+def page_of(session):
+    return f"/admin/sessions_app/session/{session.pk}/change/"
+
+
+def key_of(session, event_type):
+    return next(one.key for one in reviews.review_of(session).incidents if one.event_type == event_type)
+
+
+def say(client, session, verb, *, seen=None, as_form=False, **told):
+    """As the page's script says it; `seen` is what the page shows now."""
+    review = reviews.review_of(session)
+    told = {"verb": verb, "review_revision": review.revision if seen is None else seen, **told}
+    if "incident" in told:
+        told |= {"seen_until": review.seen_until.isoformat() if review.seen_until else ""}
+    return client.post(f"/admin/sessions_app/session/{session.pk}/review/", told, **({} if as_form else JSON))
+
+
+def row(session, event_type):
+    return next(one for one in reviews.review_of(session).incidents if one.event_type == event_type)
+
+
+class TestWhatItShows:
+    def test_the_incidents_with_what_is_known_of_each(self, rita, session):
+        rows = rita.get(page_of(session)).context["rows"]
+        assert [(one.when, one.type, one.count, one.confidence, one.severity) for one in rows] == [
+            ("1:00–1:10", "phone_detected", 2, 0.9, "high"),
+            ("10:00", "multiple_faces", 1, 0.9, "high"),
+        ]
+
+    def test_both_numbers_and_deductions_that_sum_up(self, rita, session):
+        say(rita, session, "dismiss", incident=key_of(session, "phone_detected"), reason="A calculator.")
+        answer = rita.get(page_of(session))
+        score = answer.context["review"].score
+        assert (score.machine, score.reviewed) == (60, 90)
+        assert [(line.type, line.machine, line.reviewed) for line in score.lines] == [
+            ("phone_detected", 30, 0),
+            ("multiple_faces", 10, 10),
+        ]
+        assert [moment.when for moment in score.lines[0].moments] == ["1:00", "1:10"]
+        text = answer.content.decode()
+        assert "Flags are not findings; a person decides." in text
+        assert "Policy 1" in text
+
+    def test_the_facts_for_the_script(self, rita, session):
+        text = rita.get(page_of(session)).content.decode()
+        facts = json.loads(re.search(r'<script id="session-facts" type="application/json">(.*?)</script>', text)[1])
+        assert (facts["from"], facts["until"], facts["tracks"]) == (0, 1200, [])
+        assert facts["start"] == NOON.timestamp() * 1000
+
+    def test_nothing_inline(self, rita, session):
+        text = rita.get(page_of(session)).content.decode()
+        assert not re.search(r"<style|<script(?![^>]*(?:src=|application/json))|\son[a-z]+=|\sstyle=", text)
+
+    def test_more_incidents_than_a_page_holds_are_on_pages_and_all_on_the_timeline(self, rita, monkeypatch, session):
+        monkeypatch.setattr(session_context, "INCIDENTS_PER_PAGE", 1)
+        seen = [rita.get(page_of(session), {"incidents": n}).context for n in (1, 2)]
+        assert [[one.type for one in context["rows"]] for context in seen] == [["phone_detected"], ["multiple_faces"]]
+        assert all(context["timeline"].lanes[0].count == 2 for context in seen)
+        picked = rita.get(page_of(session), {"incident": key_of(session, "multiple_faces")}).context
+        assert (picked["rows"].number, picked["picked"].type) == (2, "multiple_faces")
+        assert "?incidents=2" in picked["act_url"]
+
+    def test_the_events_of_one_type(self, rita, session):
+        page = rita.get(page_of(session), {"type": "phone_detected"}).context["event_page"]
+        assert [event.event_type for event in page] == ["phone_detected"] * 2
+        assert page.paginator.count == 2
+
+    @pytest.mark.parametrize(
+        "query", ["incidents=x", "incidents=-1", "incident=%00", "type=none", "type=%ff", "incident="]
+    )
+    def test_odd_parameters_are_no_failure(self, rita, session, query):
+        assert rita.get(f"{page_of(session)}?{query}").status_code == 200
+
+    def test_a_session_that_nothing_is_known_of(self, rita):
+        page = rita.get(page_of(make_session(start_time=None)))
+        assert "There is no recording of this session." in page.content.decode()
+        assert page.context["picked"] is None
+
+    def test_what_happened_to_the_sitting_and_the_review_is_one_history(self, rita, session):
+        say(rita, session, "confirm", incident=key_of(session, "phone_detected"))
+        say(rita, session, "note", text="He smiles.", begins="1:00", ends="1:20")
+        say(rita, session, "assign", to="group:Reviewer")
+        lines = rita.get(page_of(session)).context["history"]
+        assert [(line.who, line.what) for line in lines] == [
+            ("rita", "assigned: group:Reviewer"),
+            ("rita", "wrote a note at 1:00"),
+            ("rita", "confirmed phone_detected at 1:00"),
+            (lines[-1].who, "running → ended"),
+        ]
+
+
+class TestJudging:
+    @pytest.mark.parametrize(
+        ("verb", "state"), [("acknowledge", "acknowledged"), ("confirm", "confirmed"), ("dismiss", "dismissed")]
+    )
+    def test_an_open_incident(self, rita, session, verb, state):
+        answer = say(rita, session, verb, incident=key_of(session, "phone_detected"), reason="A calculator.")
+        assert answer.status_code == 200
+        judged = row(session, "phone_detected")
+        assert (judged.state, judged.by) == (state, "rita")
+        assert answer.json()["picked"] == judged.key  # which it had not before
+        assert f'data-key="{judged.key}"' in answer.json()["parts"]["incidents"]
+
+    def test_a_dismissed_one_stays_with_name_time_and_reason(self, rita, session):
+        answer = say(rita, session, "dismiss", incident=key_of(session, "phone_detected"), reason="آلة حاسبة")
+        drawn = answer.json()["parts"]
+        assert re.search(r'class="state-dismissed.*?آلة حاسبة.*?rita, \d{4}-', drawn["incidents"], re.DOTALL)
+        assert "mark-dismissed" in drawn["marks"]
+        assert "<strong>90</strong> as reviewed" in drawn["score"]
+
+    def test_to_dismiss_without_a_reason_is_refused_with_the_field(self, rita, session):
+        answer = say(rita, session, "dismiss", incident=key_of(session, "phone_detected"), reason=" ")
+        assert (answer.status_code, answer.json()["code"], list(answer.json()["fields"])) == (
+            400,
+            "invalid",
+            ["reason"],
+        )
+        assert row(session, "phone_detected").state == IncidentState.OPEN
+
+    def test_it_is_reopened_and_its_severity_changed(self, rita, session):
+        say(rita, session, "confirm", incident=key_of(session, "phone_detected"))
+        say(rita, session, "severity", incident=key_of(session, "phone_detected"), severity="low")
+        say(rita, session, "reopen", incident=key_of(session, "phone_detected"), reason="Too quick.")
+        judged = row(session, "phone_detected")
+        assert (judged.state, judged.severity) == ("reopened", "low")
+
+    def test_one_is_added_at_a_moment_of_the_video(self, rita, session):
+        told = {"event_type": "notes_detected", "begins": "5:00", "ends": "5:30", "severity": "high"}
+        assert say(rita, session, "add_incident", reason="A slip of paper.", **told).status_code == 200
+        added = row(session, "notes_detected")
+        assert (added.start, added.end) == (NOON + timedelta(minutes=5), NOON + timedelta(minutes=5, seconds=30))
+        assert added.is_manual
+        assert reviews.review_of(session).reviewed.integrity_score == 50
+
+    @pytest.mark.parametrize(
+        "told", [{"begins": "soon"}, {"begins": ""}, {"severity": "x"}, {"event_type": ""}, {"begins": "9999:99"}]
+    )
+    def test_what_is_no_incident_is_not_added(self, rita, session, told):
+        good = {"event_type": "x", "begins": "5:00", "severity": "high", "reason": "Seen."}
+        assert say(rita, session, "add_incident", **good | told).status_code == 400
+
+    def test_later_events_are_beside_the_dismissed_one_and_say_so(self, rita, session):
+        say(rita, session, "dismiss", incident=key_of(session, "phone_detected"), reason="A calculator.")
+        for n in range(100):
+            at = NOON + timedelta(seconds=65, milliseconds=n)
+            Event.objects.create(
+                session=session,
+                event_type="phone_detected",
+                timestamp=at,
+                occurred_at=at,
+                received_at=NOON + timedelta(days=1),
+            )
+        rows = [one for one in rita.get(page_of(session)).context["rows"] if one.type == "phone_detected"]
+        assert [(one.state, one.count, one.labels) for one in sorted(rows, key=lambda one: one.at)] == [
+            ("dismissed", 2, ()),
+            ("open", 100, ("arrived after the decision",)),
+        ]
+
+    def test_an_incident_that_is_not_there_is_refused(self, rita, session):
+        answer = say(rita, session, "confirm", incident="nonsense")
+        assert (answer.status_code, answer.json()["code"]) == (409, "incident_not_found")
+
+
+class TestTheRest:
+    def test_an_allowance_labels_and_takes_out_of_both_numbers(self, rita, session):
+        say(rita, session, "allow", event_type="phone_detected", reason="An insulin pump.")
+        context = rita.get(page_of(session)).context
+        assert (context["review"].score.machine, context["review"].score.reviewed) == (90, 90)
+        assert context["rows"][0].labels == ("allowed",)
+        say(rita, session, "revoke", event_type="phone_detected", reason="By mistake.")
+        assert rita.get(page_of(session)).context["review"].score.machine == 60
+
+    def test_only_types_that_were_reported_can_be_allowed(self, rita, session):
+        assert say(rita, session, "allow", event_type="never_seen", reason="x").status_code == 400
+
+    def test_a_note_keeps_its_stretch(self, rita, session):
+        say(rita, session, "note", text="<b>Er lächelt</b>", begins="1:00", ends="1:20")
+        text = rita.get(page_of(session)).content.decode()
+        assert "&lt;b&gt;Er lächelt&lt;/b&gt;" in text
+        assert "1:00–1:20" in text
+
+    def test_it_is_assigned_and_due(self, rita, session):
+        assert say(rita, session, "assign", to="rita").json()["said"] == "Assigned to rita."
+        assert say(rita, session, "due", due_at="2026-03-05T10:00").status_code == 200
+        context = rita.get(page_of(session)).context
+        assert (context["review"].assigned, context["review"].is_mine, context["review"].is_overdue) == (
+            "rita",
+            True,
+            True,
+        )
+        assert say(rita, session, "assign", to="nobody-at-all").json()["code"] == "nobody_to_assign"
+
+    def test_a_decision_needs_what_the_domain_asks(self, rita, session):
+        refused = say(rita, session, "decide", outcome="violation", reason="A phone.")
+        assert (refused.status_code, refused.json()["code"]) == (409, "nothing_confirmed")
+        say(rita, session, "confirm", incident=key_of(session, "phone_detected"))
+        done = say(rita, session, "decide", outcome="violation", reason="A phone.")
+        assert done.json()["said"] == "The outcome is violation."
+        assert Session.objects.get(pk=session.pk).outcome == "violation"
+
+    def test_the_second_reviewer_is_somebody_else_and_is_told_so(self, rita, as_staff, session):
+        for second in range(4):
+            make_event(session, event_type="phone_detected", timestamp=NOON + timedelta(minutes=12, seconds=second))
+        say(rita, session, "confirm", incident=key_of(session, "multiple_faces"))
+        done = say(rita, session, "decide", outcome="violation", reason="Two people.")
+        assert done.json()["said"] == "The outcome is second review required."
+        assert "somebody else must confirm" in done.json()["parts"]["decision"]
+        assert say(rita, session, "decide", outcome="violation", reason="I am sure.").json()["code"] == (
+            "second_reviewer_needed"
+        )
+        sven = as_staff("Reviewer", username="sven")
+        assert "rita found a violation" in sven.get(page_of(session)).content.decode()
+        assert say(sven, session, "decide", outcome="violation", reason="So it is.").status_code == 200
+        assert say(sven, session, "decide", outcome="not_reviewed", reason="The wrong session.").status_code == 200
+
+
+class TestTwoAtOnce:
+    def test_the_second_is_refused_and_sees_what_changed(self, rita, as_staff, session):
+        say(rita, session, "confirm", incident=key_of(session, "phone_detected"))
+        answer = say(as_staff("Reviewer"), session, "note", seen=0, text="My own view.")
+        told = answer.json()
+        assert (answer.status_code, told["code"]) == (409, "review_changed")
+        assert re.match(r"rita confirmed phone_detected .*at \d{4}-", told["since"][0])
+        assert 'name="review_revision" value="1"' in told["parts"]["notes"]  # so that they may say it again
+
+    def test_it_is_about_the_same_incident_still_when_it_was_judged_meanwhile(self, rita, as_staff, session):
+        key = key_of(session, "multiple_faces")
+        say(rita, session, "confirm", incident=key)
+        answer = say(as_staff("Reviewer"), session, "dismiss", seen=0, incident=key, reason="A poster.")
+        assert answer.json()["code"] == "review_changed"
+        assert answer.json()["picked"] == key_of(session, "multiple_faces") != key
+
+    def test_without_script_the_page_comes_again_with_what_was_typed(self, rita, as_staff, session):
+        say(rita, session, "confirm", incident=key_of(session, "phone_detected"))
+        answer = say(as_staff("Reviewer"), session, "note", seen=0, as_form=True, text="My own <view>.")
+        text = answer.content.decode()
+        assert answer.status_code == 409
+        assert "My own &lt;view&gt;." in text
+        assert "somebody else changed this review" in text
+        assert "rita confirmed phone_detected" in text
+        form = answer.context["forms"]["note"]
+        assert form["review_revision"].value() == 1
+
+    def test_without_script_a_fault_comes_with_the_form_open(self, rita, session):
+        key = key_of(session, "phone_detected")
+        text = say(rita, session, "dismiss", as_form=True, incident=key, reason="").content.decode()
+        assert re.search(r'<details class="popup" id="dismiss" data-popup open>', text)
+        assert "This field is required." in text
+
+    def test_without_script_what_is_done_leads_back_to_the_incident(self, rita, session):
+        answer = say(rita, session, "confirm", as_form=True, incident=key_of(session, "phone_detected"))
+        assert answer.status_code == 302
+        page = rita.get(answer["Location"])
+        assert page.context["picked"].state == "confirmed"
+        assert [str(message) for message in page.context["messages"]] == ["Confirmed."]
+
+
+class TestWhoMay:
+    VERBS = ("acknowledge", "confirm", "dismiss", "note", "decide", "assign", "allow")
+
+    @pytest.mark.parametrize("group", ["Proctor", "Operator", "Auditor", None])
+    def test_nobody_judges_without_the_right(self, as_staff, group):
+        session = make_session()
+        make_event(session, event_type="phone_detected")
+        client = as_staff(*([group] if group else []))
+        for verb in self.VERBS:
+            told = {"incident": key_of(session, "phone_detected"), "reason": "x", "text": "x", "outcome": "passed"}
+            assert say(client, session, verb, **told).status_code == 404
+        assert reviews.review_of(session).revision == 0
+
+    def test_who_may_only_look_is_offered_nothing_to_press(self, as_staff):
+        session = make_session()
+        make_event(session, event_type="phone_detected")
+        text = as_staff("Proctor").get(page_of(session)).content.decode()
+        assert "phone_detected" in text
+        assert "/review/" not in text
+
+    def test_evidence_is_for_those_with_the_right(self, as_staff, session):
+        text = as_staff("Operator").get(page_of(session)).content.decode()
+        assert "phone" not in text
+        assert "session-facts" not in text
+
+    def test_another_method_is_refused(self, rita, session):
+        assert rita.get(f"/admin/sessions_app/session/{session.pk}/review/").status_code == 405
+
+    @pytest.mark.parametrize(
+        "told", [{"verb": "delete"}, {}, {"verb": "note"}, {"verb": "note", "review_revision": "x"}]
+    )
+    def test_what_nobody_knows_is_refused(self, rita, session, told):
+        answer = rita.post(f"/admin/sessions_app/session/{session.pk}/review/", told, **JSON)
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+
+
+def test_the_number_of_queries_does_not_grow(rita, session):
+    """With events, incidents, notes, and a history."""
+
+    def trips():
+        with CaptureQueriesContext(connection) as captured:
+            assert rita.get(page_of(session)).status_code == 200
+        return len(captured)
+
+    say(rita, session, "confirm", incident=key_of(session, "phone_detected"))
+    say(rita, session, "allow", event_type="multiple_faces", reason="A sister.")
+    few = trips()
+    for n in range(300):
+        at = NOON + timedelta(seconds=n * 40)
+        Event.objects.create(session=session, event_type="no_face", timestamp=at, occurred_at=at)
+    for n in range(10):
+        say(rita, session, "note", text=f"{n}")
+    connection.database["sessions"].update_one(
+        {"_id": session.pk}, {"$set": {"event_counts.no_face": 300}}, session=connection.session
+    )
+    assert trips() == few <= 13
+
+
+def test_a_name_that_is_hostile_stays_text(rita):
+    session = make_session(candidate_name="</script><img src=x onerror=alert(1)>")
+    make_event(session, event_type='"><script>alert(2)</script>')
+    say(rita, session, "note", text="</script><script>alert(3)</script>")
+    text = rita.get(page_of(session)).content.decode()
+    for live in ("<img src=x", "<script>alert"):
+        assert live not in text
+
+
+def test_an_account_of_the_group_can_be_made_and_used(rita, session):
+    """`by` is the account itself, whose id the second review goes by."""
+    account = get_user_model().objects.get(username="rita")
+    say(rita, session, "decide", outcome="passed")
+    assert Session.objects.get(pk=session.pk).outcome_by_id == str(account.pk)
+    assert make_staff("Reviewer").pk != account.pk
