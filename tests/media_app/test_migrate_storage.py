@@ -15,13 +15,15 @@ from media_app.services import attach_video
 from proctoring_site.jobs.models import Job
 from reports_app.services import is_current
 from sessions_app.models import Session
-from tests import deta_drive, s3_server
+from tests import celery_workers, deta_drive, s3_server
 from tests.drives import stored
 from tests.factories import make_session
+from tests.servers import until
 
 pytestmark = pytest.mark.usefixtures("committed_database")
 moto_url, s3 = s3_server.moto_url, s3_server.s3
 deta_service, deta = deta_drive.deta_service, deta_drive.deta
+broker, start_worker, hand_over = celery_workers.broker, celery_workers.start_worker, celery_workers.hand_over
 
 
 @pytest.fixture
@@ -124,6 +126,18 @@ def test_recordings_go_round_all_storages_and_come_back_as_they_were(recordings,
         assert set(Recording.objects.values_list("stored_on", flat=True)) == {target}
     assert {path.name: path.read_bytes() for path in (data_dir / "videos").iterdir() if path.is_file()} == before
     assert (keys(s3), deta.files, deta.uploads) == (set(), {}, {})
+
+
+def test_celerys_workers_share_the_recordings(recordings, deta, data_dir, settings, start_worker, hand_over):
+    where = {"DETA_PROJECT_KEY": deta_drive.KEY, "DETA_DRIVE_HOST": deta.host, "DATA_DIR": str(data_dir)}
+    start_worker("one", **where)
+    start_worker("two", **where)
+    settings.JOBS = "celery"
+    assert migrate(target="deta").splitlines()[0].startswith("2 recordings and 0 older videos")
+    until(lambda: Recording.objects.filter(stored_on="deta").count() == 2)
+    for recording in Recording.objects.all():
+        kept = deta.files["videos", recording.watchable]
+        assert hashlib.sha256(kept).hexdigest() == recording.watchable_sha256
 
 
 class TestAFileWithoutARow:

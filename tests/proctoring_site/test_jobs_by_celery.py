@@ -1,79 +1,16 @@
 """Background work with a broker: Debian's Redis, and two real Celery workers, one of which is killed in the middle."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
-import pytest
 import redis
-from django.db import connection
 
-from proctoring_site.child_process import end_group, start_tied
-from proctoring_site.jobs import celery, queue
+from proctoring_site.child_process import end_group
+from proctoring_site.jobs import queue
 from proctoring_site.jobs.models import Job
-from tests import job_tasks
-from tests.servers import free_port, until
+from tests import celery_workers, job_tasks
+from tests.servers import until
 
-
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One for all tests, since a process keeps its connections to a broker."""
-    port = free_port()
-    server = [shutil.which("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
-    process = start_tied([*server, "--dir", str(tmp_path_factory.mktemp("redis"))], stdout=subprocess.DEVNULL)
-    client = redis.Redis(port=port)
-    until(lambda: _answers(client))
-    yield f"redis://127.0.0.1:{port}/0"
-    process.kill()
-    process.wait()
-
-
-@pytest.fixture
-def broker(redis_url: str) -> str:
-    redis.Redis.from_url(redis_url).flushall()
-    return redis_url
-
-
-def _answers(client: redis.Redis) -> bool:
-    try:
-        return client.ping()
-    except redis.ConnectionError:
-        return False
-
-
-@pytest.fixture
-def start_worker(committed_database: None, broker: str, tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen]]:
-    settings = connection.settings_dict
-    env = {**os.environ, "MONGODB_URL": settings["HOST"], "MONGODB_DATABASE": settings["NAME"]}
-    env |= {
-        "CELERY_BROKER_URL": broker,
-        "SECRET_KEY": "of the tests",
-        "DATA_DIR": str(tmp_path / "data"),
-        "JOB_LEASE_S": "3",
-    }
-    workers = []
-
-    def start(name: str) -> subprocess.Popen:
-        command = [sys.executable, "-m", "celery", "-A", "proctoring_site.jobs.celery", "worker", "-n", name]
-        command += ["--concurrency", "1", "-I", "tests.job_tasks", "--loglevel", "WARNING"]
-        log = (tmp_path / f"{name}.log").open("w")
-        workers.append(start_tied(command, stdout=log, stderr=log, env=env))
-        return workers[-1]
-
-    yield start
-    for worker in workers:
-        end_group(worker.pid)
-        worker.wait()
-
-
-@pytest.fixture
-def hand_over(broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    celery.app.conf.broker_url = broker
-    monkeypatch.setattr(queue, "_wake", [celery.hand_over])
+broker, start_worker, hand_over = celery_workers.broker, celery_workers.start_worker, celery_workers.hand_over
 
 
 def test_a_worker_does_what_was_submitted(start_worker, hand_over, tmp_path):
