@@ -37,6 +37,13 @@ class TestTheCandidatesToken:
         settings.CANDIDATE_TOKEN_MAX_AGE_S = 3600
         assert (status_of_own(session, old), status_of_own(session, older)) == (200, 401)
 
+    def test_that_was_good_a_moment_ago_still_expires(self, database, settings):
+        session = make_session()
+        token = candidate_token_issued(session.pk, seconds_ago=100)
+        assert status_of_own(session, token) == 200
+        settings.CANDIDATE_TOKEN_MAX_AGE_S = 50
+        assert status_of_own(session, token) == 401
+
     def test_fails_when_any_byte_of_it_is_another(self, database):
         session = make_session()
         token = candidate_token.issue(session.pk)[0]

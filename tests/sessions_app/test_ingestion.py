@@ -3,13 +3,13 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from uuid import uuid4
+from uuid import RFC_4122, UUID, uuid4
 
 import pytest
 from django.db import connection
 
 from sessions_app import ingestion, services
-from sessions_app.models import Event, Session, now
+from sessions_app.models import Event, Session, new_id, now
 from tests import trips
 from tests.factories import NOON
 
@@ -238,6 +238,13 @@ class TestDetails:
         answer = log(candidate, session, **bad)
         assert (answer.status_code, set(answer.json()["fields"])) == (400, set(bad))
         assert Event.objects.count() == 0
+
+
+def test_our_own_ids_are_random_uuids():
+    made = [UUID(new_id()) for _ in range(200)]
+    assert len(set(made)) == 200
+    assert {(one.version, one.variant) for one in made} == {(4, RFC_4122)}
+    assert {str(one)[19] for one in made} == set("89ab")
 
 
 class TestCompanions:
