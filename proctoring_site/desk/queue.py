@@ -218,7 +218,7 @@ class QueuePage(SessionAdmin):
             return NOTHING
         return format_html('<span class="band band-{}">{}</span>', band, band.replace("_", " "))
 
-    @admin.display(description="open incidents")
+    @admin.display(description="to judge")
     def open_count(self, session: Session) -> str:
         """How many nobody judged yet, of all."""
         if session.incident_count is None:
