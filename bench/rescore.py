@@ -5,6 +5,7 @@ the process killed in the middle. In the end MongoDB's own arithmetic is compare
 """
 
 import argparse
+import resource
 import subprocess
 import sys
 import tempfile
@@ -16,13 +17,14 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from bench import documents
+from bench import documents, watch
 from bench.server import environment_of, prepare
+from proctoring_site.child_process import start_tied
 from proctoring_site.embedded_mongod import EmbeddedMongod
 from proctoring_site.mongodb_url import with_options
 from sessions_app.scoring import DEFAULT_WEIGHTS
 
-WEIGHTS = {1: dict(DEFAULT_WEIGHTS), 2: {"focus_lost": 3, "no_face": 1}, 3: {"looking_away": 7}, 4: {"no_face": 4}}
+WEIGHTS = {1: dict(DEFAULT_WEIGHTS), 2: {"focus_lost": 3, "no_face": 1}, 3: {"no_face": 4}}
 CAPS = {2: {"focus_lost": 25}}
 
 
@@ -31,6 +33,7 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=10_000)
     parser.add_argument("--events", type=int, default=50, help="at most, of each session")
     options = parser.parse_args()
+    machine = watch.Machine.now()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, EmbeddedMongod(Path(folder) / "mongodb") as mongod:
         url = with_options(mongod.url)
         prepare(url, Path(folder))
@@ -38,14 +41,12 @@ def main() -> None:
         fill(url, options.sessions, options.events)
         store_policies(database)
         print(f"{options.sessions:,} sessions, {database['events'].estimated_document_count():,} events\n")
-        rescore(url, Path(folder), "--policy=1")
-        tell("first score of all", database)
-        rescore(url, Path(folder), "--policy=2", "--dry-run")
-        tell("preview", database)
-        rescore(url, Path(folder), "--policy=2")
-        tell("rescore", database)
+        tell("first score of all", database, rescore(url, Path(folder), "--policy=1"))
+        tell("preview", database, rescore(url, Path(folder), "--policy=2", "--dry-run"))
+        tell("rescore", database, rescore(url, Path(folder), "--policy=2"))
         agree(database, 2)
-        killed_in_the_middle(url, Path(folder), database, 4, options.sessions)
+        killed_in_the_middle(url, Path(folder), database, 3, options.sessions)
+    print(f"The machine: {watch.Machine.now().since(machine)}")
 
 
 def fill(url: str, sessions: int, events: int) -> None:
@@ -63,32 +64,33 @@ def fill(url: str, sessions: int, events: int) -> None:
 def store_policies(database: Database) -> None:
     row = {"gap_s": 30.0, "min_duration_s": 0.0, "counts": "events", "low_from": 80, "medium_from": 50}
     row |= {"coverage_min": 0.8, "second_review_above": 50, "clean_from": 95, "note": "", "created_by": "bench"}
-    for version in (2, 3, 4):
+    for version in (2, 3):
         own = {"_id": version, "weights": WEIGHTS[version], "caps": CAPS.get(version, {})}
         database["policies"].insert_one({**row, **own, "created_at": datetime.now(UTC)})
 
 
-def rescore(url: str, folder: Path, *arguments: str) -> None:
+def rescore(url: str, folder: Path, *arguments: str) -> float:
+    """Seconds of CPU, with the start of the process and without mongod's."""
     command = [sys.executable, "manage.py", "rescore", *arguments]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, env=environment_of(url, folder), check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def tell(what: str, database: Database) -> None:
+def tell(what: str, database: Database, cpu_s: float) -> None:
     """By the run's own clock, without the start of the process."""
     run = newest_run(database)
     took_s = (run["finished_at"] - run["started_at"]).total_seconds()
     rate = run["done"] / took_s
-    print(
-        f"{what}: {run['done']:,} sessions in {took_s:.1f} s, {rate:,.0f} a second; bands: {run['moves']}", flush=True
-    )
+    print(f"{what}: {run['done']:,} sessions in {took_s:.1f} s, {rate:,.0f} a second; {cpu_s:.1f} s of CPU", flush=True)
+    print(f"  bands: {run['moves']}")
 
 
 def killed_in_the_middle(url: str, folder: Path, database: Database, version: int, sessions: int) -> None:
     done = {"policy_version": version}
     command = [sys.executable, "manage.py", "rescore", f"--policy={version}"]
-    process = subprocess.Popen(
-        command, env=environment_of(url, folder), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+    process = start_tied(command, env=environment_of(url, folder), stdout=subprocess.DEVNULL)
     while database["sessions"].count_documents(done) < sessions // 3:
         time.sleep(0.01)
     process.kill()

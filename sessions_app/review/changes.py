@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 #: What an entry may store; a name in a document is never taken for a collection without a look here.
 KINDS = frozenset({"incidents", "review_notes", "allowances"})
+#: What changes no score: the stored ones stay those of the session as it is.
+IN_NO_SCORE = frozenset({EntryAction.ASSIGNED, EntryAction.DUE, EntryAction.NOTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +134,11 @@ def _apply(entry: dict[str, Any]) -> None:
         with suppress(DuplicateKeyError):  # it is there, and is as new or newer
             rows.replace_one(older, document, upsert=True, session=connection.session)
     before = entry["revision"] - 1
-    connection.get_collection(Session._meta.db_table).update_one(
-        {"_id": entry["session_id"], "review_revision": {"$in": [0, None]} if before == 0 else before},
-        {"$set": {**(entry["fields"] or {}), "review_revision": entry["revision"]}, "$inc": {"revision": 1}},
-        session=connection.session,
-    )
+    still = {"_id": entry["session_id"], "review_revision": {"$in": [0, None]} if before == 0 else before}
+    change = {"$set": {**(entry["fields"] or {}), "review_revision": entry["revision"]}}
+    if entry["action"] not in IN_NO_SCORE:
+        change["$inc"] = {"revision": 1}
+    connection.get_collection(Session._meta.db_table).update_one(still, change, session=connection.session)
 
 
 def _refresh(session: Session) -> None:

@@ -9,7 +9,7 @@ from sessions_app.models import Session
 from sessions_app.review import assignment, policies, scores, services
 from sessions_app.review.errors import NobodyToAssign, ReviewChanged
 from sessions_app.review.states import Outcome
-from tests import plans
+from tests import plans, trips
 from tests.factories import NOON, make_session, make_sessions, make_staff
 from tests.sessions_app.review.sittings import END, confirm, ended
 
@@ -48,6 +48,14 @@ class TestAssigning:
         assert list(Session.objects.due_before(NOON + timedelta(days=2))) == [session]
         services.decide(session, Outcome.PASSED, by=ada, seen=1)
         assert not Session.objects.due_before(NOON + timedelta(days=2))
+
+    def test_leaves_the_scores_as_they_are(self):
+        ada, session = make_staff("Reviewer", username="ada"), ended(0)
+        assignment.assign(session, "ada", by=ada, seen=0)
+        assignment.set_due(session, NOON, by=ada, seen=1)
+        services.add_note(session, text="x", by=ada, seen=2)
+        with trips.exactly("find sessions", "find events", "find incidents", "find allowances", "find review_history"):
+            services.review_of(session)
 
     def test_who_comes_second_is_refused(self):
         ada, session = make_staff("Reviewer", username="ada"), ended()
