@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.html import format_html
@@ -35,7 +35,7 @@ from proctoring_site.desk.queue_filters import (
 )
 from sessions_app import scoring
 from sessions_app.admin import NOTHING, BandFilter, SessionAdmin, SessionChangeList, VideoFilter
-from sessions_app.models import Session, now
+from sessions_app.models import CANDIDATE_NAME_MAX_LENGTH, Session, now
 from sessions_app.review import assignment
 
 ORDER = ("queue_rank", "-start_time", "-id")
@@ -47,7 +47,15 @@ COLUMNS = [
     *("name", "begun", "shown_state", "scores", "stored_band", "open_count"),
     *("decision", "assignee", "evidence"),
 ]
+#: Of a search by a part: each is a range of the index of names.
+NAMES_MAX = 300
 PARAMETERS = {each.parameter_name for each in FILTERS if not isinstance(each, str)}
+
+
+def names_with(part: str) -> list[str]:
+    """Different names with this part, in any case, up to one more than NAMES_MAX."""
+    having = Session.objects.filter(candidate_name__icontains=part).order_by()
+    return list(having.values_list("candidate_name", flat=True).distinct()[: NAMES_MAX + 1])
 
 
 class QueueChangeList(SessionChangeList):
@@ -87,6 +95,10 @@ class QueuePage(SessionAdmin):
     """What the desk makes of the list of sessions; admin.py mixes it in."""
 
     change_list_template = "desk/queue.html"
+    search_help_text = (
+        "The beginning of a candidate's name or of a session id, as it is written; "
+        "where there is no such, a part of a name in any case"
+    )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[SessionChangeList]:
         return QueueChangeList if shows_queue(request) else super().get_changelist(request, **kwargs)
@@ -141,6 +153,20 @@ class QueuePage(SessionAdmin):
             facts["may_decide"] = True
             facts["assign_choices"] = bulk.assign_choices()
         return super().changelist_view(request, {**facts, **(extra_context or {})})
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        """A beginning is a range of an index. A part of a name is looked for among the names alone, in their index,
+        and not in the sessions; when too many names have it, the newest sessions will show it soon."""
+        term = search_term.strip()[:CANDIDATE_NAME_MAX_LENGTH]
+        if not term:
+            return queryset, False
+        begin_so = queryset.filter(Q(candidate_name__startswith=term) | Q(id__startswith=term))
+        if begin_so.exists():
+            return begin_so, False
+        names = names_with(term)
+        if len(names) > NAMES_MAX:
+            return queryset.filter(candidate_name__icontains=term), False
+        return queryset.filter(candidate_name__in=names), False
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Those who sit have the live board: what is in the queue can be neither paused nor ended."""

@@ -4,10 +4,12 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 
 from proctoring_site.desk import charts, overview_facts
 from proctoring_site.desk.charts import Figure
+from proctoring_site.desk.overview import CACHED_AS
 from proctoring_site.desk.overview_facts import Detector, facts_at
 from sessions_app.models import Session, now
 from sessions_app.review.models import JudgedIncident
@@ -96,6 +98,20 @@ def explain_aggregate(pipeline, **options):
 
 
 class TestThePage:
+    @pytest.fixture(autouse=True)
+    def _nothing_is_kept(self):
+        cache.delete(CACHED_AS)
+        yield
+        cache.delete(CACHED_AS)
+
+    def test_is_counted_once_a_minute_and_says_when(self, as_staff):
+        reviewer = as_staff("Reviewer")
+        first = reviewer.get(OVERVIEW).context["at"]
+        make_session(start_time=now())
+        again = reviewer.get(OVERVIEW)
+        assert again.context["at"] == first
+        assert "0 in all" in again.content.decode()
+
     def test_has_a_title_a_description_and_a_table_for_each_chart(self, as_staff):
         scored(band="high", outcome=Outcome.PASSED, reviewed_at=NOON + timedelta(hours=2), start_time=None)
         Session.objects.update(start_time=now())

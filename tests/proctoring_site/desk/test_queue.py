@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from proctoring_site.audit.models import Action, AuditRecord
-from proctoring_site.desk import bulk, keyset, queue_counts
+from proctoring_site.desk import bulk, keyset, queue, queue_counts
 from proctoring_site.desk.queue import ORDER
 from sessions_app.models import Session, now
 from sessions_app.review import assignment
@@ -217,6 +217,31 @@ class TestWhatItCosts:
         with CaptureQueriesContext(connection) as captured:
             assert client.get(f"{LIST}{address}").status_code == 200
         return len(captured)
+
+
+class TestASearch:
+    def test_is_by_a_beginning_else_by_a_part_in_any_case(self, reviewer):
+        for name in ("Ada Lovelace", "Grace Hopper", "Granada"):
+            make_session(candidate_name=name)
+        assert names(reviewer, q="Ada") == ["Ada Lovelace"]
+        assert set(names(reviewer, q="ADA")) == {"Ada Lovelace", "Granada"}
+        assert names(reviewer, q="hopp") == ["Grace Hopper"]
+
+    def test_by_a_part_that_too_many_names_have_finds_them_all(self, reviewer, monkeypatch):
+        monkeypatch.setattr(queue, "NAMES_MAX", 2)
+        for n in range(4):
+            make_session(candidate_name=f"Name {n}")
+        assert len(names(reviewer, q="ame")) == 4
+
+    def test_reads_the_index_of_names_and_then_what_it_shows(self):
+        for n in range(100):
+            make_session(candidate_name=f"Name {n}")
+        names_plan = explain(
+            Session.objects.filter(candidate_name__icontains="me 7").order_by().values("candidate_name").distinct()
+        )
+        assert (names_plan.index_names, names_plan.docs_examined) == ({"sessions_name"}, 0)
+        plan = explain(Session.objects.filter(candidate_name__in=queue.names_with("me 7")).newest_first()[:51])
+        assert (plan.index_names, plan.sorts_in_memory, plan.docs_examined) == ({"sessions_name"}, False, 11)
 
 
 class TestTheCounts:
