@@ -96,4 +96,4 @@ def _done(entry: ReviewEntry, time: SittingTime) -> str:
 def _told(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}"
-    return "nobody" if value is None else str(value).replace("_", " ")
+    return "none" if value is None else str(value).replace("_", " ")

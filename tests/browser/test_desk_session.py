@@ -1,131 +1,25 @@
 """A reviewer's day on the page of a session, in a real browser with real recordings, and what two of them see."""
 
-import base64
-import os
 import re
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
-from pymongo import MongoClient
-from pymongo.database import Database
+from playwright.sync_api import Page, expect
 
-from proctoring_site.demo_clip import write_clip
+from tests.browser import sittings
 from tests.browser.barriers import serious_barriers
-from tests.browser.conftest import Site, Sitting, log_in, screenshot
-from tests.servers import until
+from tests.browser.conftest import log_in, screenshot
+from tests.browser.sittings import BUSY, NAME, filmed, focused_row, log, page_of, rows, said, score, selected
 
-CLIP_S = 24
-TUS = {"Tus-Resumable": "1.0.0"}
-NAME = "فاطمة الزهراء Example"
-
-
-@pytest.fixture(scope="module")
-def documents(site: Site) -> Iterator[Database]:
-    with MongoClient(os.environ["MONGODB_URL"]) as client:
-        yield client[f"test_browser_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"]
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_clip(tmp_path_factory.mktemp("film") / "film.webm", seconds=CLIP_S)
-
-
-@pytest.fixture
-def sit(site: Site, documents: Database) -> Callable[..., Sitting]:
-    """`sit([(second, type), …])`: a sitting of a minute with these events, closed."""
-
-    def sit(events: list[tuple[float, str]], *, name: str = NAME, closed: bool = True) -> Sitting:
-        sitting = site.start_session(name)
-        start = (datetime.now(UTC) - timedelta(seconds=60)).replace(microsecond=0)
-        documents["sessions"].update_one({"_id": sitting.id}, {"$set": {"start_time": start.replace(tzinfo=None)}})
-        log(site, sitting, [(start + timedelta(seconds=second), event_type) for second, event_type in events])
-        if closed:
-            httpx.post(f"{site.url}/sessions/{sitting.id}/end", headers=sitting.candidate).raise_for_status()
-        return sitting
-
-    return sit
-
-
-def log(site: Site, sitting: Sitting, events: list[tuple[datetime, str]]) -> None:
-    told = [
-        {"event_type": event_type, "timestamp": at.isoformat(), "confidence": 0.8, "source": "eye/1.2"}
-        for at, event_type in events
-    ]
-    path = f"{site.url}/sessions/{sitting.id}/events/batch"
-    for place in range(0, len(told), 500):
-        answer = httpx.post(path, json={"events": told[place : place + 500]}, headers=sitting.candidate)
-        assert answer.json()["created"], answer.text
-
-
-def send(site: Site, sitting: Sitting, content: bytes, **told: str) -> None:
-    """A recording, by tus in one part."""
-    metadata = ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in told.items())
-    headers = {**sitting.candidate, **TUS, "Upload-Length": str(len(content)), "Upload-Metadata": metadata}
-    begun = httpx.post(f"{site.url}/sessions/{sitting.id}/uploads", headers=headers).raise_for_status()
-    headers = {**sitting.candidate, **TUS, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
-    httpx.patch(str(httpx.URL(site.url).join(begun.headers["Location"])), content=content, headers=headers)
-
-
-def filmed(site: Site, sitting: Sitting, documents: Database, film: Path) -> None:
-    """Camera from the first second, screen from the fifth."""
-    send(site, sitting, film.read_bytes(), kind="camera", start_offset_s="1")
-    send(site, sitting, film.read_bytes() + b"\0", kind="screen", start_offset_s="5")  # other bytes, another recording
-    settled = {"session_id": sitting.id, "state": "ready"}
-    until(lambda: documents["recordings"].count_documents(settled) == 2)
-
-
-def page_of(sitting: Sitting) -> str:
-    return f"/admin/sessions_app/session/{sitting.id}/change/"
-
-
-def rows(page: Page) -> Any:
-    return page.locator("tr[data-key]")
-
-
-def selected(page: Page) -> Any:
-    return page.locator("tr.is-selected")
-
-
-def said(page: Page) -> Any:
-    return page.locator("[data-live]")
-
-
-def score(page: Page) -> list[str]:
-    return page.locator(".numbers strong").all_inner_texts()
-
-
-def focused_row(page: Page) -> str | None:
-    return page.evaluate("document.activeElement.closest('tr')?.dataset.title ?? null")
+documents, film = sittings.documents, sittings.film
+sit, colleague = sittings.sit, sittings.colleague
 
 
 def decide(page: Page, outcome: str, reason: str) -> None:
     page.get_by_role("radio", name=outcome, exact=True).check()
     page.locator("#decide-form").get_by_label("Reason").fill(reason)
     page.get_by_role("button", name="Decide").click()
-
-
-@pytest.fixture
-def colleague(browser: Browser, site: Site) -> Iterator[Callable[[str], Page]]:
-    """`colleague("the-reviewer")`: another person at another computer."""
-    contexts = []
-
-    def open_for(username: str) -> Page:
-        contexts.append(browser.new_context(base_url=site.url, viewport={"width": 1280, "height": 900}))
-        page = contexts[-1].new_page()
-        log_in(page, username)
-        return page
-
-    yield open_for
-    for context in contexts:
-        context.close()
-
-
-BUSY = [(3, "focus_lost"), (9, "phone_detected"), (11, "phone_detected"), (15, "looking_away"), (20, "multiple_faces")]
 
 
 def test_a_reviewers_whole_day(site, page, sit, documents, film, colleague):
@@ -270,99 +164,6 @@ def test_a_dismissed_incident_after_a_hundred_late_events(site, page, sit):
     expect(late.locator(".state")).to_have_text("open")
     expect(late.locator(".n")).to_contain_text("100")
     screenshot(page, "desk-session-late", full_page=False)
-
-
-AT = "() => [...document.querySelectorAll('video')].map((video) => video.currentTime)"
-
-
-def moment(page: Page) -> float:
-    return float(page.locator("[data-timeline=sheet]").get_attribute("aria-valuenow"))
-
-
-class TestThePlayer:
-    def test_camera_and_screen_are_in_step_at_any_speed(self, site, page, sit, documents, film):
-        sitting = sit(BUSY)
-        filmed(site, sitting, documents, film)
-        log_in(page, "the-reviewer")
-        page.goto(page_of(sitting))
-        page.get_by_role("link", name=re.compile("phone_detected")).click()  # 0:09, so 0:07
-        page.wait_for_function(
-            "() => [...document.querySelectorAll('video')].every((v) => v.readyState >= 2 && !v.seeking)"
-        )
-        assert page.evaluate(AT) == pytest.approx([6, 2], abs=0.1)
-        page.locator("[data-speed]").select_option("2")
-        page.locator("[data-timeline=sheet]").focus()
-        page.keyboard.press("Space")
-        page.wait_for_function(
-            "() => document.querySelector('[data-timeline=sheet]').getAttribute('aria-valuenow') >= 12"
-        )
-        camera, screen = page.evaluate(AT)
-        assert page.evaluate("document.querySelector('video').playbackRate") == 2
-        assert camera - screen == pytest.approx(4, abs=0.7)
-        page.keyboard.press(".")
-        expect(page.locator("[data-speed]")).to_have_value("3")
-        page.keyboard.press("Space")
-        page.keyboard.press("Home")
-        expect(page.locator("[data-screen=screen] [data-words]")).to_have_text("Nothing was recorded at this moment.")
-
-    def test_the_sitting_runs_without_a_video(self, page, sit):
-        log_in(page, "the-reviewer")
-        page.goto(page_of(sit(BUSY)))
-        expect(page.get_by_text("There is no recording of this session.")).to_be_visible()
-        page.locator("[data-speed]").select_option("10")
-        page.get_by_role("button", name="Play", exact=True).click()
-        page.wait_for_function(
-            "() => document.querySelector('[data-timeline=sheet]').getAttribute('aria-valuenow') >= 10"
-        )
-        page.get_by_role("button", name="Pause", exact=True).click()
-
-    def test_a_broken_and_a_refused_one_say_so(self, site, sit, documents, film, colleague):
-        sitting = sit(BUSY)
-        filmed(site, sitting, documents, film)
-        send(site, sitting, b"This is no video at all.", kind="camera", filename="x.webm")
-        until(lambda: documents["recordings"].count_documents({"session_id": sitting.id, "state": "rejected"}) == 1)
-        broken = documents["recordings"].find_one({"session_id": sitting.id, "kind": "screen"})
-        path = site.data_dir / "videos" / (broken["watchable"] or broken["original"])
-        path.write_bytes(b"\0" * path.stat().st_size)
-        page = colleague("the-reviewer")
-        page.goto(page_of(sitting))
-        expect(page.locator(".screen-note")).to_contain_text("was refused, and is kept")
-        page.get_by_role("link", name=re.compile("phone_detected")).click()
-        expect(page.locator("[data-screen=screen] [data-words]")).to_contain_text("cannot be played")
-        page.wait_for_function("() => document.querySelector('[data-screen=camera] video').readyState >= 2")
-        screenshot(page, "desk-session-broken", full_page=False)
-
-
-class TestTheTimeline:
-    def test_a_click_near_an_incident_leads_to_it_and_elsewhere_to_the_moment(self, page, sit):
-        log_in(page, "the-reviewer")
-        page.goto(page_of(sit([*BUSY, (55, "no_face")])))
-        sheet = page.locator("[data-timeline=sheet]")
-        box = sheet.bounding_box()
-        place = {"x": box["width"] * 55 / float(sheet.get_attribute("aria-valuemax")) + 2, "y": 30}
-        sheet.click(position=place)
-        expect(selected(page)).to_contain_text("no_face")
-        expect(page.locator("[data-moment]")).to_have_text("0:53")
-        sheet.click(position={"x": box["width"] / 2, "y": 8})  # on the ruler
-        assert moment(page) == pytest.approx(30, abs=2)
-        expect(selected(page)).to_contain_text("no_face")
-        sheet.hover(position=place)
-        expect(page.locator("[data-timeline=tip]")).to_contain_text("no_face")
-
-    def test_it_comes_closer_and_goes_by_arrows(self, page, sit):
-        log_in(page, "the-reviewer")
-        page.goto(page_of(sit(BUSY)))
-        ticks = page.locator("[data-timeline=ruler] span")
-        few = ticks.count()
-        page.get_by_role("button", name="Show less of the timeline").click()
-        page.get_by_role("button", name="Show less of the timeline").click()
-        assert ticks.count() > few
-        page.locator("[data-timeline=sheet]").focus()
-        page.keyboard.press("ArrowRight")
-        page.keyboard.press("ArrowRight")
-        expect(selected(page)).to_contain_text("looking_away")
-        page.keyboard.press("ArrowLeft")
-        expect(selected(page)).to_contain_text("phone_detected")
 
 
 def test_keys_can_be_switched_off_and_are_letters_in_a_field(page, sit):

@@ -61,7 +61,8 @@ incidents.addEventListener("selected", ({ detail }) => {
 });
 incidents.section.addEventListener("focusin", ({ target }) => {
   const row = target.closest("tr[data-key]");
-  if (row && target.matches(":focus-visible")) timeline.tell(Number(row.dataset.at), row.dataset.title);
+  const isShown = row && target.matches(":focus-visible") && timeline.pictureOf(Number(row.dataset.at));
+  if (isShown) timeline.tell(Number(row.dataset.at), row.dataset.title);
 });
 incidents.section.addEventListener("focusout", () => timeline.tell(null));
 
