@@ -46,7 +46,9 @@ def test_every_change_is_seen_though_no_revision_says_so(session, get):
     assert get(session)["candidate_name"] == "Bo Example"
 
 
-def test_other_weights_are_seen(session, get, settings):
+def test_other_weights_are_seen_while_it_is_open(get, settings):
+    session = make_session()
+    make_event(session)
     get(session), get(session)
     settings.SCORE_WEIGHTS = {"focus_lost": 40}
     assert get(session)["integrity_score"] == 60

@@ -102,8 +102,8 @@ def unmigrate():
 def forget_migrations():
     """Those of sessions_app, and those of other apps that build on them."""
     done = connection.database["django_migrations"]
-    rights = [{"app": "access", "name": "0002_groups_and_throttle"}, {"app": "jobs", "name": "0002_rights"}]
-    done.delete_many({"$or": [{"app": "sessions_app"}, *rights]})
+    others = [("access", "0002_groups_and_throttle"), ("jobs", "0002_rights"), ("review", "0002_score_adopted")]
+    done.delete_many({"$or": [{"app": "sessions_app"}, *({"app": app, "name": name} for app, name in others)]})
 
 
 def migrate():
@@ -129,8 +129,9 @@ def indexes():
     return {name: set(connection.database[name].index_information()) for name in ("sessions", "events")}
 
 
+SESSION_INDEXES = ("newest", "state", "status", "name", "queue", "assigned", "policy")
 ALL_INDEXES = {
-    "sessions": {"_id_", "sessions_newest", "sessions_state", "sessions_status", "sessions_name"},
+    "sessions": {"_id_", *(f"sessions_{name}" for name in SESSION_INDEXES)},
     "events": {"_id_", "events_order"},
 }
 
