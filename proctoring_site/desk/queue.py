@@ -208,7 +208,7 @@ class QueuePage(SessionAdmin):
             return NOTHING
         if session.reviewed_score == session.machine_score:
             return str(session.reviewed_score)
-        told = '{} <span class="queue-quiet">reviewed<br>{} by the machine</span>'
+        told = '{}<br><span class="queue-quiet">machine: {}</span>'
         return format_html(told, session.reviewed_score, session.machine_score)
 
     @admin.display(description="risk band")
