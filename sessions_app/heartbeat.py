@@ -28,6 +28,7 @@ SOURCE = "server"
 #: Two beats of one client at the same moment are rare; the second counts its time from the first.
 TRIES = 5
 FIELDS = ("status", "start_time", "end_time", "heartbeat", "commands")
+BROWSER_MAX_LENGTH = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Beat:
     detectors: Sequence[str] = ()
     sent_at: datetime | None = None
     confirmed: Sequence[str] = field(default=())
+    #: As the browser calls itself (User-Agent), at most BROWSER_MAX_LENGTH of it.
+    browser: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ def beat(session_id: str, said: Beat, *, at: datetime | None = None) -> Answer:
             told = {name: getattr(said, name) for name in coverage.SIGNALS}
             told |= {"detectors": list(dict.fromkeys(said.detectors)), "clock_skew_ms": skew_ms}
             sums = coverage.added(kept, told, since=since, at=max(naive_at, since), missing_after=missing_after())
+            sums["browser"] = said.browser
             changes |= {"heartbeat": sums, "last_seen_at": naive_at, "covered": _covered(sums, stored, naive_at)}
         if not changes or _write(session_id, stored, changes):
             break

@@ -161,7 +161,8 @@ class SessionViewSet(Guarded, QuickDispatch, GenericViewSet):
     )
     @action(detail=True, methods=["post"])
     def heartbeat(self, request: Request, pk: str) -> Response:
-        answer = beats.beat(pk, beats.Beat(**validated(_beat, request.data)))
+        browser = request.META.get("HTTP_USER_AGENT", "")[: beats.BROWSER_MAX_LENGTH] or None
+        answer = beats.beat(pk, beats.Beat(**validated(_beat, request.data), browser=browser))
         return self.answer(_beat_answer.to_representation(answer))
 
     @extend_schema(summary="Have the candidate wait", request=Reason, responses=SessionSerializer)

@@ -121,6 +121,8 @@ def _facts(session: Session, *, sees_evidence: bool) -> Iterator[tuple[str, str]
     covered = heartbeat.coverage_of(session)
     shares = ", ".join(f"{name} {share:.0%}" for name, share in covered.shares()) if covered else None
     yield "Watched", shares or "unknown: this client sends no heartbeats"
+    if isinstance(session.heartbeat, dict) and (browser := session.heartbeat.get("browser")):
+        yield "Browser", browser
     skew_ms = services.clock_skew_ms(session)
     if skew_ms is not None:
         way = "ahead" if skew_ms > 0 else "behind"

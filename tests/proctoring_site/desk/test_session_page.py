@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from proctoring_site.desk import session_context
 from sessions_app import services
-from sessions_app.models import Event, Session
+from sessions_app.models import Event, Session, now
 from sessions_app.review import services as reviews
 from sessions_app.review.states import IncidentState
 from tests.factories import NOON, make_event, make_session, make_staff
@@ -112,6 +112,14 @@ class TestWhatItShows:
         page = rita.get(page_of(make_session(start_time=None)))
         assert "There is no recording of this session." in page.content.decode()
         assert page.context["picked"] is None
+
+    def test_the_browser_as_it_calls_itself(self, rita, as_candidate):
+        session = make_session(start_time=now())
+        beat = f"/sessions/{session.pk}/heartbeat"
+        as_candidate(session).post(beat, {"camera": True}, format="json", HTTP_USER_AGENT="Falke/7 <b>" + "x" * 900)
+        shown = rita.get(page_of(session)).content.decode()
+        assert "Falke/7 &lt;b&gt;xxx" in shown
+        assert "x" * 300 not in shown
 
     def test_what_happened_to_the_sitting_and_the_review_is_one_history(self, rita, session):
         say(rita, session, "confirm", incident=key_of(session, "phone_detected"))
