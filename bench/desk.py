@@ -1,8 +1,8 @@
 """What the pages of the review desk cost, many sessions against 1,000: `python -m bench.desk`.
 
 Two servers take turns on one mongod. Filled is what the pages read: closed sessions as scoring leaves them, over 100
-days, 90 of them the reader's; 500 sessions that run; what reviewers judged; and one session with 200 events, which both
-sizes have. Other events need not be there, since no page of many sessions reads any. Quote the ratios.
+days, 90 of them the reader's, with as many events each as --events gives; 500 sessions that run; what reviewers judged;
+and one session with 200 events, which both sizes have. Quote the ratios.
 """
 
 import argparse
@@ -83,9 +83,10 @@ class Side:
         return self.database["system.profile"].count_documents({**kinds, "ns": {"$not": {"$regex": r"\.system\."}}})
 
 
-def fill(database: Database, sessions: int) -> str:
+def fill(database: Database, sessions: int, *, events_each: int) -> str:
     """The id of the session whose page is measured."""
     documents.insert(database["sessions"], closed(sessions))
+    documents.insert(database["events"], events_of(database, events_each))
     documents.fill(database, documents.OURS, sessions=LIVE, events=4, ended=False)
     documents.insert(database["incidents"], judged(sessions // 10))
     (sample,) = documents.fill(database, documents.OURS, sessions=1, events=EVENTS)
@@ -117,6 +118,14 @@ def closed(count: int) -> Iterator[dict[str, Any]]:
             "assigned_to": "desk" if n < 900 and n % 10 == 0 else None,
             "review_revision": 1 if group else None,
         }
+
+
+def events_of(database: Database, each: int) -> Iterator[dict[str, Any]]:
+    if each:
+        for session in database["sessions"].find({}, {"start_time": 1}):
+            for n in range(each):
+                at = session["start_time"] + timedelta(minutes=n)
+                yield documents.our_event(session["_id"], n, at)
 
 
 def judged(count: int) -> Iterator[dict[str, Any]]:
@@ -181,6 +190,7 @@ def log_in(url: str, folder: Path, database: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.desk", description=__doc__.splitlines()[0])
     parser.add_argument("--sessions", type=int, default=100_000)
+    parser.add_argument("--events", type=int, default=5_000_000, help="of the many; few have as many each")
     parser.add_argument("--rounds", type=int, default=15, help="requests for each page of each size")
     options = parser.parse_args()
     with ExitStack() as stack:
@@ -191,7 +201,8 @@ def main() -> None:
             own = folder / name
             own.mkdir()
             prepare(url, own, MONGODB_DATABASE=name)
-            sample = fill(documents.quick(url, name), sessions)
+            each = options.events // options.sessions
+            sample = fill(documents.quick(url, name), sessions, events_each=each)
             server = stack.enter_context(serve(url, own, MONGODB_DATABASE=name))
             database = MongoClient(url)[name]
             sides.append(Side(name, server, database, log_in(url, own, name), paths_of(database, sample)))
