@@ -19,7 +19,7 @@ test: $(VENV)/.dev $(JS)/.made  ## run every test, against real processes and a 
 	@exec $(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
 
 soak: $(VENV)/.dev $(JS)/.made  ## kill, freeze and ask in any order for some MINUTES (5) at a time, and say what was lost: nothing
-	@exec $(BIN)/python -m pytest --timeout 0 --soak $(or $(MINUTES),5) tests/proof tests/browser/test_uploads.py::TestTusJsClient $(ARGS)
+	@exec $(BIN)/python -m pytest --timeout 0 --soak $(or $(MINUTES),5) tests/proof tests/media_app/test_tus_js_client.py $(ARGS)
 
 lint: $(VENV)/.dev  ## check style and format
 	@$(BIN)/ruff check

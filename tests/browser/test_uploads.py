@@ -2,10 +2,8 @@
 was sent. By our module, and by tus-js-client, which we did not write."""
 
 import hashlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from time import monotonic
 from urllib.parse import urlsplit
 
 import pytest
@@ -185,26 +183,6 @@ class TestOurModule:
 
 
 class TestTusJsClient:
-    def test_in_node_over_a_broken_line_to_a_killed_server(self, exam, line, tmp_path, pytestconfig, record_property):
-        """300 MiB by `make soak`."""
-        size = (300 if pytestconfig.getoption("--soak") else 30) * MIB
-        film = clips.long_recording(tmp_path / "long.webm", size_bytes=size)
-        session_id, token = exam.start("By Node")
-        line.cut_at(size // 10, size * 4 // 10, size * 7 // 10)
-        line.cut_at(size // 2, meanwhile=lambda: kill(exam))
-        endpoint, began = f"{line.url}/sessions/{session_id}/uploads", monotonic()
-        said = json.loads(node.run("upload.mjs", endpoint, token, str(film), str(PART_BYTES)))
-        took_s = monotonic() - began
-        assert line.cuts == []
-        assert said["asked"] >= 4
-        (recording,) = exam.recordings(session_id)
-        assert said["url"] == f"{endpoint}/{recording['_id']}"
-        assert (recording["state"], recording["sha256"]) == ("ready", sha256_of(film))
-        told = "three cuts, a server killed in the middle, SHA-256 equal"
-        record_property(
-            "upload", f"tus-js-client: {size // MIB} MiB in {took_s:.1f} s, asked {said['asked']} times; {told}"
-        )
-
     def test_in_a_browser_sends_what_it_records_and_what_arrives_can_be_sought_in(self, exam, page, line):
         script = (node.MODULES / "tus-js-client" / "dist" / "tus.min.js").read_text()
         page.goto(f"{line.url}/blank")
