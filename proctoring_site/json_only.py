@@ -73,7 +73,10 @@ class QuickJSONRenderer(JSONRenderer):
         try:
             return orjson.dumps(data, self.others, self.OPTIONS)
         except orjson.JSONEncodeError:  # half a surrogate, an integer of 65 bits: what a client sent, told back to it
-            return json.dumps(data, default=self.others).encode()
+            return json.dumps(data, default=self._otherwise).encode()
+
+    def _otherwise(self, value: Any) -> Any:
+        return json.loads(orjson.dumps(value)) if isinstance(value, orjson.Fragment) else self.others(value)
 
 
 class AlwaysJSON(BaseContentNegotiation):

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from rest_framework.request import Empty, Request
+from rest_framework.request import Empty, Request, wrap_attributeerrors
 from rest_framework.response import Response
 
 _UNKNOWN = object()
@@ -31,7 +31,8 @@ class QuickRequest(Request):
     @property
     def user(self) -> Any:
         if self._user is _UNKNOWN:
-            self._authenticate()
+            with wrap_attributeerrors():  # else Python would look for a user elsewhere: of the cookie, without CSRF
+                self._authenticate()
         return self._user
 
     @user.setter
@@ -42,7 +43,8 @@ class QuickRequest(Request):
     @property
     def data(self) -> Any:
         if self._full_data is Empty:
-            self._load_data_and_files()
+            with wrap_attributeerrors():
+                self._load_data_and_files()
         return self._full_data
 
     def _parse(self) -> tuple[Any, Any]:

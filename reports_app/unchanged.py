@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from os import fstat, stat, stat_result
 from typing import Any
 
+import bson
 from django.core.files.storage import storages
 from orjson import Fragment
 
@@ -24,7 +25,7 @@ Identity = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    document: Mapping[str, Any]
+    document: bytes
     policy: Policy
     file: Identity
     answer: Fragment
@@ -55,7 +56,7 @@ def digest_of(name: str) -> str | None:
 def answer_of(name: str, document: Mapping[str, Any], policy: Policy) -> Fragment | None:
     """The JSON that was made of this when the file of that name was current. None: to be made."""
     kept = _answers.get(name)
-    is_same = kept is not None and kept.document == document and kept.policy == policy
+    is_same = kept is not None and kept.policy == policy and kept.document == _digest(document)
     return kept.answer if is_same and kept.file == _identity(name) else None
 
 
@@ -64,7 +65,19 @@ def keep_answer(name: str, document: Mapping[str, Any], policy: Policy, answer: 
     is_watched = document.get("end_time") is None and document.get("heartbeat")
     found = _digests.get(name)
     if found and not is_watched:
-        _keep(_answers, name, _Answer(document, policy, found[0], answer))
+        _keep(_answers, name, _Answer(_digest(document), policy, found[0], answer))
+
+
+def forget(name: str) -> None:
+    """Of a session that was deleted."""
+    with _lock:
+        _digests.pop(name, None)
+        _answers.pop(name, None)
+
+
+def _digest(document: Mapping[str, Any]) -> bytes:
+    """In its place: a session's document may be large."""
+    return hashlib.sha256(bson.encode(document)).digest()
 
 
 def _identity(name: str) -> Identity | None:

@@ -3,7 +3,8 @@
 What it buys: docs/performance.md. Every event raises its session's revision and one of its counts before it is stored.
 So what was read under a revision is kept only when it had as many events as were counted, and is good as long as both
 stand. How the candidate's client is doing (beats, coverage) is no part of it. For KEPT_S, since a session that was
-deleted can be imported again under its id, with other events of the same number; the process that deletes forgets it.
+deleted can be imported again under its id, with other events of the same number (the process that deletes forgets it),
+and what a deposed primary took back could be told so long.
 """
 
 import threading
@@ -20,7 +21,7 @@ from sessions_app.answers import event_answer, renderer
 
 #: Of all together, per process; a timeline of 200 events is 65 kB.
 KEPT_BYTES_MAX = 16 * 1024**2
-KEPT_S = 60
+KEPT_S = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -32,11 +33,11 @@ _new, _stored = RecordedInsert(Session._meta.db_table), GroupFind(Session._meta.
 
 
 def start_session(*, candidate_name: str, at: datetime | None = None) -> Session:
-    return instance_of(Session, start(candidate_name=candidate_name, at=at))
+    return instance_of(Session, deepcopy(start(candidate_name=candidate_name, at=at)))
 
 
 def start(*, candidate_name: str, at: datetime | None = None) -> dict[str, Any]:
-    """Start a session; as it is stored, for answers.py."""
+    """Start a session; as it is stored, for answers.py. For reading only: sessions share what is still empty."""
     own = {"_id": new_id(), "candidate_name": candidate_name, "start_time": to_milliseconds(at or now())}
     document = {**_blank(), **own}
     record_and_insert(_new, document, Action.CREATED, ObjectKind.SESSION)

@@ -53,7 +53,8 @@ class BearerToken(BaseAuthentication):
         return self.by_token(request, token.strip())
 
     def by_token(self, request: Request, token: str) -> tuple[Any, str]:
-        caller = self._candidate(token) if token.startswith(candidate_token.PREFIX) else self._machine(token)
+        read = self._candidate if token.startswith(candidate_token.PREFIX) else self._machine
+        caller = read(token) if token.isascii() else None  # ours are; half a surrogate could not even be hashed
         if caller is None:
             count_nobody(request)
             raise AuthenticationFailed(INVALID, code="invalid_token")

@@ -7,6 +7,7 @@ else went wrong, both are written again the slow way, each waited for, and what 
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import bson
@@ -46,7 +47,8 @@ class RecordedInsert:
     def _insert(self, pairs: Sequence[Pair]) -> Sequence[Outcome]:
         try:
             election = _write(RECORDS, [record for record, _ in pairs], AT_ONCE)
-            if election == _write(self._collection, [document for _, document in pairs], DURABLE):
+            is_same = election == _write(self._collection, [document for _, document in pairs], DURABLE)
+            if is_same and not connection.database.client.is_mongos:  # who writes to several, and names no election
                 return [(document, True) for _, document in pairs]
         except PyMongoError:
             pass  # told below, should it go wrong again
@@ -56,15 +58,24 @@ class RecordedInsert:
         try:
             refused = _write_again(RECORDS, [record for record, _ in pairs])
         except PyMongoError as error:
+            self._take_back(pairs)
             raise AuditFailed from error
         outcomes: list[Outcome] = [(document, True) for _, document in pairs]
         for index, reason in refused.items():
             outcomes[index] = AuditFailed(reason)
+        if refused:
+            self._take_back([pairs[index] for index in refused])
         recorded = [index for index in range(len(pairs)) if index not in refused]
         refused = _write_again(self._collection, [pairs[index][1] for index in recorded])
         for index, reason in refused.items():
             outcomes[recorded[index]] = NotInserted(reason)
         return outcomes
+
+    def _take_back(self, pairs: Sequence[Pair]) -> None:
+        """What may be there already of documents that have no record; nobody was told of them."""
+        ids = [document["_id"] for _, document in pairs]
+        with suppress(PyMongoError):
+            connection.get_collection(self._collection).delete_many({"_id": {"$in": ids}}, session=connection.session)
 
 
 def _encoded(document: Document) -> RawBSONDocument:

@@ -5,8 +5,9 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from orjson import Fragment
 
-from proctoring_site.json_only import DEEP, read_json
+from proctoring_site.json_only import DEEP, QuickJSONRenderer, read_json
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -35,6 +36,11 @@ def test_it_reads_what_was_written(value, ascii_only):
 )
 def test_odd_but_allowed_bodies_are_read_alike(body):
     assert repr(read_json(body)) == repr(json.loads(body))
+
+
+def test_a_piece_that_is_rendered_already_stays_beside_what_orjson_refuses():
+    answer = QuickJSONRenderer().render({"events": Fragment(b'[{"n": 1}]'), "odd": "\ud800"})
+    assert json.loads(answer) == {"events": [{"n": 1}], "odd": "\ud800"}
 
 
 @pytest.mark.parametrize(

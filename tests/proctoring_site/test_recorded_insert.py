@@ -15,12 +15,12 @@ pytestmark = pytest.mark.usefixtures("committed_database")
 
 
 @contextmanager
-def failing(collection, *, times=None, **how):
-    """The next inserts into a collection, or all of them."""
+def failing(collection, *, mode="alwaysOn", **how):
+    """Inserts into a collection, or (None) into any."""
     client = connection.database.client
-    which = {"failCommands": ["insert"], "namespace": f"{connection.database.name}.{collection}"}
-    data = {**which, "appName": client.options.pool_options.appname, **how}
-    client.admin.command("configureFailPoint", "failCommand", mode={"times": times} if times else "alwaysOn", data=data)
+    which = {"namespace": f"{connection.database.name}.{collection}"} if collection else {}
+    data = {"failCommands": ["insert"], **which, "appName": client.options.pool_options.appname, **how}
+    client.admin.command("configureFailPoint", "failCommand", mode=mode, data=data)
     try:
         yield
     finally:
@@ -43,7 +43,7 @@ FAILURES = {
 @pytest.mark.parametrize("collection", ["audit_log", "sessions"])
 @pytest.mark.parametrize("how", FAILURES.values(), ids=FAILURES)
 def test_a_failure_that_passes_leaves_one_of_each(collection, how):
-    with failing(collection, times=1, **how):
+    with failing(collection, mode={"times": 1}, **how):
         document = services.start(candidate_name="Ada")
     assert started_and_recorded() == ([document["_id"]], [document["_id"]])
 
@@ -52,6 +52,13 @@ def test_without_its_record_no_session_starts():
     with failing("audit_log", errorCode=14031), pytest.raises(AuditFailed):
         services.start(candidate_name="Ada")
     assert started_and_recorded() == ([], [])
+
+
+def test_a_session_that_was_written_is_taken_back_when_its_record_may_be_lost():
+    """The record goes in; the session is written, and nobody knows if durably; then the record cannot go in again."""
+    with failing(None, mode={"skip": 1}, **FAILURES["done and not known to be durable"]), pytest.raises(AuditFailed):
+        services.start(candidate_name="Ada")
+    assert started_and_recorded()[0] == []
 
 
 def test_a_record_may_speak_of_a_start_that_failed():

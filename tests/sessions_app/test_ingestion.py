@@ -147,6 +147,8 @@ class TestABatch:
         assert (answer.status_code, len(answer.json()["created"])) == (200, 1)
         forged = body.replace(token, token[:-3] + "abc")
         assert nobody.post(path, forged, content_type="text/plain").status_code == 401
+        for odd in (r"\ud800", r"pc.\ud800.1.abc", "pc.Ü"):  # half a surrogate is no text that could be hashed
+            assert nobody.post(path, body.replace(token, odd), content_type="text/plain").status_code == 401
         without = json.dumps({"events": [{"event_type": "x"}]})
         assert nobody.post(path, without, content_type="text/plain").status_code == 404
 
