@@ -45,6 +45,15 @@ class Facts:
         return self.document.get("review_revision") or 0
 
     @property
+    def version(self) -> int | None:
+        """Of the policy that it was scored with."""
+        return self.document.get("policy_version")
+
+    @property
+    def decided_at(self) -> datetime | None:
+        return _at(self.document.get("reviewed_at")) if self.outcome in DECIDED else None
+
+    @property
     def is_stale(self) -> bool:
         """Whether its stored scores are of something else than what is there now."""
         return self.is_closed and self.document.get("scored_revision") != self.document.get("revision")

@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 #: Each time one of those who change the session at the same moment got somewhere.
 TRIES = 10
+#: What a score is of, the version included: one that comes late is not stored over that of a rescore.
+_STILL = ("revision", "review_revision", "end_time", "policy_version")
 BATCH = 500
 #: Closed, and never scored.
 UNSCORED = {"end_time": {"$ne": None}, "queue_rank": None}
@@ -106,7 +108,7 @@ def store(facts: dict[str, Facts], scored: Sequence[Scored], *, at: datetime | N
         document = facts[one.session_id].document
         if one.is_stored and document.get("scored_revision") == document.get("revision"):
             continue
-        still = {name: document.get(name) for name in ("revision", "review_revision", "end_time")}
+        still = {name: document.get(name) for name in _STILL}
         kept = {**one.after, "policy_version": one.policy_version, "scored_at": at}
         kept["scored_revision"] = document.get("revision")
         changes[one.session_id] = UpdateOne({"_id": one.session_id, **still}, {"$set": kept})

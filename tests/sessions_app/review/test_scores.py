@@ -194,3 +194,13 @@ class TestStoring:
         scored = scores.scored_under(facts[session.pk], replace(scores.policy_of_facts(facts[session.pk]), weights={}))
         Session.objects.filter(pk=session.pk).update(revision=99, scored_revision=None)
         assert scores.store(facts, [scored]) == set()
+
+    def test_a_late_score_is_not_stored_over_that_of_a_rescore(self):
+        session = ended(0)
+        facts = scores.facts_of([session.pk])
+        scored = scores.scored_under(facts[session.pk], replace(scores.policy_of_facts(facts[session.pk]), weights={}))
+        newer = policies.create(policies.Draft(weights={"phone_detected": 30}), by=make_staff()).version
+        scores.score_closed([session.pk], policy=policy_of(newer))
+        assert scores.store(facts, [scored]) == set()
+        session.refresh_from_db()
+        assert (session.policy_version, session.reviewed_score) == (newer, 70)
