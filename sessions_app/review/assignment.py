@@ -104,6 +104,8 @@ def pass_clean(session_ids: Sequence[str], *, by: AbstractBaseUser, reason: str 
 
 
 def _is_clean(review: Review) -> bool:
+    if review.outcome is not Outcome.NOT_REVIEWED:
+        return False
     confirmed = any(incident.state == IncidentState.CONFIRMED for incident in review.incidents)
     score = review.reviewed
     return score.risk_band == LOW and score.integrity_score >= review.policy.clean_from and not confirmed

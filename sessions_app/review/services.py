@@ -36,6 +36,7 @@ from sessions_app.review.states import (
     Outcome,
     Severity,
     needs_reason,
+    place_of,
 )
 from sessions_app.review.weighing import Incident
 
@@ -237,6 +238,7 @@ def decide(
             "outcome_by": by.get_username(),
             "outcome_by_id": str(by.pk),
             "reviewed_at": None if outcome is Outcome.NOT_REVIEWED else at,
+            **place_of(outcome, session.reviewed_band),
         },
     )
     return _carry_out(session, change, by=by, seen=seen, at=at)

@@ -96,6 +96,14 @@ class TestPassingTheClean:
         sessions.log_event(session.pk, sessions.Reported("phone_detected"), received_at=session.end_time)
         assert assignment.pass_clean([session.pk], by=make_staff("Reviewer")).refused == (session.pk,)
 
+    def test_leaves_one_that_was_decided_on_though_its_place_says_otherwise(self):
+        """As a process left it that was killed before it scored what it had decided."""
+        session = services.decide(ended(), Outcome.SUSPICIOUS, by=make_staff("Reviewer"), seen=0, reason="x")
+        Session.objects.filter(pk=session.pk).update(queue_rank=3)
+        done = assignment.pass_clean([session.pk], by=make_staff("Reviewer"), reason="All clean.")
+        session.refresh_from_db()
+        assert (done.refused, session.outcome) == ((session.pk,), Outcome.SUSPICIOUS)
+
 
 @pytest.mark.usefixtures("committed_database")
 class TestTheQueue:

@@ -52,6 +52,13 @@ class TestADecision:
         assert list(Session.objects.awaiting_review()) == [waiting]
         assert list(Session.objects.decided()) == [decided]
 
+    def test_leaves_those_that_wait_at_once_whatever_kills_the_process_then(self, ada):
+        session = decide(ended(), Outcome.SUSPICIOUS, by=ada)
+        undone = {"review_outcome": None, "queue_rank": 3, "review_revision": None}
+        Session.objects.filter(pk=session.pk).update(**undone)
+        changes.catch_up(session)  # stores what follows from the entry, and scores nothing
+        assert (session.outcome, session.queue_rank) == (Outcome.SUSPICIOUS, 23)
+
     def test_passing_needs_no_reason_and_everything_else_does(self, ada):
         assert decide(ended(), Outcome.PASSED, by=ada, reason=None).outcome is Outcome.PASSED
         for outcome in (Outcome.SUSPICIOUS, Outcome.SECOND_REVIEW_REQUIRED):
