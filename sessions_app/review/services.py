@@ -112,12 +112,15 @@ def set_severity(
     reason: str | None = None,
     at: datetime | None = None,
 ) -> Session:
-    """Say how grave an incident is, apart from what it weighs. One that was open is acknowledged by it. Raises
-    ReviewChanged and IncidentNotFound."""
+    """Say how grave an incident is, apart from what it weighs. One that was open is acknowledged by it; of any other,
+    name, time and reason stay those of who judged it, and this reason is in the history. Raises ReviewChanged and
+    IncidentNotFound."""
     changes.require_seen(session, seen)
     incident = review_of(session, seen_until=seen_until).incident(key)
     state = IncidentState.ACKNOWLEDGED if incident.state == IncidentState.OPEN else incident.state
-    row = _row(session, incident, state=state, reason=_clean(reason) or incident.reason, by=by, at=at)
+    row = _row(session, incident, state=state, reason=_clean(reason), by=by, at=at)
+    if incident.state != IncidentState.OPEN:
+        row.by, row.at, row.reason = incident.by, incident.at, incident.reason
     row.severity = severity
     change = Change(
         action=EntryAction.SEVERITY,
