@@ -10,7 +10,7 @@ from datetime import datetime
 from django.contrib.auth.base_user import AbstractBaseUser
 
 from sessions_app.models import Session, now, to_milliseconds
-from sessions_app.review import changes, policies, scores
+from sessions_app.review import changes, scores, second_review
 from sessions_app.review.changes import Change
 from sessions_app.review.errors import (
     IllegalJudgement,
@@ -214,8 +214,9 @@ def decide(
 ) -> Session:
     """Decide on a closed session, or take a decision back (`not_reviewed`).
 
-    A violation with more points off than the policy's `second_review_above` becomes `second_review_required` first,
-    and a violation when somebody else says so, too: look at `session.outcome`. Raises ReviewChanged, IllegalOutcome,
+    A violation with more points off than the policy's `second_review_above`, as the machine saw it or as reviewed,
+    becomes `second_review_required` first, and a violation when somebody else says so, too: look at
+    `session.outcome`. So does one that a later change of somebody brings above. Raises ReviewChanged, IllegalOutcome,
     ReasonNeeded, SessionStillOpen, NothingConfirmed and SecondReviewerNeeded.
     """
     reason = _clean(reason)
@@ -256,9 +257,7 @@ def _violation(session: Session, *, by: AbstractBaseUser) -> Outcome:
         if session.outcome_by_id == str(by.pk):
             raise SecondReviewerNeeded
         return Outcome.VIOLATION
-    if policies.second_review_is_needed(review.policy, review.reviewed.integrity_score):
-        return Outcome.SECOND_REVIEW_REQUIRED
-    return Outcome.VIOLATION
+    return Outcome.SECOND_REVIEW_REQUIRED if second_review.is_needed(review) else Outcome.VIOLATION
 
 
 def _set_allowance(
@@ -293,6 +292,8 @@ def _carry_out(session: Session, change: Change, *, by: AbstractBaseUser, seen: 
     changes.make(session, change, by=by, seen=seen, at=at)
     scores.score_closed([session.pk])
     session.refresh_from_db()
+    if change.action not in {*changes.IN_NO_SCORE, EntryAction.OUTCOME}:
+        second_review.require(session, by=by, at=at)
     return session
 
 

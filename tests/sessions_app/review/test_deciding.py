@@ -17,7 +17,7 @@ from sessions_app.review.errors import (
     SecondReviewerNeeded,
     SessionStillOpen,
 )
-from sessions_app.review.models import ReviewEntry
+from sessions_app.review.models import EntryAction, ReviewEntry
 from sessions_app.review.states import OUTCOME_MOVES, Outcome
 from tests.factories import make_session, make_staff
 from tests.sessions_app.review.sittings import confirm, dismiss, ended
@@ -100,11 +100,53 @@ class TestAViolation:
         assert decide(session, Outcome.VIOLATION, by=bob).outcome is Outcome.VIOLATION
         assert session.outcome_by == "bob"
 
-    def test_goes_by_what_the_review_left_of_the_points(self, ada):
+    def test_goes_by_what_the_machine_saw_though_one_person_dismissed_it(self, ada):
         session = ended(*FOUR_PHONES)
         dismiss(session, by=ada)
         confirm(session, by=ada, n=1)
+        assert session.reviewed_score == 55
+        assert decide(session, Outcome.VIOLATION, by=ada).outcome is Outcome.SECOND_REVIEW_REQUIRED
+
+    def test_that_somebody_lifts_later_waits_for_somebody_else_too(self, ada, bob):
+        session = confirm(ended(*FOUR_PHONES), by=ada)
+        services.allow(session, "phone_detected", reason="A pump.", by=ada, seen=1)
         assert decide(session, Outcome.VIOLATION, by=ada).outcome is Outcome.VIOLATION
+        services.revoke_allowance(session, "phone_detected", reason="No pump.", by=ada, seen=3)
+        assert (session.outcome, session.outcome_by) == (Outcome.SECOND_REVIEW_REQUIRED, "ada")
+        assert list(Session.objects.needing_second_review()) == [session]
+        last = services.history_of(session)[-1]
+        assert (last.actor_name, last.before, last.after, last.reason) == (
+            "ada",
+            {"outcome": "violation"},
+            {"outcome": "second_review_required"},
+            second_review.REASON,
+        )
+        with pytest.raises(SecondReviewerNeeded):
+            decide(session, Outcome.VIOLATION, by=ada)
+        assert decide(session, Outcome.VIOLATION, by=bob).outcome is Outcome.VIOLATION
+
+    def test_that_added_incidents_lift_does_too_and_not_before(self, ada):
+        session = decide(confirm(ended(0), by=ada), Outcome.VIOLATION, by=ada)
+        outcomes = []
+        for n in range(3):
+            told = {"event_type": "phone_detected", "start": NOON, "reason": "Another one."}
+            services.add_incident(session, **told, by=ada, seen=2 + n)
+            outcomes.append(session.outcome)
+        assert outcomes == [Outcome.VIOLATION, Outcome.VIOLATION, Outcome.SECOND_REVIEW_REQUIRED]
+
+    def test_of_two_people_stays_whatever_comes_to_it(self, ada, bob):
+        session = decide(confirm(ended(*FOUR_PHONES), by=ada), Outcome.VIOLATION, by=ada)
+        decide(session, Outcome.VIOLATION, by=bob)
+        told = {"event_type": "phone_detected", "start": NOON, "reason": "Another one."}
+        services.add_incident(session, **told, by=ada, seen=3)
+        assert (session.outcome, session.outcome_by) == (Outcome.VIOLATION, "bob")
+
+    def test_of_one_is_left_alone_by_words_that_change_no_score(self, ada, bob):
+        session = decide(confirm(ended(0), by=ada), Outcome.VIOLATION, by=ada)
+        for _ in range(4):
+            sessions.log_event(session.pk, sessions.Reported("phone_detected"), received_at=session.end_time)
+        services.add_note(session, text="Late events.", by=bob, seen=2)
+        assert session.outcome is Outcome.VIOLATION
 
     def test_the_second_reviewer_may_see_it_otherwise(self, ada, bob):
         session = decide(confirm(ended(*FOUR_PHONES), by=ada), Outcome.VIOLATION, by=ada)
