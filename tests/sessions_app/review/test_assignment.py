@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from sessions_app import services as sessions
 from sessions_app.models import Session
@@ -28,9 +30,21 @@ class TestAssigning:
         make_staff("Operator", username="otto"), make_staff("Reviewer", username="gone", is_active=False)
         ada, session = make_staff("Reviewer", username="ada"), ended()
         assert assignment.assignable() == ["ada", "group:Reviewer"]
-        for to in ("otto", "gone", "group:Operator", "group:", "nobody", ""):
+        for to in ("otto", "gone", "group:Operator", "group:", "nobody", "", "ada\0", "Reviewer"):
             with pytest.raises(NobodyToAssign):
                 assignment.assign(session, to, by=ada, seen=0)
+
+    @pytest.mark.parametrize("to", ["ada", "group:Reviewer", None])
+    def test_asks_no_more_the_more_accounts_there_are(self, to):
+        ada = make_staff("Reviewer", username="ada")
+        one, other = ended(), ended()
+        with CaptureQueriesContext(connection) as few:
+            assignment.assign(one, to, by=ada, seen=0)
+        for _ in range(5):
+            make_staff("Reviewer")
+        with CaptureQueriesContext(connection) as many:
+            assignment.assign(other, to, by=ada, seen=0)
+        assert len(many) == len(few)
 
     def test_what_is_mine_is_what_my_groups_have_too(self):
         ada, bob = make_staff("Reviewer", username="ada"), make_staff("Reviewer", username="bob")
@@ -70,6 +84,25 @@ class TestAssigning:
         assert assignment.assign_many([fresh, touched], "ada", by=ada) == assignment.Bulk(2, ())
         assert assignment.assign_many([fresh, touched], "ada", by=ada) == assignment.Bulk(2, ())
         assert [len(services.history_of(session)) for session in (fresh, touched)] == [1, 2]
+
+    def test_many_at_once_leaves_to_others_what_they_got_meanwhile(self):
+        ada, bob = make_staff("Reviewer", username="ada"), make_staff("Reviewer", username="bob")
+        free, his, ours, mine = ended(), ended(), ended(), ended()
+        assignment.assign(his, "bob", by=bob, seen=0)
+        shown = {session.pk: session.assigned_to for session in (free, his, ours, mine)}
+        listed = list(Session.objects.all())
+        assignment.assign(Session.objects.get(pk=free.pk), "bob", by=bob, seen=0)
+        assignment.assign(Session.objects.get(pk=ours.pk), "group:Reviewer", by=bob, seen=0)
+        assignment.assign(Session.objects.get(pk=mine.pk), "ada", by=bob, seen=0)
+        expected = assignment.Bulk(2, tuple(s.pk for s in listed if s in (free, ours)))
+        assert assignment.assign_many(listed, "ada", by=ada) == expected
+        assert assignment.assign_many(Session.objects.all(), "ada", by=ada, shown=shown) == expected
+        assert {s.pk: s.assigned_to for s in Session.objects.all()} == {
+            free.pk: "bob",
+            his.pk: "ada",
+            ours.pk: "group:Reviewer",
+            mine.pk: "ada",
+        }
 
 
 class TestPassingTheClean:
