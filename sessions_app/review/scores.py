@@ -178,10 +178,21 @@ def scored_under(facts: Facts, policy: Policy) -> Scored:
         "incident_count": summary.incident_count,
         "open_incidents": summary.open_incidents,
         "confirmed_incidents": summary.confirmed_incidents,
+        "new_incidents": _new_incidents(facts, policy),
         "queue_rank": queue_rank(facts.outcome, band),
     }
     before = {name: document.get(name) for name in (*after, "policy_version")}
     return Scored(document["_id"], policy.version, before, after)
+
+
+def _new_incidents(facts: Facts, policy: Policy) -> int:
+    """Those that want a look and have events that came after the decision. Nobody knows when imported events came."""
+    decided_at = facts.decided_at
+    late = {event.id for event in facts.events if decided_at and event.received_at and event.received_at > decided_at}
+    if not late:
+        return 0
+    incidents = assess_facts(facts, policy=policy).incidents
+    return sum(one.needs_a_look and not late.isdisjoint(one.event_ids) for one in incidents)
 
 
 def _words(facts: Facts) -> dict[str, Any]:

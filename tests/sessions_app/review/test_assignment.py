@@ -169,6 +169,7 @@ class TestTheQueue:
             lambda queue: queue.scored_below(50),
             lambda queue: queue.lacking_coverage(policy=policies.in_use()),
             lambda queue: queue.due_before(END),
+            lambda queue: queue.decided_with_new_incidents(),
         ],
     )
     def test_every_question_is_answered_in_order_by_an_index(self, rows):
@@ -178,3 +179,23 @@ class TestTheQueue:
         assert plan.uses_index
         assert not plan.sorts_in_memory
         assert plan.index_names & {"sessions_queue", "sessions_assigned", "sessions_policy"}
+
+    @pytest.mark.parametrize(
+        ("rows", "rare"),
+        [
+            (lambda queue: queue.scored_below(50), {"reviewed_score": 40}),
+            (lambda queue: queue.lacking_coverage(policy=policies.in_use()), {"covered": 0.1}),
+            (lambda queue: queue.due_before(END), {"queue_rank": 3, "due_at": NOON}),
+            (lambda queue: queue.decided().filter(review_outcome="violation"), {"review_outcome": "violation"}),
+            (lambda queue: queue.decided_with_new_incidents(), {"new_incidents": 1}),
+        ],
+    )
+    def test_a_rare_answer_reads_no_document_of_the_others(self, rows, rare):
+        common = {"end_time": END, "queue_rank": 23, "reviewed_score": 100, "covered": 1.0, "review_outcome": "passed"}
+        later = END + timedelta(days=1)
+        make_sessions(150, **common | {"due_at": later, "new_incidents": 0})
+        make_sessions(150, **common | {"queue_rank": 3, "due_at": later})
+        make_sessions(2, **common | rare)
+        plan = plans.explain(rows(Session.objects).queue_order()[:51])
+        assert (plan.index_names, plan.sorts_in_memory) == ({"sessions_queue"}, False)
+        assert (plan.docs_examined, plan.returned) == (2, 2)
