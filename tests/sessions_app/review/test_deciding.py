@@ -8,7 +8,8 @@ from django.db import connections
 
 from sessions_app import services as sessions
 from sessions_app.models import Session
-from sessions_app.review import services
+from sessions_app.review import changes, second_review, services
+from sessions_app.review.changes import Change
 from sessions_app.review.errors import (
     IllegalOutcome,
     NothingConfirmed,
@@ -19,7 +20,8 @@ from sessions_app.review.errors import (
 )
 from sessions_app.review.models import EntryAction, ReviewEntry
 from sessions_app.review.states import OUTCOME_MOVES, Outcome
-from tests.factories import make_session, make_staff
+from tests.audit_records import recording
+from tests.factories import NOON, make_session, make_staff
 from tests.sessions_app.review.sittings import confirm, dismiss, ended
 
 FOUR_PHONES = (0, 100, 200, 300)
@@ -208,3 +210,16 @@ def test_of_many_who_decide_at_once_one_does_and_the_others_see_who(committed_da
     session.refresh_from_db()
     assert (session.outcome_by, session.review_revision) == (winner, 1)
     assert ReviewEntry.objects.get().reason == winner
+
+
+def test_the_audit_log_says_of_who_came_second_that_it_was_refused(committed_database):
+    """Its record comes first: of two at the same moment, that of the second speaks of something not done."""
+    ada, bob = make_staff("Reviewer", username="ada"), make_staff("Reviewer", username="bob")
+    session = dismiss(ended(0), by=ada)
+    change = Change(EntryAction.CONFIRMED, {}, {"state": "open"}, {"state": "confirmed"})
+    with recording() as records, pytest.raises(ReviewChanged):
+        changes.make(session, change, by=bob, seen=0)
+    assert [record.details for record in records] == [
+        {"review": "confirmed", "review_revision": 1},
+        {"review": "refused", "review_revision": 1},
+    ]
