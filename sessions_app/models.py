@@ -50,8 +50,9 @@ class Mark(models.TextChoices):
 def _of_the_queue() -> list[models.Index]:
     """Of closed sessions only: starting a session costs none of them."""
     queue, is_in_it = ["queue_rank", "-start_time", "-id"], models.Q(queue_rank__gte=0)
+    asked = ["reviewed_score", "covered", "due_at", "review_outcome", "new_incidents"]  # misses cost no document
     return [
-        models.Index(fields=queue, condition=is_in_it, name="sessions_queue"),
+        models.Index(fields=[*queue, *asked], condition=is_in_it, name="sessions_queue"),
         models.Index(fields=["assigned_to", *queue], condition=is_in_it, name="sessions_assigned"),
         models.Index(fields=["policy_version", *queue], condition=is_in_it, name="sessions_policy"),
     ]
@@ -102,6 +103,8 @@ class Session(models.Model):
     incident_count = models.IntegerField(null=True, editable=False)
     open_incidents = models.IntegerField(null=True, editable=False)
     confirmed_incidents = models.IntegerField(null=True, editable=False)
+    #: Of a decided session: open ones with events that came after the decision.
+    new_incidents = models.IntegerField(null=True, editable=False)
     #: The place in the queue (review/states.py): only closed and scored sessions have one.
     queue_rank = models.IntegerField(null=True, editable=False)
     #: The human decision; see `outcome`. Who made it last, by name and by account, and when.
@@ -167,8 +170,8 @@ class Session(models.Model):
 #: Missing in documents until the session is closed or somebody says something about it.
 OF_THE_REVIEW = (
     *("policy_version", "machine_score", "reviewed_score", "reviewed_band", "scored_at", "scored_revision"),
-    *("incident_count", "open_incidents", "confirmed_incidents", "queue_rank", "review_outcome", "outcome_by"),
-    *("outcome_by_id", "reviewed_at", "assigned_to", "due_at", "review_revision"),
+    *("incident_count", "open_incidents", "confirmed_incidents", "new_incidents", "queue_rank", "review_outcome"),
+    *("outcome_by", "outcome_by_id", "reviewed_at", "assigned_to", "due_at", "review_revision"),
 )
 
 

@@ -121,6 +121,10 @@ class SessionQuerySet(QuerySet):
     def decided(self) -> Self:
         return self.filter(queue_rank__gte=SECOND_REVIEW_BELOW)
 
+    def decided_with_new_incidents(self) -> Self:
+        """Events came after the decision, and nobody has judged them: somebody should look again."""
+        return self.decided().filter(new_incidents__gt=0)
+
     def in_reviewed_band(self, band: str) -> Self:
         """By the band as it was scored last; through the queue's index, as every band has its ranks."""
         return self.filter(queue_rank__in=ranks_of([band]))

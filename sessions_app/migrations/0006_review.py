@@ -16,6 +16,7 @@ FIELDS = {
     "incident_count": models.IntegerField(editable=False, null=True),
     "open_incidents": models.IntegerField(editable=False, null=True),
     "confirmed_incidents": models.IntegerField(editable=False, null=True),
+    "new_incidents": models.IntegerField(editable=False, null=True),
     "queue_rank": models.IntegerField(editable=False, null=True),
     "review_outcome": models.CharField(editable=False, max_length=24, null=True),
     "outcome_by": models.CharField(editable=False, max_length=150, null=True),
@@ -26,8 +27,9 @@ FIELDS = {
     "review_revision": models.IntegerField(editable=False, null=True),
 }
 QUEUE = ["queue_rank", "-start_time", "-id"]
+ASKED = ["reviewed_score", "covered", "due_at", "review_outcome", "new_incidents"]
 INDEXES = {
-    "sessions_queue": QUEUE,
+    "sessions_queue": [*QUEUE, *ASKED],
     "sessions_assigned": ["assigned_to", *QUEUE],
     "sessions_policy": ["policy_version", *QUEUE],
 }

@@ -1,6 +1,6 @@
 """Who looks at a session, and until when; and what is done to many at once."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from sessions_app.errors import ProctoringError
 from sessions_app.models import Session, now, to_milliseconds
 from sessions_app.review import changes, policies, services
 from sessions_app.review.changes import Change
-from sessions_app.review.errors import NobodyToAssign, NoLongerClean
+from sessions_app.review.errors import AssignedMeanwhile, NobodyToAssign, NoLongerClean
 from sessions_app.review.models import EntryAction
 from sessions_app.review.reading import Review, review_of
 from sessions_app.review.states import IncidentState, Outcome
@@ -53,8 +53,7 @@ def assignable() -> list[str]:
 
 def assign(session: Session, to: str | None, *, by: AbstractBaseUser, seen: int, at: datetime | None = None) -> Session:
     """To an account or group of `assignable`, or to nobody (None). Raises NobodyToAssign and ReviewChanged."""
-    if to is not None and to not in assignable():
-        raise NobodyToAssign
+    _require_assignable(to)
     changes.require_seen(session, seen)
     return _assign(session, to, by=by, seen=seen, at=at)
 
@@ -70,14 +69,25 @@ def set_due(
     return session
 
 
-def assign_many(sessions: Iterable[Session], to: str | None, *, by: AbstractBaseUser) -> Bulk:
-    """Each as it is now. Raises NobodyToAssign."""
-    if to is not None and to not in assignable():
-        raise NobodyToAssign
+def assign_many(
+    sessions: Iterable[Session],
+    to: str | None,
+    *,
+    by: AbstractBaseUser,
+    shown: Mapping[str, str | None] | None = None,
+) -> Bulk:
+    """Each as it is now, but for those that somebody else got meanwhile. Raises NobodyToAssign.
+
+    `shown`: session id → who had it as the page showed it, None: nobody; else the instances say it.
+    """
+    _require_assignable(to)
 
     def one(session: Session) -> None:
+        had = (shown or {}).get(session.pk, session.assigned_to)
         changes.catch_up(session)
         if session.assigned_to != to:
+            if session.assigned_to not in (None, had):
+                raise AssignedMeanwhile
             _assign(session, to, by=by, seen=changes.revision_of(session), at=None)
 
     return _each(sessions, one)
@@ -104,9 +114,24 @@ def pass_clean(session_ids: Sequence[str], *, by: AbstractBaseUser, reason: str 
 
 
 def _is_clean(review: Review) -> bool:
+    if review.outcome is not Outcome.NOT_REVIEWED:
+        return False
     confirmed = any(incident.state == IncidentState.CONFIRMED for incident in review.incidents)
     score = review.reviewed
     return score.risk_band == LOW and score.integrity_score >= review.policy.clean_from and not confirmed
+
+
+def _require_assignable(to: str | None) -> None:
+    """What `assignable` says, of one: each account's rights are questions of their own."""
+    if to is None:
+        return
+    if to.startswith(GROUP_PREFIX):
+        name = to.removeprefix(GROUP_PREFIX)
+        is_there = Group.objects.filter(name=name, permissions__codename="decide_session").exists()
+    else:
+        is_there = may(get_user_model().objects.filter(username=to).first(), Right.DECIDE)
+    if not is_there:
+        raise NobodyToAssign
 
 
 def _assign(session: Session, to: str | None, *, by: AbstractBaseUser, seen: int, at: datetime | None) -> Session:

@@ -95,6 +95,8 @@ def make(session: Session, change: Change, *, by: AbstractBaseUser, seen: int, a
     try:
         _history().insert_one(document, session=connection.session)
     except DuplicateKeyError as error:
+        # The record above tells of what was wanted; this one that it was not done.
+        record(Action.CHANGED, ObjectKind.SESSION, session.pk, review="refused", review_revision=seen + 1)
         raise ReviewChanged(ReviewEntry.objects.since(session.pk, seen)) from error
     logger.info("session %s: review %s", session.pk, change.action.value)
     _apply(document)

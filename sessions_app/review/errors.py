@@ -86,6 +86,11 @@ class NobodyToAssign(ProctoringError):
     sentence = "There is no active account or group of that name that may decide."
 
 
+class AssignedMeanwhile(ProctoringError):
+    code = "assigned_meanwhile"
+    sentence = "Somebody else got this session meanwhile."
+
+
 class NoLongerClean(ProctoringError):
     code = "no_longer_clean"
     sentence = "The session changed meanwhile, and needs a look."

@@ -14,15 +14,23 @@ from proctoring_site.mongo_engine.documents import TOGETHER
 from proctoring_site.mongo_engine.instants import instant_of
 from sessions_app.review.folding import Seen
 from sessions_app.review.models import Allowance, JudgedIncident
-from sessions_app.review.states import IncidentState, Outcome, Severity, outcome_of
+from sessions_app.review.states import DECIDED, IncidentState, Outcome, Severity, outcome_of
 from sessions_app.review.weighing import Judgement
 
 #: For the scores alone; a page shows the rest, too.
 _WEIGHED = ("session_id", "event_type", "occurred_at", "timestamp", "duration_s")
 _SHOWN = (*_WEIGHED, "confidence", "source", "received_at")
-SESSION_FIELDS = ("end_time", "covered", "revision", "review_revision", "review_outcome", "policy_version")
+SESSION_FIELDS = (
+    "end_time",
+    "covered",
+    "revision",
+    "review_revision",
+    "review_outcome",
+    "reviewed_at",
+    "policy_version",
+)
 SCORED_FIELDS = ("machine_score", "reviewed_score", "reviewed_band", "scored_at", "scored_revision", "queue_rank")
-SCORED_FIELDS += ("incident_count", "open_incidents", "confirmed_incidents")
+SCORED_FIELDS += ("incident_count", "open_incidents", "confirmed_incidents", "new_incidents")
 
 
 @dataclass(slots=True)
@@ -43,6 +51,15 @@ class Facts:
     def revision(self) -> int:
         """Of the review."""
         return self.document.get("review_revision") or 0
+
+    @property
+    def version(self) -> int | None:
+        """Of the policy that it was scored with."""
+        return self.document.get("policy_version")
+
+    @property
+    def decided_at(self) -> datetime | None:
+        return _at(self.document.get("reviewed_at")) if self.outcome in DECIDED else None
 
     @property
     def is_stale(self) -> bool:
@@ -68,7 +85,9 @@ def facts_of(session_ids: Sequence[str], *, shown: bool = False) -> dict[str, Fa
     facts = {document["_id"]: Facts(document) for document in found}
     if not facts:
         return facts
-    for event in _rows("events", _of(facts), dict.fromkeys(_SHOWN if shown else _WEIGHED, 1)):
+    tells_late_ones = any(one.decided_at for one in facts.values())  # those that came after the decision
+    fields = _SHOWN if shown else (*_WEIGHED, "received_at") if tells_late_ones else _WEIGHED
+    for event in _rows("events", _of(facts), dict.fromkeys(fields, 1)):
         of_session = facts.get(event["session_id"]) if isinstance(event["session_id"], str) else None
         if of_session is not None:
             of_session.events.append(seen(event))

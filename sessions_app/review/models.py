@@ -250,6 +250,8 @@ class PolicyRun(models.Model):
     by = models.CharField(max_length=NAME_MAX_LENGTH)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
+    #: Ended by a newer rescore before it was through; its sums are not taken.
+    is_superseded = models.BooleanField(default=False)
     #: Closed sessions at the start that have another version; how many of them are done; and how many changed.
     total = models.IntegerField(default=0)
     done = models.IntegerField(default=0)

@@ -7,10 +7,11 @@ score is in the history, under an id that one run makes once. What people decide
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from pymongo import ReplaceOne
+from pymongo import UpdateOne
 from pymongo.collection import Collection
 
 from proctoring_site.audit.log import record
@@ -36,6 +37,7 @@ SWEEPS_MAX = 3
 
 def start(kind: RunKind, version: int, *, by: str) -> PolicyRun:
     """A preview or rescore with this policy, in the background; one that is not finished yet is answered instead.
+    A new rescore ends those of other policies: two would undo each other.
 
     Raises NoSuchPolicy. `by`: a username.
     """
@@ -47,12 +49,15 @@ def start(kind: RunKind, version: int, *, by: str) -> PolicyRun:
 def begin(kind: RunKind, version: int, *, by: str) -> PolicyRun:
     """The same without handing it to anybody: for `go_on`."""
     policy_of(version)
-    if unfinished := PolicyRun.objects.unfinished(kind, version).first():
+    unfinished = PolicyRun.objects.unfinished(kind, version).first()
+    if unfinished is not None and not _is_superseded(unfinished):
         return unfinished
     record(Action.CHANGED, ObjectKind.POLICY, str(version), run=kind.value)
-    run = PolicyRun(kind=kind.value, policy_version=version, by=by, started_at=now())
+    run = PolicyRun(kind=kind.value, policy_version=version, by=by, started_at=_later_than_all(kind))
     run.total = _sessions().count_documents(_left(version, ""), session=connection.session)
     _runs().insert_one(document_of(run), session=connection.session)
+    if kind == RunKind.RESCORE:
+        _end_older(run)
     return run
 
 
@@ -70,7 +75,7 @@ def go_on(
 @job(name="policy_run")
 def run_batch(key: str, *, run_id: str, after: str, number: int) -> None:
     run = PolicyRun.objects.filter(pk=run_id).first()
-    if run is None or run.is_finished:
+    if run is None:
         return
     further = step(run_id, after)
     if further is not None:
@@ -80,8 +85,16 @@ def run_batch(key: str, *, run_id: str, after: str, number: int) -> None:
 def step(
     run_id: str, after: str, *, progress: Callable[[int], object] = lambda done: None, batch: int | None = None
 ) -> str | None:
-    """One batch, of the sessions after this id; answers where the next begins, None when the run is finished."""
+    """One batch, of the sessions after this id; answers where the next begins, None when the run is finished.
+
+    Nothing of a run that is finished or superseded: its job may be run again by an Operator, at any later time.
+    """
     run = PolicyRun.objects.get(pk=run_id)
+    if run.is_finished:
+        return None
+    if _is_superseded(run):  # whoever began the newer one was killed before they ended this one
+        _end(run, {"is_superseded": True})
+        return None
     ids = _ids(run.policy_version, after, batch or BATCH)
     if not ids:
         return _sweep_or_finish(run)
@@ -99,13 +112,15 @@ def _preview_batch(run: PolicyRun, after: str, ids: Sequence[str]) -> int:
 
 
 def _rescore_batch(run: PolicyRun, after: str, ids: Sequence[str]) -> int:
-    """First the old scores into the history, then the new ones: whoever repeats this after a crash writes the same."""
-    facts = {pk: one for pk, one in facts_of(ids).items() if one.is_closed}
+    """First the old scores into the history, then the new ones. Whoever repeats this, after a crash or beside another
+    worker, leaves the first old score as it is."""
+    facts = {pk: one for pk, one in facts_of(ids).items() if one.is_closed and one.version != run.policy_version}
     policy = policy_of(run.policy_version)
     scored = [scores.scored_under(one, policy) for one in facts.values()]
     if scored:
-        entries = [ReplaceOne({"_id": entry["_id"]}, entry, upsert=True) for entry in _entries(run, scored)]
-        _history().bulk_write(entries, ordered=False, session=connection.session)
+        _history().bulk_write(
+            [_kept(entry) for entry in _entries(run, scored)], ordered=False, session=connection.session
+        )
     done = scores.store(facts, scored)
     moved = {"$set": {"cursor": ids[-1]}, "$inc": {"done": len(done)}}
     _runs().update_one({"_id": run.pk}, moved, session=connection.session)
@@ -184,6 +199,37 @@ def _entries(run: PolicyRun, scored: Sequence[Scored]) -> list[dict[str, Any]]:
         }
         for one in scored
     ]
+
+
+def _kept(entry: dict[str, Any]) -> UpdateOne:
+    """What the score was stays as it was written first; what it is may be told again."""
+    first = {name: value for name, value in entry.items() if name not in ("_id", "after")}
+    return UpdateOne({"_id": entry["_id"]}, {"$set": {"after": entry["after"]}, "$setOnInsert": first}, upsert=True)
+
+
+def _later_than_all(kind: RunKind) -> datetime:
+    """Now, and after each that was begun, whatever the clock of another machine says."""
+    newest = PolicyRun.objects.filter(kind=kind.value).newest_first().first()
+    return now() if newest is None else max(now(), newest.started_at + timedelta(milliseconds=1))
+
+
+def _is_superseded(run: PolicyRun) -> bool:
+    """Whether a newer rescore was begun."""
+    started_at = naive_utc(run.started_at)
+    later = [{"started_at": {"$gt": started_at}}, {"started_at": started_at, "_id": {"$gt": run.pk}}]
+    newer = {"kind": RunKind.RESCORE.value, "$or": later}
+    is_rescore = run.kind == RunKind.RESCORE
+    return is_rescore and _runs().find_one(newer, {"_id": 1}, session=connection.session) is not None
+
+
+def _end_older(run: PolicyRun) -> None:
+    """All other rescores that go on still. Of two that begin at once, the newer one stays (`_is_superseded`)."""
+    started_at = naive_utc(run.started_at)
+    earlier = [{"started_at": {"$lt": started_at}}, {"started_at": started_at, "_id": {"$lt": run.pk}}]
+    older = {"kind": run.kind, "finished_at": None, "$or": earlier}
+    ended = {"$set": {"finished_at": naive_utc(now()), "is_superseded": True}}
+    if count := _runs().update_many(older, ended, session=connection.session).modified_count:
+        logger.info("policy run %s: took the place of %d others", run.pk, count)
 
 
 def _end(run: PolicyRun, sums: dict[str, Any]) -> None:

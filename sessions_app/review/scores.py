@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 #: Each time one of those who change the session at the same moment got somewhere.
 TRIES = 10
+#: What a score is of, the version included: one that comes late is not stored over that of a rescore.
+_STILL = ("revision", "review_revision", "end_time", "policy_version")
 BATCH = 500
 #: Closed, and never scored.
 UNSCORED = {"end_time": {"$ne": None}, "queue_rank": None}
@@ -106,7 +108,7 @@ def store(facts: dict[str, Facts], scored: Sequence[Scored], *, at: datetime | N
         document = facts[one.session_id].document
         if one.is_stored and document.get("scored_revision") == document.get("revision"):
             continue
-        still = {name: document.get(name) for name in ("revision", "review_revision", "end_time")}
+        still = {name: document.get(name) for name in _STILL}
         kept = {**one.after, "policy_version": one.policy_version, "scored_at": at}
         kept["scored_revision"] = document.get("revision")
         changes[one.session_id] = UpdateOne({"_id": one.session_id, **still}, {"$set": kept})
@@ -176,10 +178,21 @@ def scored_under(facts: Facts, policy: Policy) -> Scored:
         "incident_count": summary.incident_count,
         "open_incidents": summary.open_incidents,
         "confirmed_incidents": summary.confirmed_incidents,
+        "new_incidents": _new_incidents(facts, policy),
         "queue_rank": queue_rank(facts.outcome, band),
     }
     before = {name: document.get(name) for name in (*after, "policy_version")}
     return Scored(document["_id"], policy.version, before, after)
+
+
+def _new_incidents(facts: Facts, policy: Policy) -> int:
+    """Those that want a look and have events that came after the decision. Nobody knows when imported events came."""
+    decided_at = facts.decided_at
+    late = {event.id for event in facts.events if decided_at and event.received_at and event.received_at > decided_at}
+    if not late:
+        return 0
+    incidents = assess_facts(facts, policy=policy).incidents
+    return sum(one.needs_a_look and not late.isdisjoint(one.event_ids) for one in incidents)
 
 
 def _words(facts: Facts) -> dict[str, Any]:

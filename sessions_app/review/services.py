@@ -10,7 +10,7 @@ from datetime import datetime
 from django.contrib.auth.base_user import AbstractBaseUser
 
 from sessions_app.models import Session, now, to_milliseconds
-from sessions_app.review import changes, policies, scores
+from sessions_app.review import changes, scores, second_review
 from sessions_app.review.changes import Change
 from sessions_app.review.errors import (
     IllegalJudgement,
@@ -36,6 +36,7 @@ from sessions_app.review.states import (
     Outcome,
     Severity,
     needs_reason,
+    place_of,
 )
 from sessions_app.review.weighing import Incident
 
@@ -111,12 +112,15 @@ def set_severity(
     reason: str | None = None,
     at: datetime | None = None,
 ) -> Session:
-    """Say how grave an incident is, apart from what it weighs. One that was open is acknowledged by it. Raises
-    ReviewChanged and IncidentNotFound."""
+    """Say how grave an incident is, apart from what it weighs. One that was open is acknowledged by it; of any other,
+    name, time and reason stay those of who judged it, and this reason is in the history. Raises ReviewChanged and
+    IncidentNotFound."""
     changes.require_seen(session, seen)
     incident = review_of(session, seen_until=seen_until).incident(key)
     state = IncidentState.ACKNOWLEDGED if incident.state == IncidentState.OPEN else incident.state
-    row = _row(session, incident, state=state, reason=_clean(reason) or incident.reason, by=by, at=at)
+    row = _row(session, incident, state=state, reason=_clean(reason), by=by, at=at)
+    if incident.state != IncidentState.OPEN:
+        row.by, row.at, row.reason = incident.by, incident.at, incident.reason
     row.severity = severity
     change = Change(
         action=EntryAction.SEVERITY,
@@ -210,8 +214,9 @@ def decide(
 ) -> Session:
     """Decide on a closed session, or take a decision back (`not_reviewed`).
 
-    A violation with more points off than the policy's `second_review_above` becomes `second_review_required` first,
-    and a violation when somebody else says so, too: look at `session.outcome`. Raises ReviewChanged, IllegalOutcome,
+    A violation with more points off than the policy's `second_review_above`, as the machine saw it or as reviewed,
+    becomes `second_review_required` first, and a violation when somebody else says so, too: look at
+    `session.outcome`. So does one that a later change of somebody brings above. Raises ReviewChanged, IllegalOutcome,
     ReasonNeeded, SessionStillOpen, NothingConfirmed and SecondReviewerNeeded.
     """
     reason = _clean(reason)
@@ -237,6 +242,7 @@ def decide(
             "outcome_by": by.get_username(),
             "outcome_by_id": str(by.pk),
             "reviewed_at": None if outcome is Outcome.NOT_REVIEWED else at,
+            **place_of(outcome, session.reviewed_band),
         },
     )
     return _carry_out(session, change, by=by, seen=seen, at=at)
@@ -251,9 +257,7 @@ def _violation(session: Session, *, by: AbstractBaseUser) -> Outcome:
         if session.outcome_by_id == str(by.pk):
             raise SecondReviewerNeeded
         return Outcome.VIOLATION
-    if policies.second_review_is_needed(review.policy, review.reviewed.integrity_score):
-        return Outcome.SECOND_REVIEW_REQUIRED
-    return Outcome.VIOLATION
+    return Outcome.SECOND_REVIEW_REQUIRED if second_review.is_needed(review) else Outcome.VIOLATION
 
 
 def _set_allowance(
@@ -288,6 +292,8 @@ def _carry_out(session: Session, change: Change, *, by: AbstractBaseUser, seen: 
     changes.make(session, change, by=by, seen=seen, at=at)
     scores.score_closed([session.pk])
     session.refresh_from_db()
+    if change.action not in {*changes.IN_NO_SCORE, EntryAction.OUTCOME}:
+        second_review.require(session, by=by, at=at)
     return session
 
 

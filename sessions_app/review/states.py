@@ -92,6 +92,12 @@ def queue_rank(outcome: Outcome, band: str) -> int:
     return _GROUPS[outcome] + _BAND_RANKS[band]
 
 
+def place_of(outcome: Outcome, band: str | None) -> dict[str, int]:
+    """What a change of the outcome stores of the queue at once, by the band as it was scored last: a process that is
+    killed before it scores anew leaves no decided session among the unreviewed."""
+    return {"queue_rank": queue_rank(outcome, band)} if band in BAND_NAMES else {}
+
+
 def ranks_of(bands: Iterable[str] = BAND_NAMES, outcomes: Iterable[Outcome] = Outcome) -> list[int]:
     """All ranks of sessions in these bands with these outcomes, for a filter that the queue's index answers."""
     return sorted({queue_rank(outcome, band) for outcome in outcomes for band in bands})

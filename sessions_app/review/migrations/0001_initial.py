@@ -177,6 +177,7 @@ class Migration(migrations.Migration):
                 ("by", models.CharField(max_length=150)),
                 ("started_at", models.DateTimeField()),
                 ("finished_at", models.DateTimeField(null=True)),
+                ("is_superseded", models.BooleanField(default=False)),
                 ("total", models.IntegerField(default=0)),
                 ("done", models.IntegerField(default=0)),
                 ("changed_scores", models.IntegerField(default=0)),

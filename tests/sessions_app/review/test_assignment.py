@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from sessions_app import services as sessions
 from sessions_app.models import Session
@@ -28,9 +30,21 @@ class TestAssigning:
         make_staff("Operator", username="otto"), make_staff("Reviewer", username="gone", is_active=False)
         ada, session = make_staff("Reviewer", username="ada"), ended()
         assert assignment.assignable() == ["ada", "group:Reviewer"]
-        for to in ("otto", "gone", "group:Operator", "group:", "nobody", ""):
+        for to in ("otto", "gone", "group:Operator", "group:", "nobody", "", "ada\0", "Reviewer"):
             with pytest.raises(NobodyToAssign):
                 assignment.assign(session, to, by=ada, seen=0)
+
+    @pytest.mark.parametrize("to", ["ada", "group:Reviewer", None])
+    def test_asks_no_more_the_more_accounts_there_are(self, to):
+        ada = make_staff("Reviewer", username="ada")
+        one, other = ended(), ended()
+        with CaptureQueriesContext(connection) as few:
+            assignment.assign(one, to, by=ada, seen=0)
+        for _ in range(5):
+            make_staff("Reviewer")
+        with CaptureQueriesContext(connection) as many:
+            assignment.assign(other, to, by=ada, seen=0)
+        assert len(many) == len(few)
 
     def test_what_is_mine_is_what_my_groups_have_too(self):
         ada, bob = make_staff("Reviewer", username="ada"), make_staff("Reviewer", username="bob")
@@ -71,6 +85,25 @@ class TestAssigning:
         assert assignment.assign_many([fresh, touched], "ada", by=ada) == assignment.Bulk(2, ())
         assert [len(services.history_of(session)) for session in (fresh, touched)] == [1, 2]
 
+    def test_many_at_once_leaves_to_others_what_they_got_meanwhile(self):
+        ada, bob = make_staff("Reviewer", username="ada"), make_staff("Reviewer", username="bob")
+        free, his, ours, mine = ended(), ended(), ended(), ended()
+        assignment.assign(his, "bob", by=bob, seen=0)
+        shown = {session.pk: session.assigned_to for session in (free, his, ours, mine)}
+        listed = list(Session.objects.all())
+        assignment.assign(Session.objects.get(pk=free.pk), "bob", by=bob, seen=0)
+        assignment.assign(Session.objects.get(pk=ours.pk), "group:Reviewer", by=bob, seen=0)
+        assignment.assign(Session.objects.get(pk=mine.pk), "ada", by=bob, seen=0)
+        expected = assignment.Bulk(2, tuple(s.pk for s in listed if s in (free, ours)))
+        assert assignment.assign_many(listed, "ada", by=ada) == expected
+        assert assignment.assign_many(Session.objects.all(), "ada", by=ada, shown=shown) == expected
+        assert {s.pk: s.assigned_to for s in Session.objects.all()} == {
+            free.pk: "bob",
+            his.pk: "ada",
+            ours.pk: "group:Reviewer",
+            mine.pk: "ada",
+        }
+
 
 class TestPassingTheClean:
     pytestmark = pytest.mark.usefixtures("database")
@@ -95,6 +128,14 @@ class TestPassingTheClean:
         session = ended()
         sessions.log_event(session.pk, sessions.Reported("phone_detected"), received_at=session.end_time)
         assert assignment.pass_clean([session.pk], by=make_staff("Reviewer")).refused == (session.pk,)
+
+    def test_leaves_one_that_was_decided_on_though_its_place_says_otherwise(self):
+        """As a process left it that was killed before it scored what it had decided."""
+        session = services.decide(ended(), Outcome.SUSPICIOUS, by=make_staff("Reviewer"), seen=0, reason="x")
+        Session.objects.filter(pk=session.pk).update(queue_rank=3)
+        done = assignment.pass_clean([session.pk], by=make_staff("Reviewer"), reason="All clean.")
+        session.refresh_from_db()
+        assert (done.refused, session.outcome) == ((session.pk,), Outcome.SUSPICIOUS)
 
 
 @pytest.mark.usefixtures("committed_database")
@@ -128,6 +169,7 @@ class TestTheQueue:
             lambda queue: queue.scored_below(50),
             lambda queue: queue.lacking_coverage(policy=policies.in_use()),
             lambda queue: queue.due_before(END),
+            lambda queue: queue.decided_with_new_incidents(),
         ],
     )
     def test_every_question_is_answered_in_order_by_an_index(self, rows):
@@ -137,3 +179,23 @@ class TestTheQueue:
         assert plan.uses_index
         assert not plan.sorts_in_memory
         assert plan.index_names & {"sessions_queue", "sessions_assigned", "sessions_policy"}
+
+    @pytest.mark.parametrize(
+        ("rows", "rare"),
+        [
+            (lambda queue: queue.scored_below(50), {"reviewed_score": 40}),
+            (lambda queue: queue.lacking_coverage(policy=policies.in_use()), {"covered": 0.1}),
+            (lambda queue: queue.due_before(END), {"queue_rank": 3, "due_at": NOON}),
+            (lambda queue: queue.decided().filter(review_outcome="violation"), {"review_outcome": "violation"}),
+            (lambda queue: queue.decided_with_new_incidents(), {"new_incidents": 1}),
+        ],
+    )
+    def test_a_rare_answer_reads_no_document_of_the_others(self, rows, rare):
+        common = {"end_time": END, "queue_rank": 23, "reviewed_score": 100, "covered": 1.0, "review_outcome": "passed"}
+        later = END + timedelta(days=1)
+        make_sessions(150, **common | {"due_at": later, "new_incidents": 0})
+        make_sessions(150, **common | {"queue_rank": 3, "due_at": later})
+        make_sessions(2, **common | rare)
+        plan = plans.explain(rows(Session.objects).queue_order()[:51])
+        assert (plan.index_names, plan.sorts_in_memory) == ({"sessions_queue"}, False)
+        assert (plan.docs_examined, plan.returned) == (2, 2)

@@ -8,7 +8,8 @@ from django.db import connections
 
 from sessions_app import services as sessions
 from sessions_app.models import Session
-from sessions_app.review import services
+from sessions_app.review import changes, second_review, services
+from sessions_app.review.changes import Change
 from sessions_app.review.errors import (
     IllegalOutcome,
     NothingConfirmed,
@@ -17,9 +18,10 @@ from sessions_app.review.errors import (
     SecondReviewerNeeded,
     SessionStillOpen,
 )
-from sessions_app.review.models import ReviewEntry
+from sessions_app.review.models import EntryAction, ReviewEntry
 from sessions_app.review.states import OUTCOME_MOVES, Outcome
-from tests.factories import make_session, make_staff
+from tests.audit_records import recording
+from tests.factories import NOON, make_session, make_staff
 from tests.sessions_app.review.sittings import confirm, dismiss, ended
 
 FOUR_PHONES = (0, 100, 200, 300)
@@ -51,6 +53,13 @@ class TestADecision:
         assert list(Session.objects.in_queue().queue_order()) == [waiting, decided]
         assert list(Session.objects.awaiting_review()) == [waiting]
         assert list(Session.objects.decided()) == [decided]
+
+    def test_leaves_those_that_wait_at_once_whatever_kills_the_process_then(self, ada):
+        session = decide(ended(), Outcome.SUSPICIOUS, by=ada)
+        undone = {"review_outcome": None, "queue_rank": 3, "review_revision": None}
+        Session.objects.filter(pk=session.pk).update(**undone)
+        changes.catch_up(session)  # stores what follows from the entry, and scores nothing
+        assert (session.outcome, session.queue_rank) == (Outcome.SUSPICIOUS, 23)
 
     def test_passing_needs_no_reason_and_everything_else_does(self, ada):
         assert decide(ended(), Outcome.PASSED, by=ada, reason=None).outcome is Outcome.PASSED
@@ -93,11 +102,53 @@ class TestAViolation:
         assert decide(session, Outcome.VIOLATION, by=bob).outcome is Outcome.VIOLATION
         assert session.outcome_by == "bob"
 
-    def test_goes_by_what_the_review_left_of_the_points(self, ada):
+    def test_goes_by_what_the_machine_saw_though_one_person_dismissed_it(self, ada):
         session = ended(*FOUR_PHONES)
         dismiss(session, by=ada)
         confirm(session, by=ada, n=1)
+        assert session.reviewed_score == 55
+        assert decide(session, Outcome.VIOLATION, by=ada).outcome is Outcome.SECOND_REVIEW_REQUIRED
+
+    def test_that_somebody_lifts_later_waits_for_somebody_else_too(self, ada, bob):
+        session = confirm(ended(*FOUR_PHONES), by=ada)
+        services.allow(session, "phone_detected", reason="A pump.", by=ada, seen=1)
         assert decide(session, Outcome.VIOLATION, by=ada).outcome is Outcome.VIOLATION
+        services.revoke_allowance(session, "phone_detected", reason="No pump.", by=ada, seen=3)
+        assert (session.outcome, session.outcome_by) == (Outcome.SECOND_REVIEW_REQUIRED, "ada")
+        assert list(Session.objects.needing_second_review()) == [session]
+        last = services.history_of(session)[-1]
+        assert (last.actor_name, last.before, last.after, last.reason) == (
+            "ada",
+            {"outcome": "violation"},
+            {"outcome": "second_review_required"},
+            second_review.REASON,
+        )
+        with pytest.raises(SecondReviewerNeeded):
+            decide(session, Outcome.VIOLATION, by=ada)
+        assert decide(session, Outcome.VIOLATION, by=bob).outcome is Outcome.VIOLATION
+
+    def test_that_added_incidents_lift_does_too_and_not_before(self, ada):
+        session = decide(confirm(ended(0), by=ada), Outcome.VIOLATION, by=ada)
+        outcomes = []
+        for n in range(3):
+            told = {"event_type": "phone_detected", "start": NOON, "reason": "Another one."}
+            services.add_incident(session, **told, by=ada, seen=2 + n)
+            outcomes.append(session.outcome)
+        assert outcomes == [Outcome.VIOLATION, Outcome.VIOLATION, Outcome.SECOND_REVIEW_REQUIRED]
+
+    def test_of_two_people_stays_whatever_comes_to_it(self, ada, bob):
+        session = decide(confirm(ended(*FOUR_PHONES), by=ada), Outcome.VIOLATION, by=ada)
+        decide(session, Outcome.VIOLATION, by=bob)
+        told = {"event_type": "phone_detected", "start": NOON, "reason": "Another one."}
+        services.add_incident(session, **told, by=ada, seen=3)
+        assert (session.outcome, session.outcome_by) == (Outcome.VIOLATION, "bob")
+
+    def test_of_one_is_left_alone_by_words_that_change_no_score(self, ada, bob):
+        session = decide(confirm(ended(0), by=ada), Outcome.VIOLATION, by=ada)
+        for _ in range(4):
+            sessions.log_event(session.pk, sessions.Reported("phone_detected"), received_at=session.end_time)
+        services.add_note(session, text="Late events.", by=bob, seen=2)
+        assert session.outcome is Outcome.VIOLATION
 
     def test_the_second_reviewer_may_see_it_otherwise(self, ada, bob):
         session = decide(confirm(ended(*FOUR_PHONES), by=ada), Outcome.VIOLATION, by=ada)
@@ -159,3 +210,16 @@ def test_of_many_who_decide_at_once_one_does_and_the_others_see_who(committed_da
     session.refresh_from_db()
     assert (session.outcome_by, session.review_revision) == (winner, 1)
     assert ReviewEntry.objects.get().reason == winner
+
+
+def test_the_audit_log_says_of_who_came_second_that_it_was_refused(committed_database):
+    """Its record comes first: of two at the same moment, that of the second speaks of something not done."""
+    ada, bob = make_staff("Reviewer", username="ada"), make_staff("Reviewer", username="bob")
+    session = dismiss(ended(0), by=ada)
+    change = Change(EntryAction.CONFIRMED, {}, {"state": "open"}, {"state": "confirmed"})
+    with recording() as records, pytest.raises(ReviewChanged):
+        changes.make(session, change, by=bob, seen=0)
+    assert [record.details for record in records] == [
+        {"review": "confirmed", "review_revision": 1},
+        {"review": "refused", "review_revision": 1},
+    ]

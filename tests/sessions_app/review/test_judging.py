@@ -140,6 +140,18 @@ class TestJudging:
         (entry,) = services.history_of(session)
         assert (entry.before, entry.after) == ({"severity": "high"}, {"severity": "low"})
 
+    def test_the_severity_leaves_whose_judgement_it_is(self, ada, bob):
+        session, at = ended(0), NOON + timedelta(days=1)
+        key = services.review_of(session).incidents[0].key
+        services.judge(session, key, IncidentState.DISMISSED, by=ada, seen=0, reason="A book.", at=at)
+        (incident,) = services.review_of(session).incidents
+        services.set_severity(session, incident.key, Severity.LOW, by=bob, seen=1, reason="A thin one.")
+        (incident,) = services.review_of(session).incidents
+        assert (incident.state, incident.by, incident.at, incident.reason) == ("dismissed", "ada", at, "A book.")
+        assert incident.severity == "low"
+        told = {e.action: (e.actor_name, e.reason) for e in services.history_of(session)}
+        assert told == {"dismissed": ("ada", "A book."), "severity": ("bob", "A thin one.")}
+
 
 class TestByHand:
     def test_an_incident_is_added_at_a_moment_and_counts_as_reviewed(self, ada):

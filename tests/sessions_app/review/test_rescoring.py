@@ -120,6 +120,47 @@ class TestARescore:
         assert rescoring.start(RunKind.RESCORE, strict, by="a") == rescoring.start(RunKind.RESCORE, strict, by="b")
         assert Job.objects.filter(task="policy_run").count() == 1
 
+    def test_ends_those_of_other_policies_for_good(self, strict):
+        for _ in range(5):
+            ended(0)
+        old = rescoring.begin(RunKind.RESCORE, strict, by="root")
+        cursor = rescoring.step(old.pk, "")
+        new = rescoring.go_on(rescoring.begin(RunKind.RESCORE, 1, by="root"))
+        assert (new.total, new.done) == (3, 3)
+        rescoring.run_batch("again, by an Operator", run_id=old.pk, after=cursor, number=1)
+        rescoring.run_batch("again, by an Operator", run_id=old.pk, after="", number=0)
+        old.refresh_from_db()
+        assert (old.is_finished, old.is_superseded, old.done) == (True, True, 3)
+        assert {s.policy_version for s in Session.objects.in_queue()} == {1}
+        assert not Job.objects.exists()
+
+    def test_ends_those_though_whoever_began_it_was_killed_right_then(self, strict):
+        ended(0)
+        old = rescoring.begin(RunKind.RESCORE, strict, by="root")
+        rescoring.begin(RunKind.RESCORE, 1, by="root")
+        PolicyRun.objects.filter(pk=old.pk).update(finished_at=None, is_superseded=False)
+        assert rescoring.step(old.pk, "") is None
+        old.refresh_from_db()
+        assert old.is_superseded
+        assert Session.objects.get().policy_version == 1
+
+    def test_that_was_superseded_can_be_begun_again(self, strict):
+        ended(0)
+        old = rescoring.begin(RunKind.RESCORE, strict, by="root")
+        rescoring.begin(RunKind.RESCORE, 1, by="root")
+        again = rescoring.go_on(rescoring.begin(RunKind.RESCORE, strict, by="root"))
+        assert (again == old, again.is_superseded, again.done) == (False, False, 1)
+        assert Session.objects.get().policy_version == strict
+
+    def test_done_again_keeps_the_first_old_score(self, strict):
+        session = ended(0)
+        run = rescoring.begin(RunKind.RESCORE, strict, by="root")
+        rescoring.step(run.pk, "")
+        Session.objects.filter(pk=session.pk).update(policy_version=1, reviewed_score=1)
+        rescoring.step(run.pk, "")
+        (entry,) = services.history_of(session)
+        assert (entry.before["reviewed_score"], entry.after["reviewed_score"]) == (85, 70)
+
     def test_takes_in_what_is_closed_meanwhile(self, strict):
         ended(0)
         run = rescoring.begin(RunKind.RESCORE, strict, by="root")
@@ -146,6 +187,20 @@ class TestTheCommand:
         assert self.run(policy)[-1] == expected.replace("would change", "changed")
         assert self.run(policy) == [f"Policy {strict}: 0 sessions, 0 changed their score, 0 their band."]
         assert self.run()[-1] == "Policy 1: 2 sessions, 1 changed their score, 1 their band."
+
+    def test_says_when_another_took_its_place(self, strict, monkeypatch):
+        ended(0), ended(0)
+        batch = rescoring._rescore_batch
+
+        def and_meanwhile(*arguments):
+            done = batch(*arguments)
+            rescoring.begin(RunKind.RESCORE, 1, by="somebody else")
+            return done
+
+        monkeypatch.setattr(rescoring, "BATCH", 1)
+        monkeypatch.setattr(rescoring, "_rescore_batch", and_meanwhile)
+        with pytest.raises(CommandError, match="newer rescore took the place of this one, after 1 session"):
+            self.run(f"--policy={strict}")
 
     def test_refuses_a_version_that_is_not_there(self):
         with pytest.raises(CommandError, match="no policy 99"):

@@ -14,7 +14,8 @@ from sessions_app import services as sessions
 from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session
 from sessions_app.policy import policy_of
-from sessions_app.review import policies, scores
+from sessions_app.review import policies, scores, services
+from sessions_app.review.states import Outcome
 from tests import trips
 from tests.factories import (
     NOON,
@@ -26,7 +27,7 @@ from tests.factories import (
     old_session,
     write_old_documents,
 )
-from tests.sessions_app.review.sittings import END, ended
+from tests.sessions_app.review.sittings import END, dismiss, ended
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -124,6 +125,42 @@ class TestALateEvent:
         assert not Job.objects.exists()
 
 
+class TestAfterTheDecision:
+    """Late events change no decision, and must be seen."""
+
+    def late(self, session):
+        told = sessions.Reported("phone_detected")
+        sessions.log_event(session.pk, told, received_at=session.end_time + timedelta(seconds=1))
+        scores.score_closed([session.pk])
+
+    def test_what_comes_then_surfaces_until_somebody_judges_it(self):
+        ada = make_staff("Reviewer")
+        session = services.decide(ended(), Outcome.PASSED, by=ada, seen=0, at=END)
+        assert not Session.objects.decided_with_new_incidents()
+        self.late(session)
+        assert [s.new_incidents for s in Session.objects.decided_with_new_incidents()] == [1]
+        dismiss(session, by=ada)
+        assert not Session.objects.decided_with_new_incidents()
+
+    def test_what_the_decision_left_open_does_not(self):
+        ada = make_staff("Reviewer")
+        left = services.decide(ended(0), Outcome.PASSED, by=ada, seen=0, at=END)
+        undecided = ended()
+        self.late(undecided)
+        assert [(s.open_incidents, s.new_incidents) for s in (left, Session.objects.get(pk=undecided.pk))] == [
+            (1, 0),
+            (1, 0),
+        ]
+        assert not Session.objects.decided_with_new_incidents()
+
+    def test_a_decision_that_was_taken_back_leaves_it_to_the_queue(self):
+        ada = make_staff("Reviewer")
+        session = services.decide(ended(), Outcome.PASSED, by=ada, seen=0, at=END)
+        self.late(session)
+        services.decide(session, Outcome.NOT_REVIEWED, by=ada, seen=1, reason="A phone came late.")
+        assert (session.new_incidents, session.open_incidents) == (0, 1)
+
+
 class TestAdoptedSessions:
     def adopt(self, count):
         closed = [old_session(end_time=naive(END)) for _ in range(count)]
@@ -194,3 +231,13 @@ class TestStoring:
         scored = scores.scored_under(facts[session.pk], replace(scores.policy_of_facts(facts[session.pk]), weights={}))
         Session.objects.filter(pk=session.pk).update(revision=99, scored_revision=None)
         assert scores.store(facts, [scored]) == set()
+
+    def test_a_late_score_is_not_stored_over_that_of_a_rescore(self):
+        session = ended(0)
+        facts = scores.facts_of([session.pk])
+        scored = scores.scored_under(facts[session.pk], replace(scores.policy_of_facts(facts[session.pk]), weights={}))
+        newer = policies.create(policies.Draft(weights={"phone_detected": 30}), by=make_staff()).version
+        scores.score_closed([session.pk], policy=policy_of(newer))
+        assert scores.store(facts, [scored]) == set()
+        session.refresh_from_db()
+        assert (session.policy_version, session.reviewed_score) == (newer, 70)

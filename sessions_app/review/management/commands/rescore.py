@@ -26,6 +26,8 @@ class Command(BaseCommand):
             raise CommandError(f"There is no policy {version}.") from error
         with tqdm(total=run.total, initial=run.done, desc="scoring", unit=" sessions", disable=None) as bar:
             run = rescoring.go_on(run, progress=bar.update)
+        if run.is_superseded:
+            raise CommandError(f"A newer rescore took the place of this one, after {run.done} sessions.")
         for move, count in sorted(run.moves.items()):
             self.stdout.write(f"{move.replace('>', ' to ').replace('_', ' ')}: {count}")
         change = "would change" if dry_run else "changed"
