@@ -104,7 +104,7 @@ def _make_watchable(recording: Recording, file: BinaryIO, kind: VideoKind) -> di
 
 def _make_poster(recording: Recording, file: BinaryIO, kind: VideoKind) -> str | None:
     try:
-        picture = recording_file.picture(file, kind, POSTER_AT_S, width=recording_file.POSTER_WIDTH)
+        picture = recording_file.poster(file, kind, POSTER_AT_S)
     except Unreadable:
         return None
     name = arrival.poster_name(recording)
