@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from contextlib import nullcontext
 from pathlib import Path
 
 import av
@@ -10,6 +11,7 @@ from django.core.files.storage import storages
 from django.core.management import call_command
 
 from media_app import processing, recording_file, resumable, video
+from media_app.errors import StorageFailed
 from media_app.models import Recording
 from media_app.storage.range_file import RangeFile
 from proctoring_site.jobs.models import Job
@@ -17,6 +19,7 @@ from reports_app import services as reports
 from sessions_app.models import Session
 from tests import clips as clips_of
 from tests.access import caller
+from tests.drives import stored
 from tests.factories import make_session, make_staff
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -178,6 +181,22 @@ class TestARecording:
         reports.delete_session(session)
         assert Recording.objects.count() == 0
         assert [path for path in (data_dir / "videos").rglob("*") if path.is_file() and path.suffix != ".lock"] == []
+
+    @pytest.mark.parametrize("storage_fails", [False, True])
+    def test_whose_session_is_deleted_meanwhile_leaves_nothing(self, send, live, data_dir, monkeypatch, storage_fails):
+        recording, plain = send(live), recording_file.poster
+
+        def delete_meanwhile(*args):
+            reports.delete_session(Session.objects.get(pk=recording.session_id))
+            if storage_fails:
+                raise StorageFailed
+            return plain(*args)
+
+        monkeypatch.setattr(recording_file, "poster", delete_meanwhile)
+        with pytest.raises(StorageFailed) if storage_fails else nullcontext():
+            processing.process_recording(recording.pk)
+        assert Recording.objects.count() == 0
+        assert stored(data_dir / "videos") == []
 
 
 class TestTheAdmin:
