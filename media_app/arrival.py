@@ -21,7 +21,7 @@ from sessions_app.models import Session, now
 logger = logging.getLogger(__name__)
 
 #: The ending of a stored file that only its recording may show.
-OF_A_RECORDING = re.compile(r"\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[a-z0-9]+$")
+OF_A_RECORDING = re.compile(r"\.(?P<id>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\.[a-z0-9]+$")
 
 
 def original_name(recording: Recording) -> str:

@@ -6,25 +6,30 @@ One job per recording or file, so that workers share them; cut off anywhere, a s
 
 import hashlib
 import logging
+import re
 from collections import deque
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 from django.conf import settings
 from django.core.files.storage import storages
 
-from media_app import thumbnails
+from media_app import processing, thumbnails
 from media_app.arrival import OF_A_RECORDING
 from media_app.errors import StorageFailed
 from media_app.models import Recording, RecordingState
 from media_app.storage.parts import is_tail
 from proctoring_site.jobs.models import Job, JobState
 from proctoring_site.jobs.queue import job, submit
+from sessions_app.models import Session
 
 logger = logging.getLogger(__name__)
 
 #: Those that are still written to, or looked at, move another time.
 SETTLED = (RecordingState.READY, RecordingState.REJECTED)
+#: Of files whose sessions are looked up in one query.
+BATCH = 500
 
 
 def movable(source: str) -> Any:
@@ -40,23 +45,29 @@ def move_all(*, source: str, target: str, delete_source: bool) -> list[str]:
     if delete_source:
         ids += movable(target).values_list("pk", flat=True)
     how = {"source": source, "target": target, "delete_source": delete_source}
-    return [submit(move_recording, recording_id, **how).pk for recording_id in ids]
+    return [submit(move_recording, _key(recording_id, how), **how).pk for recording_id in ids]
 
 
 def files_without_a_row(source: str) -> list[tuple[str, str]]:
-    """Drive and name of what lies on `source` and is no recording's."""
-    videos = [name for name in storages["videos"].on(source).listdir("")[1] if _is_old_video(name)]
-    reports = storages["reports"].on(source).listdir("")[1]
-    return [("videos", name) for name in sorted(videos)] + [("reports", name) for name in sorted(reports)]
+    """Drive and name of what lies on `source`, is no recording's, and somebody may look for."""
+    return [file for file, is_wanted in _unrecorded(source) if is_wanted and not _of_a_recording(file)]
+
+
+def left_behind(source: str) -> list[tuple[str, str]]:
+    """The same of what a session's deletion left there, since the files in use lay elsewhere by then."""
+    return [file for file, is_wanted in _unrecorded(source) if not is_wanted]
 
 
 def copy_files(*, source: str, target: str, delete_source: bool) -> list[str]:
-    """Queue all of them; answers the ids of the jobs."""
+    """Queue all that somebody may look for; answers the ids of the jobs."""
     how = {"source": source, "target": target, "delete_source": delete_source}
-    return [
-        submit(copy_file, hashlib.sha256(f"{drive}/{name}".encode()).hexdigest(), drive=drive, name=name, **how).pk
-        for drive, name in files_without_a_row(source)
-    ]
+    return [_submit_file(file, how) for file in files_without_a_row(source)]
+
+
+def remove_left_behind(*, source: str, target: str) -> list[str]:
+    """Queue what is only to be deleted; answers the ids of the jobs."""
+    how = {"source": source, "target": target, "delete_source": True}
+    return [_submit_file(file, how) for file in left_behind(source)]
 
 
 def unfinished(job_ids: list[str]) -> int:
@@ -65,37 +76,108 @@ def unfinished(job_ids: list[str]) -> int:
 
 @job(name="copy_file")
 def copy_file(key: str, *, drive: str, name: str, source: str, target: str, delete_source: bool) -> None:
-    """Deleted only where nobody looks for it any more. A report that is there and in use is the newer one."""
+    """Deleted only where nobody looks for it any more. A report that is there and in use is the newer one; what is
+    nobody's any more is not brought there at all."""
     here, there = storages[drive].on(source), storages[drive].on(target)
     is_report = drive == "reports"
-    is_newer_there = is_report and target == settings.STORAGE_BACKEND and there.exists(name)
-    if here.exists(name) and not is_newer_there:
-        _copy(name, None, here, there, replace=is_report)
-    if delete_source and source != settings.STORAGE_BACKEND:
-        here.delete(name)
+    file, of_a_recording = (drive, name), _of_a_recording((drive, name))
+    with _alone(f"{drive}/{name}"):
+        is_wanted = bool(_wanted([file]))
+        if is_wanted and of_a_recording:
+            return  # move_recording's
+        is_newer_there = is_report and target == settings.STORAGE_BACKEND and there.exists(name)
+        if is_wanted and here.exists(name) and not is_newer_there:
+            _copy(name, None, here, there, replace=is_report)
+            if not _wanted([file]):  # its session was deleted meanwhile
+                there.delete(name)
+        if delete_source and source != settings.STORAGE_BACKEND:
+            here.delete(name)
+            if of_a_recording:
+                thumbnails.forget(of_a_recording["id"], here)
 
 
-def _is_old_video(name: str) -> bool:
-    return not (name.startswith(".") or OF_A_RECORDING.search(name) or is_tail(name))
+def _unrecorded(source: str) -> list[tuple[tuple[str, str], bool]]:
+    """Each file that lies there and is no living recording's, and whether somebody may look for it."""
+    videos = [name for name in storages["videos"].on(source).listdir("")[1] if _is_whole(name)]
+    reports = storages["reports"].on(source).listdir("")[1]
+    files = [("videos", name) for name in sorted(videos)] + [("reports", name) for name in sorted(reports)]
+    wanted = _wanted(files)
+    return [(file, file in wanted) for file in files]
+
+
+def _is_whole(name: str) -> bool:
+    return not (name.startswith(".") or is_tail(name))
+
+
+def _wanted(files: list[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of a recording or a session that there is, by their names, and those that a session calls its video."""
+    found: set[tuple[str, str]] = set()
+    for batch in (files[start : start + BATCH] for start in range(0, len(files), BATCH)):
+        recordings = {file: match["id"] for file in batch if (match := _of_a_recording(file))}
+        sessions = {file: _session_id_of(file) for file in batch if file not in recordings}
+        for ids, model in ((recordings, Recording), (sessions, Session)):
+            known = set(model.objects.filter(pk__in=set(ids.values())).values_list("pk", flat=True))
+            found |= {file for file, its_id in ids.items() if its_id in known}
+    rest = {name for drive, name in set(files) - found if drive == "videos"}
+    if rest:  # an adopted path may name any file
+        called = Session.objects.with_video().only("video_path").iterator()
+        found |= {("videos", session.video_name) for session in called if session.video_name in rest}
+    return found
+
+
+def _of_a_recording(file: tuple[str, str]) -> re.Match[str] | None:
+    return OF_A_RECORDING.search(file[1]) if file[0] == "videos" else None
+
+
+def _session_id_of(file: tuple[str, str]) -> str:
+    """As the services name them: `{session id}.webm`, `report_{session id}.html`."""
+    drive, name = file
+    return name.removeprefix("report_").rpartition(".")[0] if drive == "reports" else name.partition(".")[0]
 
 
 @job(name="move_recording")
-def move_recording(recording_id: str, *, source: str, target: str, delete_source: bool) -> None:
-    recording = Recording.objects.filter(pk=recording_id, state__in=SETTLED).first()
-    if recording is None or recording.stored_on not in (source, target):
-        return
+def move_recording(key: str, *, source: str, target: str, delete_source: bool) -> None:
+    """`key` begins with the recording's id."""
+    recording_id = key.partition(" ")[0]
+    with _alone(recording_id):
+        recording = Recording.objects.filter(pk=recording_id, state__in=SETTLED).first()
+        if recording is not None and recording.stored_on in (source, target):
+            _move(recording, source=source, target=target, delete_source=delete_source)
+
+
+def _move(recording: Recording, *, source: str, target: str, delete_source: bool) -> None:
     here, there = storages["videos"].on(source), storages["videos"].on(target)
     was_moved = recording.stored_on == target
     names = [name for name in recording.files if not was_moved or (delete_source and here.exists(name))]
-    for name in names:
-        _copy(name, _digests(recording).get(name), here, there)
-    if not was_moved:
-        Recording.objects.filter(pk=recording.pk, stored_on=source).update(stored_on=target)
-        logger.info("session %s: recording %s moved to %s", recording.session_id, recording.pk, target)
+    try:
+        for name in names:
+            _copy(name, _digests(recording).get(name), here, there)
+        with storages["videos"].one_at_a_time(recording.session_id):
+            moved = Recording.objects.filter(pk=recording.pk, stored_on=source).update(stored_on=target)
+        if moved:
+            logger.info("session %s: recording %s moved to %s", recording.session_id, recording.pk, target)
+    finally:
+        processing.remove_if_deleted(recording, names, there)
     if delete_source:
         for name in names:
             here.delete(name)
         thumbnails.forget(recording.pk, here)  # they are made again where it lies now
+
+
+def _key(recording_id: str, how: dict[str, Any]) -> str:
+    """A run with other arguments is other work, not the one that waits already."""
+    return f"{recording_id} {how['source']} {how['target']}{' clear' if how['delete_source'] else ''}"
+
+
+def _submit_file(file: tuple[str, str], how: dict[str, Any]) -> str:
+    drive, name = file
+    key = hashlib.sha256(f"{drive}/{_key(name, how)}".encode()).hexdigest()
+    return submit(copy_file, key, drive=drive, name=name, **how).pk
+
+
+def _alone(what: str) -> AbstractContextManager[None]:
+    """Two runs may go on at a time, with other arguments."""
+    return storages["videos"].one_at_a_time(what, among="moving-")
 
 
 def _copy(name: str, known: str | None, source: Any, target: Any, *, replace: bool = True) -> None:
@@ -123,6 +205,9 @@ def _copy(name: str, known: str | None, source: Any, target: Any, *, replace: bo
 
 
 def _digests(recording: Recording) -> dict[str | None, str | None]:
+    """What is known of its files; of a rejected one that may be what they are not, and why it was rejected."""
+    if recording.state == RecordingState.REJECTED:
+        return {}
     return {recording.original: recording.sha256, recording.watchable: recording.watchable_sha256}
 
 

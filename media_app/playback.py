@@ -19,7 +19,8 @@ from django.utils.http import content_disposition_header, http_date, parse_http_
 logger = logging.getLogger(__name__)
 
 ONE_RANGE = re.compile(r"bytes=\s*([0-9]*)\s*-\s*([0-9]*)\s*", re.ASCII)
-#: A player goes on with the link for as long as somebody watches.
+#: A player goes on with the storage's link for as long as somebody watches, without asking us again: one look in the
+#: audit log may be of so long.
 SIGNED_FOR_S = 3600
 
 
@@ -39,15 +40,18 @@ class Stored:
     recording_id: str | None = None
 
 
-def play(request: HttpRequest, stored: Stored) -> HttpResponseBase:
-    """The answer to GET and HEAD. Raises FileNotFoundError when the file is not there."""
+def play(request: HttpRequest, stored: Stored, *, for_s: int = SIGNED_FOR_S) -> HttpResponseBase:
+    """The answer to GET and HEAD. Raises FileNotFoundError when the file is not there.
+
+    `for_s`: how long a link of the storage may serve that is answered.
+    """
     headers = _headers(stored)
     if _is_known(request, stored):
         return HttpResponse(status=304, headers=headers)
     if settings.SENDFILE == "nginx" and stored.storage.local_path(stored.name):
         return _by_nginx(stored, headers)
     link = stored.storage.signed_url(
-        stored.name, expires_s=SIGNED_FOR_S, content_type=stored.content_type, filename=stored.filename
+        stored.name, expires_s=for_s, content_type=stored.content_type, filename=stored.filename
     )
     if link:
         return HttpResponse(status=302, headers={"Location": link})

@@ -73,18 +73,36 @@ def _process(recording: Recording) -> None:
         except NotAVideo as error:
             raise Rejected(str(error)) from error
         arrival.show(recording, kind)
-        facts = recording_file.probe(file, kind)
+        names = [arrival.watchable_name(recording, kind), arrival.poster_name(recording)]
         try:
-            made = _make_watchable(recording, file, kind)
-        except Unreadable as error:  # it plays, as far as it goes, and cannot be sought in
-            made = {"reason": f"No seekable copy could be made: {error}"[:300]}
-        made["poster"] = _make_poster(recording, file, kind)
-    described = {name: value for name, value in asdict(made.pop("facts", facts)).items() if value is not None}
-    _settle(recording, state=RecordingState.READY, **described, **made)
+            made = _make(recording, file, kind)
+            _settle(recording, state=RecordingState.READY, **made)
+        finally:
+            remove_if_deleted(recording, names, _storage(recording))
     if "watchable" in made and not settings.KEEP_ORIGINALS:
         _storage(recording).delete(recording.original)
         Recording.objects.filter(pk=recording.pk).update(original=None)
     logger.info("session %s: recording %s is ready", recording.session_id, recording.pk)
+
+
+def remove_if_deleted(recording: Recording, names: list[str], storage: Any) -> None:
+    """What was stored for a recording whose session was deleted meanwhile: nobody else would find it."""
+    with storages["videos"].one_at_a_time(recording.session_id):
+        if not Recording.objects.filter(pk=recording.pk).exists():
+            for name in names:
+                storage.delete(name)
+
+
+def _make(recording: Recording, file: BinaryIO, kind: VideoKind) -> dict[str, Any]:
+    """Store the seekable copy and the poster; answers the recording's fields."""
+    facts = recording_file.probe(file, kind)
+    try:
+        made = _make_watchable(recording, file, kind)
+    except Unreadable as error:  # it plays, as far as it goes, and cannot be sought in
+        made = {"reason": f"No seekable copy could be made: {error}"[:300]}
+    made["poster"] = _make_poster(recording, file, kind)
+    described = {name: value for name, value in asdict(made.pop("facts", facts)).items() if value is not None}
+    return described | made
 
 
 def _make_watchable(recording: Recording, file: BinaryIO, kind: VideoKind) -> dict[str, Any]:
@@ -104,7 +122,7 @@ def _make_watchable(recording: Recording, file: BinaryIO, kind: VideoKind) -> di
 
 def _make_poster(recording: Recording, file: BinaryIO, kind: VideoKind) -> str | None:
     try:
-        picture = recording_file.picture(file, kind, POSTER_AT_S, width=recording_file.POSTER_WIDTH)
+        picture = recording_file.poster(file, kind, POSTER_AT_S)
     except Unreadable:
         return None
     name = arrival.poster_name(recording)
@@ -112,7 +130,9 @@ def _make_poster(recording: Recording, file: BinaryIO, kind: VideoKind) -> str |
 
 
 def _settle(recording: Recording, **fields: Any) -> None:
-    Recording.objects.filter(pk=recording.pk, state=RecordingState.PROCESSING).update(**fields)
+    """Not while its session is being deleted: either the deletion knows of these fields, or there is no row left."""
+    with storages["videos"].one_at_a_time(recording.session_id):
+        Recording.objects.filter(pk=recording.pk, state=RecordingState.PROCESSING).update(**fields)
 
 
 def _storage(recording: Recording) -> Any:

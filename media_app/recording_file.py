@@ -6,10 +6,11 @@ new file of the same kind gives both, some 45 ms per recorded minute.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from time import monotonic
 from typing import BinaryIO
 
 import av
@@ -24,7 +25,11 @@ INDEX_FIRST = {WEBM: {"cues_to_front": "1"}, MATROSKA: {"cues_to_front": "1"}, M
 INDEX_FIRST[MOV] = INDEX_FIRST[MP4]
 THUMBNAIL_WIDTH, POSTER_WIDTH = 320, 640
 #: From the picture that can be decoded alone to the wanted one; browsers make one of those every few seconds.
-DECODED_MAX = 3000
+DECODED_FOR_S = 2.0
+#: A picture further from the asked moment than this shows another moment.
+NEAR_S = 5.0
+#: Of packets that come earlier in the file than their time says.
+INTERLEAVED_S = 10.0
 DURATION_TOLERANCE_S = 1.0
 JPEG_QUALITY = "3"  # of FFmpeg's 2 (best) to 31
 BROKEN = (FFmpegError, ValueError, EOFError, OverflowError)
@@ -112,15 +117,31 @@ def verify(made: BinaryIO, kind: VideoKind, copied: Copied) -> None:
             raise Unreadable("The seekable copy does not know how long it is.")
 
 
-def picture(file: BinaryIO, kind: VideoKind, at_s: float, *, width: int = THUMBNAIL_WIDTH) -> bytes:
-    """The picture at a moment, or the last one before it, as a JPEG of at most that width. Raises Unreadable."""
+def picture(
+    file: BinaryIO, kind: VideoKind, at_s: float, *, holds: bool = False, decode_for_s: float = DECODED_FOR_S
+) -> bytes:
+    """The picture at a moment, or the last one before it, as a JPEG of at most THUMBNAIL_WIDTH.
+
+    Raises Unreadable when there is none within NEAR_S, or none found after `decode_for_s`. `holds`: a picture is good
+    until the next one comes, however long that takes, as of a screen on which nothing moves.
+    """
     with _opened(file, kind) as container:
-        stream = next(filter(is_moving, container.streams.video))
-        stream.codec_context.options = {"max_pixels": str(PIXELS_MAX)}
-        frame = _frame_at(container, stream, at_s) or _frame_at(container, stream, 0)
-        if frame is None:
-            raise Unreadable
-        return _jpeg(frame, width)
+        stream = _pictures_of(container)
+        frame, is_followed = _frame_at(container, stream, at_s, decode_for_s)
+        if frame is None or not (abs((frame.time or 0) - at_s) <= NEAR_S or (holds and is_followed)):
+            raise Unreadable("No picture of that moment can be found.")
+        return _jpeg(frame, THUMBNAIL_WIDTH)
+
+
+def poster(file: BinaryIO, kind: VideoKind, at_s: float) -> bytes:
+    """The picture at a moment, or what is nearest, as a JPEG of at most POSTER_WIDTH. Raises Unreadable."""
+    with _opened(file, kind) as container:
+        stream = _pictures_of(container)
+        for moment_s in (at_s, 0):
+            frame, _ = _frame_at(container, stream, moment_s, DECODED_FOR_S)
+            if frame is not None:
+                return _jpeg(frame, POSTER_WIDTH)
+    raise Unreadable
 
 
 @contextmanager
@@ -156,22 +177,43 @@ def _after(packet: Packet, last: int | None) -> int:
     return packet.dts
 
 
-def _frame_at(container: av.container.InputContainer, stream: av.VideoStream, at_s: float) -> av.VideoFrame | None:
-    try:
+def _pictures_of(container: av.container.InputContainer) -> av.VideoStream:
+    stream = next(filter(is_moving, container.streams.video))
+    stream.codec_context.options = {"max_pixels": str(PIXELS_MAX)}
+    return stream
+
+
+def _frame_at(
+    container: av.container.InputContainer, stream: av.VideoStream, at_s: float, decode_for_s: float
+) -> tuple[av.VideoFrame | None, bool]:
+    """The last frame until then, else the first after it; and whether it was seen to last until then."""
+    with suppress(*BROKEN):  # beyond the end, or a file that cannot be sought in: from where it stands
         container.seek(int(at_s * av.time_base))
-    except BROKEN:  # beyond the end, or a file that cannot be sought in: from where it stands
-        return None
     found = None
     try:
-        for seen, frame in enumerate(container.decode(stream)):
+        for frame in _frames(container, stream, until_s=at_s + INTERLEAVED_S, deadline=monotonic() + decode_for_s):
             if found is not None and (frame.time or 0) > at_s:
-                break
+                return found, True
             found = frame
-            if (frame.time or 0) >= at_s or seen >= DECODED_MAX:
+            if (frame.time or 0) >= at_s:
                 break
     except BROKEN:
         pass
-    return found
+    return found, False
+
+
+def _frames(
+    container: av.container.InputContainer, stream: av.VideoStream, *, until_s: float, deadline: float
+) -> Iterator[av.VideoFrame]:
+    """Up to where pictures should have come by what else is in the file: its sound may go on for hours without any."""
+    for packet in container.demux([stream, *container.streams.audio]):
+        if packet.stream.index == stream.index:
+            yield from packet.decode()
+        elif packet.dts is not None and packet.dts * packet.time_base > until_s:
+            yield from stream.codec_context.decode(None)
+            return
+        if monotonic() > deadline:
+            return
 
 
 def _jpeg(frame: av.VideoFrame, width: int) -> bytes:

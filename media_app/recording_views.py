@@ -18,12 +18,14 @@ from proctoring_site.access.candidate_token import Candidate
 from proctoring_site.access.permissions import Guarded, Rule, holds, own_session
 from proctoring_site.access.roles import Right, may
 from proctoring_site.audit.log import record
-from proctoring_site.audit.looks import LOOK_S, record_look
+from proctoring_site.audit.looks import record_look
 from proctoring_site.audit.models import Action, ObjectKind
 from sessions_app.models import Session
 from sessions_app.told import validated
 
 JPEG = "image/jpeg"
+#: By a browser, without asking us. Whoever looks longer than a look lasts is noted again so much later at most.
+KEPT_FOR_S = 60
 PICTURE = {(200, JPEG): OpenApiTypes.BINARY}
 EVENT = OpenApiParameter("event", str, OpenApiParameter.PATH, pattern="^[^/]+$", description="The event's id.")
 RECORDING = OpenApiParameter(
@@ -87,5 +89,4 @@ class RecordingViewSet(Guarded, GenericViewSet):
 
 
 def _jpeg(picture: bytes) -> HttpResponse:
-    """A browser keeps it for as long as a look lasts: whoever looks again later leaves a record."""
-    return HttpResponse(picture, content_type=JPEG, headers={"Cache-Control": f"private, max-age={LOOK_S}"})
+    return HttpResponse(picture, content_type=JPEG, headers={"Cache-Control": f"private, max-age={KEPT_FOR_S}"})

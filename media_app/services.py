@@ -16,6 +16,7 @@ from media_app.errors import ImportFileNotFound, StoredFileNotFound, UnsafeFileN
 from media_app.models import Recording, RecordingState
 from media_app.playback import Stored
 from proctoring_site.audit.models import Action
+from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session
 
 UNKNOWN_TYPE = "application/octet-stream"
@@ -27,12 +28,14 @@ def attach_video(
     """Store a whole, valid video as a recording of the session's camera; the very same bytes again change nothing.
 
     The first one is the session's video; with `instead`, this one is from now on, and the other stays as well.
-    Raises NotAVideo, TooManyRecordings; nothing is stored then.
+    Raises NotAVideo, TooManyRecordings, SessionNotFound; nothing is stored then.
     """
     kind = video.identify(content)
     sha256 = getattr(content, "sha256", None) or hashlib.file_digest(content.file, "sha256").hexdigest()
     content.seek(0)
     with storages["videos"].one_at_a_time(session.pk):
+        if not Session.objects.filter(pk=session.pk).exists():  # deleted while the bytes came
+            raise SessionNotFound
         known = Recording.objects.of(session.pk).filter(sha256=sha256).exclude(state=RecordingState.REJECTED).first()
         if known is None:
             _store(session, content, kind, sha256, action=action, instead=instead)

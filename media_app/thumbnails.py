@@ -4,11 +4,13 @@ Made of it at any time, so they are no evidence: what is lost is made again, and
 """
 
 import logging
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import ceil
 from pathlib import PurePath
+from threading import BoundedSemaphore
+from time import time
 from typing import Any
 
 from django.core.files.base import ContentFile
@@ -29,6 +31,12 @@ FOLDER = "thumbnails"
 PICTURES_MAX = 7200
 #: A session's start, its events and its recording are told by two clocks.
 SLACK_S = 1.0
+#: Beside the name of a picture that could not be made; asked again it costs nothing, until the instant in the file.
+NONE, NONE_FOR_S = ".none", 3600
+#: In one process at the same time; who comes then waits, so long at most.
+DECODINGS_MAX, WAIT_MAX_S = 2, 10
+
+_decoding = BoundedSemaphore(DECODINGS_MAX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +77,23 @@ def poster(recording: Recording) -> bytes:
 
 
 def thumbnail(moment: Moment) -> bytes:
-    """A JPEG; made now when there is none, once also for those who ask at the same time. Raises NoPicture."""
+    """A JPEG; made now when there is none, once also for those who ask at the same time. Raises NoPicture, and
+    StorageFailed while too many are being made."""
     storage, name = _storage(moment.recording), f"{FOLDER}/{moment.recording.pk}/{moment.second:06}.jpg"
     with suppress(OSError):
         return _read(storage, name)
-    with storages["videos"].one_at_a_time(name):
+    with storages["videos"].one_at_a_time(name, among="thumbnails-"):
         with suppress(OSError):
             return _read(storage, name)
-        picture = _made(moment)
+        if _is_known_to_fail(storage, name):
+            raise NoPicture
         try:
-            storage.save(name, ContentFile(picture, name=name))
-        except (OSError, StorageFailed) as error:  # a full disk, say: it is made again next time
-            logger.warning("a thumbnail could not be kept: %s", type(error).__name__)
+            picture = _made(moment)
+        except Unreadable as error:
+            logger.warning("session %s: no picture of recording %s", moment.recording.session_id, moment.recording.pk)
+            _keep(moment, storage, name + NONE, str(time() + NONE_FOR_S).encode())
+            raise NoPicture from error
+        _keep(moment, storage, name, picture)
         return picture
 
 
@@ -113,15 +126,44 @@ def _moment(recordings: Iterable[Recording], at_s: float) -> Moment:
     raise NoPicture
 
 
+def _is_known_to_fail(storage: Any, name: str) -> bool:
+    try:
+        return float(_read(storage, name + NONE)) > time()
+    except (OSError, ValueError):
+        return False
+
+
+def _keep(moment: Moment, storage: Any, name: str, content: bytes) -> None:
+    try:
+        storage.save(name, ContentFile(content, name=name))
+    except (OSError, StorageFailed) as error:  # a full disk, say: it is made again next time
+        logger.warning("a thumbnail could not be kept: %s", type(error).__name__)
+    if not Recording.objects.filter(pk=moment.recording.pk).exists():  # deleted meanwhile
+        forget(moment.recording.pk, storage)
+
+
 def _made(moment: Moment) -> bytes:
+    """Raises NoPicture where its file is gone, Unreadable."""
     recording = moment.recording
     size_bytes = recording.watchable_bytes if recording.watchable else recording.size_bytes
     try:
-        with processing.opened(recording, recording.served_file, size_bytes) as file:
-            return recording_file.picture(file, KINDS[PurePath(recording.name).suffix], moment.second)
-    except (FileNotFoundError, Unreadable) as error:
-        logger.warning("session %s: no picture of recording %s", recording.session_id, recording.pk)
+        with _one_of_few(), processing.opened(recording, recording.served_file, size_bytes) as file:
+            kind = KINDS[PurePath(recording.name).suffix]
+            return recording_file.picture(file, kind, moment.second, holds=recording.kind == RecordingKind.SCREEN)
+    except FileNotFoundError as error:
+        logger.warning("session %s: the file of recording %s is gone", recording.session_id, recording.pk)
         raise NoPicture from error
+
+
+@contextmanager
+def _one_of_few() -> Iterator[None]:
+    """Decoding keeps a core busy. Raises StorageFailed when others do it for too long."""
+    if not _decoding.acquire(timeout=WAIT_MAX_S):
+        raise StorageFailed("Many pictures are being made; try again in a few seconds.")
+    try:
+        yield
+    finally:
+        _decoding.release()
 
 
 def _read(storage: Any, name: str) -> bytes:

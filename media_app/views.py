@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
@@ -21,6 +22,7 @@ from media_app.uploads import VideoUploadHandler
 from proctoring_site.access import links
 from proctoring_site.access.permissions import Guarded, Rule, follows_link, holds, own_session
 from proctoring_site.access.roles import Right, may
+from proctoring_site.audit.actors import ActorKind, current_actor
 from proctoring_site.audit.log import record
 from proctoring_site.audit.looks import record_look
 from proctoring_site.audit.models import Action, ObjectKind
@@ -114,8 +116,14 @@ class StoredVideoView(Guarded, APIView):
         which = {"recording": stored.recording_id} if stored.recording_id else {}
         record_look(ObjectKind.VIDEO, services.session_id_of(name), **which)
         try:
-            return playback.play(request._request, stored)
+            return playback.play(request._request, stored, for_s=self._for_s())
         except FileNotFoundError:
             raise StoredFileNotFound from None
 
     head = get
+
+    @staticmethod
+    def _for_s() -> int:
+        """Whoever follows a link of ours gets one of the storage's that serves no longer than a new one of ours."""
+        is_link = current_actor().kind == ActorKind.LINK
+        return min(playback.SIGNED_FOR_S, settings.LINK_MAX_AGE_S) if is_link else playback.SIGNED_FOR_S

@@ -25,6 +25,7 @@ from reports_app.models import StoredReport
 from reports_app.renderers import FORMATS, Format
 from sessions_app import heartbeat, timelines
 from sessions_app import services as sessions
+from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session, now
 
 logger = logging.getLogger(__name__)
@@ -107,8 +108,21 @@ def store(session: Session, format_name: str) -> None:
 
     Each writes a whole file and then records which revision and which bytes it wrote. Who finds that a newer revision
     was recorded before, or that the file is another's by now, goes again from the session as it then is. A file that
-    is not the recorded one never passes for current, whatever the order of the steps was.
+    is not the recorded one never passes for current, whatever the order of the steps was. Raises SessionNotFound when
+    the session was deleted meanwhile; nothing of it is left then.
     """
+    try:
+        _store(session, format_name)
+        is_there = Session.objects.filter(pk=session.pk).exists()
+    except Session.DoesNotExist:
+        is_there = False
+    if not is_there:
+        storages["reports"].delete(file_name(session.pk, format_name))
+        StoredReport.objects.filter(session_id=session.pk).delete()
+        raise SessionNotFound
+
+
+def _store(session: Session, format_name: str) -> None:
     form = FORMATS[format_name]
     name = file_name(session.pk, format_name)
     for _ in range(STORE_TRIES):
@@ -162,11 +176,16 @@ def delete_session(session: Session) -> None:
     """
     events = sum(session.counts.values())
     record(Action.DELETED, ObjectKind.SESSION, session.pk, events=events, video=session.video_path)
+    _delete_files(session)
+    sessions.delete_session(session)
+    _delete_files(session)  # again: what was stored meanwhile
+
+
+def _delete_files(session: Session) -> None:
     for format_name in FORMATS:
         storages["reports"].delete(file_name(session.pk, format_name))
     StoredReport.objects.filter(session_id=session.pk).delete()
     media.delete_recordings(session)
-    sessions.delete_session(session)
 
 
 def _note_stored(name: str, session: Session, fingerprint: str, digest: str) -> int:

@@ -3,6 +3,7 @@
 import random
 import struct
 import zlib
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
@@ -27,6 +28,23 @@ def fragmented_mp4(path: Path) -> Path:
         for number in range(30):
             container.mux(stream.encode(_noise(number, 320, 240)))
         container.mux(stream.encode(None))
+    return path
+
+
+def short_film(path: Path, *, pictures_s: Iterable[int], sound_s: int = 0) -> Path:
+    """A WebM of one key frame and one picture at each of these seconds, with so much silence beside them."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libvpx", rate=1, options={"g": "999", "lag-in-frames": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        sound = container.add_stream("libopus", rate=48_000) if sound_s else None
+        for second in pictures_s:
+            frame = _noise(second, 64, 48)
+            frame.pts = second
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+        for number in range(sound_s * 50):
+            container.mux(sound.encode(_silence(number)))
+        container.mux(sound.encode(None) if sound else [])
     return path
 
 

@@ -64,9 +64,13 @@ class SwitchingStorage(Storage):
             return self
         return self._others.setdefault(backend, SwitchingStorage(drive=self.drive, backend_name=backend))
 
-    def one_at_a_time(self, key: str) -> AbstractContextManager[None]:
-        """For steps on several files and the database that must not mix with another's for the same key."""
-        return self.backend.one_at_a_time(key)
+    def one_at_a_time(self, key: str, *, among: str = "") -> AbstractContextManager[None]:
+        """For steps on several files and the database that must not mix with another's for the same key.
+
+        Keys of one kind (`among`) may wait for each other, those of different kinds never do: who holds one may take
+        one of another kind.
+        """
+        return self.backend.one_at_a_time(key, among=among)
 
     def probe(self) -> None:
         """Return when a file could be stored now; raise OSError when not. Cheap, and leaves nothing behind."""

@@ -106,8 +106,8 @@ class DetaDriveStorage(InParts, Storage):
     def probe(self) -> None:
         next(self._names("", limit=1), None)
 
-    def one_at_a_time(self, key: str) -> AbstractContextManager[None]:
-        return one_at_a_time(f"{self.drive}/{key}")
+    def one_at_a_time(self, key: str, *, among: str = "") -> AbstractContextManager[None]:
+        return one_at_a_time(f"{self.drive}/{among}{key}")
 
     def local_path(self, name: str) -> Path | None:
         return None

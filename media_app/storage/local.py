@@ -27,7 +27,8 @@ SYNC_EVERY_BYTES = 8 * 1024**2
 COPY_CHUNK_BYTES = 1024**2
 #: What a killed server left unfinished is removed when it is older than any upload can last.
 ABANDONED_AFTER_S = 24 * 3600
-#: A fixed few, so that no lock file ever has to be removed; two keys that share one only wait for each other.
+#: Of each kind a fixed few, so that no lock file ever has to be removed; two keys that share one only wait for each
+#: other.
 LOCK_FILES = 64
 
 
@@ -68,9 +69,9 @@ class LocalStorage(FileSystemStorage):
             return False
 
     @contextmanager
-    def one_at_a_time(self, key: str) -> Iterator[None]:
+    def one_at_a_time(self, key: str, *, among: str = "") -> Iterator[None]:
         """Whoever does this for the same key waits, in this process or in another."""
-        lock = self.incoming() / f"{zlib.crc32(key.encode()) % LOCK_FILES:02}.lock"
+        lock = self.incoming() / f"{among}{zlib.crc32(key.encode()) % LOCK_FILES:02}.lock"
         with lock.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield

@@ -83,8 +83,8 @@ class PrivateS3Storage(InParts, S3Storage):
         except FileNotFoundError:
             _fail("no such bucket")
 
-    def one_at_a_time(self, key: str) -> AbstractContextManager[None]:
-        return one_at_a_time(f"{self.location}/{key}")
+    def one_at_a_time(self, key: str, *, among: str = "") -> AbstractContextManager[None]:
+        return one_at_a_time(f"{self.location}/{among}{key}")
 
     def local_path(self, name: str) -> Path | None:
         return None

@@ -13,6 +13,7 @@ from media_app import moving, resumable
 from media_app.models import Recording
 from media_app.services import attach_video
 from proctoring_site.jobs.models import Job
+from reports_app import services as reports
 from reports_app.services import is_current
 from sessions_app.models import Session
 from tests import celery_workers, deta_drive, s3_server
@@ -98,7 +99,38 @@ def test_a_file_that_is_not_what_was_stored_does_not_move(recordings, s3, data_d
         migrate()
     assert Recording.objects.get(pk=damaged.pk).stored_on == "local"
     assert f"videos/{damaged.watchable}" not in keys(s3)
-    assert "not the one that was stored" in Job.objects.get(key=damaged.pk, task="move_recording").error
+    assert "not the one that was stored" in Job.objects.get(key__startswith=damaged.pk, task="move_recording").error
+
+
+def test_a_rejected_recording_moves_as_it_is(recordings, s3, data_dir, clips, run_jobs):
+    with clips[".webm"].open("rb") as file:
+        session = attach_video(make_session(), File(file, name="clip"))
+    damaged = Recording.objects.get(session_id=session.pk)
+    (data_dir / "videos" / damaged.original).write_bytes(b"x" * damaged.size_bytes)
+    run_jobs()
+    assert Recording.objects.get(pk=damaged.pk).state == "rejected"
+    assert migrate("--delete-source") == "3 recordings moved from local to s3, 0 are still to be moved."
+    assert s3.Object(f"videos/{damaged.original}").get()["Body"].read() == b"x" * damaged.size_bytes
+
+
+def test_a_second_run_does_what_it_was_asked_for(recordings, s3, data_dir):
+    """Also while jobs of the first still wait."""
+    moving.move_all(source="local", target="s3", delete_source=False)
+    migrate("--delete-source")
+    assert stored(data_dir / "videos") == []
+
+
+def test_a_recording_that_is_deleted_meanwhile_is_nowhere(recordings, s3, data_dir, monkeypatch):
+    recording, plain = recordings[0], moving._sha256
+
+    def delete_meanwhile(storage, name, size_bytes):
+        if name == recording.poster and storage.backend_name == "s3":
+            reports.delete_session(Session.objects.get(pk=recording.session_id))
+        return plain(storage, name, size_bytes)
+
+    monkeypatch.setattr(moving, "_sha256", delete_meanwhile)
+    migrate()
+    assert not [key for key in keys(s3) if recording.session_id in key]
 
 
 def test_what_still_arrives_moves_another_time(recordings, s3):
@@ -189,3 +221,30 @@ class TestAFileWithoutARow:
         s3.put_object(Key=key, Body=b"newer")
         migrate()
         assert s3.Object(key).get()["Body"].read() == b"newer"
+
+    def test_of_a_session_that_was_deleted_does_not_come_back(self, old, recordings, s3, data_dir, settings):
+        adopted = make_session(video_path="data/videos/of another name.webm")
+        (data_dir / "videos" / "of another name.webm").write_bytes(b"adopted")
+        migrate()
+        settings.STORAGE_BACKEND, settings.STORAGES = "s3", {**settings.STORAGES}
+        for session_id in (old.pk, recordings[0].session_id):
+            reports.delete_session(Session.objects.get(pk=session_id))
+        left = [name for name in stored(data_dir / "videos") if recordings[0].pk in name]
+        assert len(left) == 2
+        assert migrate("--dry-run").splitlines()[2] == "4 files there are nobody's: --delete-source removes them."
+        said = migrate("--delete-source").splitlines()
+        assert said[2] == "4 files of deleted sessions, which nobody names any more, were removed."
+        assert (stored(data_dir / "videos"), stored(data_dir / "reports")) == ([], [])
+        assert keys(s3) == {f"videos/{name}" for name in [*recordings[1].files, adopted.video_name]}
+
+    def test_whose_session_is_deleted_while_it_is_copied_is_nowhere(self, old, s3, monkeypatch):
+        plain = moving._copy
+
+        def delete_meanwhile(name, *args, **how):
+            plain(name, *args, **how)
+            if name == f"{old.pk}.webm":
+                reports.delete_session(old)
+
+        monkeypatch.setattr(moving, "_copy", delete_meanwhile)
+        migrate()
+        assert not [key for key in keys(s3) if old.pk in key]

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from contextlib import nullcontext
 from pathlib import Path
 
 import av
@@ -10,12 +11,15 @@ from django.core.files.storage import storages
 from django.core.management import call_command
 
 from media_app import processing, recording_file, resumable, video
+from media_app.errors import StorageFailed
 from media_app.models import Recording
 from media_app.storage.range_file import RangeFile
 from proctoring_site.jobs.models import Job
 from reports_app import services as reports
 from sessions_app.models import Session
+from tests import clips as clips_of
 from tests.access import caller
+from tests.drives import stored
 from tests.factories import make_session, make_staff
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -178,6 +182,22 @@ class TestARecording:
         assert Recording.objects.count() == 0
         assert [path for path in (data_dir / "videos").rglob("*") if path.is_file() and path.suffix != ".lock"] == []
 
+    @pytest.mark.parametrize("storage_fails", [False, True])
+    def test_whose_session_is_deleted_meanwhile_leaves_nothing(self, send, live, data_dir, monkeypatch, storage_fails):
+        recording, plain = send(live), recording_file.poster
+
+        def delete_meanwhile(*args):
+            reports.delete_session(Session.objects.get(pk=recording.session_id))
+            if storage_fails:
+                raise StorageFailed
+            return plain(*args)
+
+        monkeypatch.setattr(recording_file, "poster", delete_meanwhile)
+        with pytest.raises(StorageFailed) if storage_fails else nullcontext():
+            processing.process_recording(recording.pk)
+        assert Recording.objects.count() == 0
+        assert stored(data_dir / "videos") == []
+
 
 class TestTheAdmin:
     def page(self, group, recording):
@@ -211,9 +231,34 @@ class TestTheAdmin:
 
 class TestAPicture:
     def test_is_of_the_moment(self, live):
-        early, late, last = (recording_file.picture(io.BytesIO(live), video.WEBM, at) for at in (0, 2, 100))
+        early, late, last = (recording_file.picture(io.BytesIO(live), video.WEBM, at) for at in (0, 2, 5))
         assert early[:3] == late[:3] == last[:3] == b"\xff\xd8\xff"
         assert brightness(early) < brightness(late)
+
+    def test_of_another_moment_is_refused(self, live):
+        with pytest.raises(recording_file.Unreadable):
+            recording_file.picture(io.BytesIO(live), video.WEBM, 100)
+        assert recording_file.poster(io.BytesIO(live), video.WEBM, 100)
+
+    @pytest.mark.parametrize("holds", [False, True])
+    def test_is_none_where_only_the_sound_goes_on(self, tmp_path, holds):
+        film = io.BytesIO(clips_of.short_film(tmp_path / "film.webm", pictures_s=range(5), sound_s=60).read_bytes())
+        assert recording_file.picture(film, video.WEBM, 4, holds=holds)
+        for at_s in (20, 40, 59):
+            with pytest.raises(recording_file.Unreadable):
+                recording_file.picture(film, video.WEBM, at_s, holds=holds)
+
+    def test_of_a_screen_holds_until_the_next_one(self, tmp_path):
+        film = io.BytesIO(clips_of.short_film(tmp_path / "film.webm", pictures_s=(1, 60, 61)).read_bytes())
+        assert recording_file.picture(film, video.WEBM, 40, holds=True)
+        with pytest.raises(recording_file.Unreadable):
+            recording_file.picture(film, video.WEBM, 40)
+
+    def test_that_takes_too_long_is_none_and_not_an_earlier_one(self, tmp_path):
+        film = io.BytesIO(clips_of.short_film(tmp_path / "film.webm", pictures_s=range(60)).read_bytes())
+        assert recording_file.picture(film, video.WEBM, 50)
+        with pytest.raises(recording_file.Unreadable):
+            recording_file.picture(film, video.WEBM, 50, decode_for_s=0)
 
     def test_of_a_file_without_any_is_refused(self):
         with pytest.raises(recording_file.Unreadable):

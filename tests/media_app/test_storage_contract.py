@@ -230,6 +230,11 @@ def test_one_key_is_held_by_one_at_a_time(storage, another):
     assert order == ["in", "another", "again"]
 
 
+def test_keys_of_another_kind_never_wait(storage, another):
+    with storage.one_at_a_time("a"), another.one_at_a_time("a", among="thumbnails-"):
+        pass
+
+
 @pytest.mark.parametrize(
     ("kind", "trouble"),
     [(kind, trouble) for kind in ("deta", "moto", "rclone") for trouble in ("away", "a wrong key")]

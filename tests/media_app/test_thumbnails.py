@@ -121,7 +121,45 @@ class TestAThumbnail:
         first = api.get(path)
         monkeypatch.delattr(recording_file, "picture")
         assert api.get(path).content == first.content
-        assert first["Cache-Control"] == "private, max-age=600"
+        assert first["Cache-Control"] == "private, max-age=60"
+
+    def test_that_cannot_be_made_is_not_tried_again_for_a_while(self, api, record, data_dir, monkeypatch):
+        session = make_session()
+        recording = record(session)
+        path, plain = f"/sessions/{session.pk}/thumbnail?at_s=4", recording_file.picture
+        film = data_dir / "videos" / recording.watchable
+        good = film.read_bytes()
+        film.write_bytes(b"noise" * (len(good) // 5))
+        assert api.get(path).json()["code"] == "no_picture"
+        film.write_bytes(good)
+        monkeypatch.delattr(recording_file, "picture")
+        assert api.get(path).json()["code"] == "no_picture"
+        monkeypatch.setattr(recording_file, "picture", plain, raising=False)
+        (data_dir / "videos" / thumbnails.FOLDER / recording.pk / f"000004.jpg{thumbnails.NONE}").write_bytes(b"0")
+        assert second_of(api.get(path).content) == 4
+
+    def test_waits_while_too_many_are_made_but_not_for_ever(self, api, record, monkeypatch):
+        session = make_session()
+        record(session)
+        monkeypatch.setattr(thumbnails, "_decoding", threading.BoundedSemaphore(1))
+        monkeypatch.setattr(thumbnails, "WAIT_MAX_S", 0.01)
+        with thumbnails._one_of_few():
+            answer = api.get(f"/sessions/{session.pk}/thumbnail?at_s=4")
+        assert (answer.status_code, answer.json()["code"]) == (503, "storage_failed")
+        assert api.get(f"/sessions/{session.pk}/thumbnail?at_s=4").status_code == 200
+
+    def test_made_while_the_session_is_deleted_is_not_kept(self, record, monkeypatch):
+        session, plain = make_session(), recording_file.picture
+        moment = thumbnails.Moment(record(session), 4)
+
+        def delete_meanwhile(*args, **how):
+            picture = plain(*args, **how)
+            reports.delete_session(session)
+            return picture
+
+        monkeypatch.setattr(recording_file, "picture", delete_meanwhile)
+        thumbnails.thumbnail(moment)
+        assert thumbnails.recording_ids(storages["videos"]) == []
 
     def test_is_made_of_a_long_recording_at_wider_steps(self, api, record):
         """So that nobody fills a disk by asking for every moment."""
@@ -216,7 +254,7 @@ class TestAPoster:
         recording = record(make_session())
         answer = api.get(f"/sessions/{recording.session_id}/recordings/{recording.pk}/poster")
         assert answer.content == (data_dir / "videos" / recording.poster).read_bytes()
-        assert (answer["Content-Type"], answer["Cache-Control"]) == ("image/jpeg", "private, max-age=600")
+        assert (answer["Content-Type"], answer["Cache-Control"]) == ("image/jpeg", "private, max-age=60")
 
     def test_of_another_session_or_a_rejected_recording_is_not(self, api, record):
         recording, other = record(make_session()), make_session()

@@ -9,6 +9,7 @@ from media_app.services import attach_video
 from reports_app import services
 from reports_app.models import StoredReport
 from reports_app.renderers import FORMATS
+from sessions_app.errors import SessionNotFound
 from sessions_app.models import Event, Session
 from tests import clips
 from tests.factories import make_event, make_session
@@ -18,6 +19,14 @@ pytestmark = pytest.mark.usefixtures("database")
 
 def files():
     return {drive: set(storages[drive].listdir("")[1]) for drive in ("videos", "reports")}
+
+
+def nothing_is_left_of(session):
+    return not (
+        any(session.pk in name for names in files().values() for name in names)
+        or StoredReport.objects.filter(session_id=session.pk).exists()
+        or Recording.objects.filter(session_id=session.pk).exists()
+    )
 
 
 @pytest.fixture
@@ -51,6 +60,39 @@ def test_it_finishes_what_was_cut_off(whole_session):
     services.delete_session(whole_session)
     assert not Session.objects.exists()
     services.delete_session(whole_session)
+
+
+def test_it_takes_what_is_asked_for_meanwhile(whole_session, monkeypatch):
+    plain = services.sessions.delete_session
+
+    def ask_meanwhile(session):
+        services.store(session, "html")
+        plain(session)
+
+    monkeypatch.setattr(services.sessions, "delete_session", ask_meanwhile)
+    services.delete_session(whole_session)
+    assert nothing_is_left_of(whole_session)
+
+
+def test_no_report_of_a_deleted_session_is_stored(whole_session):
+    services.delete_session(whole_session)
+    with pytest.raises(SessionNotFound):
+        services.store(whole_session, "html")
+    assert nothing_is_left_of(whole_session)
+
+
+def test_a_session_that_is_deleted_while_it_is_rendered_is_not_there(whole_session, monkeypatch):
+    """The second try of a report looks for the session as it then is."""
+    monkeypatch.setattr(services.unchanged, "digest_of", lambda name: services.sessions.delete_session(whole_session))
+    with pytest.raises(SessionNotFound):
+        services.store(whole_session, "html")
+
+
+def test_no_video_comes_to_a_deleted_session(whole_session, tmp_path):
+    services.delete_session(whole_session)
+    with clips.clip(tmp_path, ".webm").open("rb") as file, pytest.raises(SessionNotFound):
+        attach_video(whole_session, File(file, name="clip.webm"))
+    assert nothing_is_left_of(whole_session)
 
 
 def test_it_leaves_a_file_that_may_be_another_sessions(whole_session):

@@ -28,10 +28,14 @@ class Command(BaseCommand):
             self.stdout.write(f"{moving.movable(source).count()} recordings would move from {source} to {target}.")
             if files := len(moving.files_without_a_row(source)):
                 self.stdout.write(f"{files} older videos and reports would be copied.")
+            if left_behind := len(moving.left_behind(source)):
+                self.stdout.write(f"{left_behind} files there are nobody's: --delete-source removes them.")
             return
         count = moving.movable(source).count()
         moves = moving.move_all(source=source, target=target, delete_source=delete_source)
         copies = moving.copy_files(source=source, target=target, delete_source=delete_source)
+        is_left = delete_source and source != settings.STORAGE_BACKEND
+        removals = moving.remove_left_behind(source=source, target=target) if is_left else []
         if settings.JOBS == "celery":
             self.stdout.write(
                 f"{count} recordings and {len(copies)} older videos and reports were handed to the workers;"
@@ -43,9 +47,12 @@ class Command(BaseCommand):
         self.stdout.write(f"{count - left} recordings moved from {source} to {target}, {left} are still to be moved.")
         if copies:
             self.stdout.write(f"{len(copies) - uncopied} older videos and reports copied, {uncopied} are still to be.")
+        if removals:
+            gone = len(removals) - moving.unfinished(removals)
+            self.stdout.write(f"{gone} files of deleted sessions, which nobody names any more, were removed.")
         if delete_source and copies and source == settings.STORAGE_BACKEND:
             self.stdout.write(
                 f"They stay on {source} too, where STORAGE_BACKEND looks for them: switch it, and run again."
             )
-        if left or uncopied or moving.unfinished(moves):
+        if left or uncopied or moving.unfinished(moves + removals):
             raise CommandError("Not all could be moved; the admin's background work says why. Run it again.")
