@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -183,6 +183,38 @@ class TestJudging:
     def test_what_is_no_incident_is_not_added(self, rita, session, told):
         good = {"event_type": "x", "begins": "5:00", "severity": "high", "reason": "Seen."}
         assert say(rita, session, "add_incident", **good | told).status_code == 400
+
+    def test_one_is_added_where_nobody_knows_the_start_at_the_moment_that_the_page_shows(self, rita):
+        session = make_session(start_time=None)
+        for at in (None, NOON, NOON + timedelta(seconds=60)):
+            Event.objects.create(session=session, event_type="no_face", timestamp=at, occurred_at=at)
+        rows = rita.get(page_of(session)).context["rows"]
+        assert [one.when for one in rows] == ["unknown", "0:00", "1:00"]
+        told = {"event_type": "notes_detected", "begins": "1:00", "severity": "high", "reason": "A slip of paper."}
+        assert say(rita, session, "add_incident", **told).status_code == 200
+        assert row(session, "notes_detected").start == NOON + timedelta(seconds=60)
+
+    @pytest.mark.parametrize("start", [None, datetime.max.replace(tzinfo=UTC) - timedelta(days=1)])
+    def test_a_moment_that_nobody_can_place_is_refused_with_the_field_and_stays_typed(self, rita, start):
+        session = make_session(start_time=start)
+        told = {"event_type": "notes_detected", "begins": "40:00:00", "severity": "high", "reason": "A slip."}
+        assert list(say(rita, session, "add_incident", **told).json()["fields"]) == ["begins"]
+        note = {"text": "He smiles.", "begins": "40:00:00", "ends": "41:00:00"}
+        assert list(say(rita, session, "note", **note).json()["fields"]) == ["begins", "ends"]
+        answer = say(rita, session, "note", as_form=True, **note)
+        assert answer.status_code == 400
+        assert "He smiles." in answer.content.decode()
+        assert say(rita, session, "note", text="Of the whole.").status_code == 200
+
+    @pytest.mark.parametrize("verb", ["add_incident", "note"])
+    def test_what_ends_before_it_begins_is_refused_with_the_field(self, rita, session, verb):
+        told = {"event_type": "x", "severity": "high", "reason": "Seen.", "text": "A note.", "ends": "4:59"}
+        answer = say(rita, session, verb, begins="5:00", **told)
+        assert (answer.status_code, list(answer.json()["fields"])) == (400, ["ends"])
+        assert say(rita, session, verb, **{**told, "begins": "4:59"}).status_code == 200
+
+    def test_a_note_that_ends_begins_somewhere(self, rita, session):
+        assert list(say(rita, session, "note", text="A note.", ends="4:59").json()["fields"]) == ["begins"]
 
     def test_later_events_are_beside_the_dismissed_one_and_say_so(self, rita, session):
         say(rita, session, "dismiss", incident=key_of(session, "phone_detected"), reason="A calculator.")
