@@ -307,6 +307,18 @@ class TestTwoAtOnce:
         assert answer.json()["code"] == "review_changed"
         assert answer.json()["picked"] == key_of(session, "multiple_faces") != key
 
+    @pytest.mark.parametrize("as_form", [True, False])
+    def test_a_session_that_is_deleted_meanwhile_is_not_found(self, rita, session, monkeypatch, as_form):
+        add_note, review = reviews.add_note, f"/admin/sessions_app/session/{session.pk}/review/"
+
+        def somebody_is_quicker(session, **told):
+            Session.objects.filter(pk=session.pk).delete()
+            return add_note(session, **told)
+
+        monkeypatch.setattr(reviews, "add_note", somebody_is_quicker)
+        told = {"verb": "note", "review_revision": 0, "text": "Too late."}
+        assert rita.post(review, told, **({} if as_form else JSON)).status_code == 404
+
     def test_without_script_the_page_comes_again_with_what_was_typed(self, rita, as_staff, session):
         say(rita, session, "confirm", incident=key_of(session, "phone_detected"))
         answer = say(as_staff("Reviewer"), session, "note", seen=0, as_form=True, text="My own <view>.")
