@@ -69,14 +69,15 @@ class TestWhatItShows:
         answer = rita.get(page_of(session))
         score = answer.context["review"].score
         assert (score.machine, score.reviewed) == (60, 90)
-        assert [(line.type, line.machine, line.reviewed) for line in score.lines] == [
-            ("phone_detected", 30, 0),
-            ("multiple_faces", 10, 10),
+        assert [(line.type, line.count, line.reviewed_count, line.machine, line.reviewed) for line in score.lines] == [
+            ("phone_detected", 2, 0, 30, 0),
+            ("multiple_faces", 1, 1, 10, 10),
         ]
         assert [moment.when for moment in score.lines[0].moments] == ["1:00", "1:10"]
         text = answer.content.decode()
         assert "Flags are not findings; a person decides." in text
         assert "Policy 1" in text
+        assert '<td class="n">2 → 0</td>' in text
 
     def test_the_facts_for_the_script(self, rita, session):
         text = rita.get(page_of(session)).content.decode()
@@ -268,6 +269,12 @@ class TestTheRest:
             True,
         )
         assert say(rita, session, "assign", to="nobody-at-all").json()["code"] == "nobody_to_assign"
+
+    @pytest.mark.parametrize(("outcome", "is_overdue"), [("second_review_required", True), ("suspicious", False)])
+    def test_a_second_review_is_overdue_too_and_what_is_decided_is_not(self, rita, session, outcome, is_overdue):
+        say(rita, session, "due", due_at="2026-03-05T10:00")
+        assert say(rita, session, "decide", outcome=outcome, reason="Look again.").status_code == 200
+        assert rita.get(page_of(session)).context["review"].is_overdue is is_overdue
 
     def test_a_decision_needs_what_the_domain_asks(self, rita, session):
         refused = say(rita, session, "decide", outcome="violation", reason="A phone.")
