@@ -34,7 +34,7 @@ def of(
         "duration": _length(session),
         "act_forms": acts.forms_for(session) if supervises else [],
         "facts": list(_facts(session, sees_evidence=sees_evidence)),
-        "history": session_view.history(session),
+        "history": session_view.history(session, asked=supervises),
     }
     return context | (_evidence(request, session, outcome) if sees_evidence else {})
 
@@ -76,7 +76,7 @@ def _evidence(request: HttpRequest, session: Session, outcome: session_acts.Outc
         "forms": forms,
         "allowances": [(one, forms.get(f"revoke {one.event_type}")) for one in reviews.allowances_of(session)],
         "act_url": f"{here}?incidents={page.number}" if page.number > 1 else here,
-        "history": session_view.history(session, reviews.history_of(session), time=time),
+        "history": session_view.history(session, reviews.history_of(session), asked=True, time=time),
         **_events(request, session),
     }
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -377,6 +378,21 @@ class TestWhoMay:
         text = as_staff("Operator").get(page_of(session)).content.decode()
         assert "phone" not in text
         assert "session-facts" not in text
+
+    def test_what_was_asked_of_the_client_is_for_those_who_see_evidence_or_supervise(self, as_staff):
+        session = make_session()
+        services.message_candidate(session, message="Put the calculator away.")
+        supervisor = as_staff()
+        account = get_user_model().objects.get(pk=supervisor.session["_auth_user_id"])
+        account.user_permissions.set(Permission.objects.filter(codename__in=("view_session", "supervise_session")))
+        shown = {"Operator": as_staff("Operator"), "Proctor": as_staff("Proctor"), "supervisor": supervisor}
+        shown = {name: client.get(page_of(session)).content.decode() for name, client in shown.items()}
+        assert {name: "calculator" in text for name, text in shown.items()} == {
+            "Operator": False,
+            "Proctor": True,
+            "supervisor": True,
+        }
+        assert "sent the client a message" not in shown["Operator"]
 
     def test_another_method_is_refused(self, rita, session):
         assert rita.get(f"/admin/sessions_app/session/{session.pk}/review/").status_code == 405
