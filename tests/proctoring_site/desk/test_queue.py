@@ -156,6 +156,11 @@ class TestQuestions:
     def test_are_answered(self, reviewer, query, expected):
         assert set(names(reviewer, **query)) == expected
 
+    def test_decided_ones_of_which_more_was_seen_since_can_be_asked_for(self, reviewer):
+        scored("late", outcome=Outcome.PASSED, open_incidents=1, new_incidents=1)
+        scored("undecided", open_incidents=1)
+        assert names(reviewer, review="late") == ["late"]
+
     @pytest.mark.parametrize("query", ["below=abc", "below=101", "policy=x", f"policy={'9' * 30}", "start_time__gte=x"])
     def test_what_is_no_answer_leads_to_a_message(self, reviewer, query):
         answer = reviewer.get(f"{LIST}?{query}")
@@ -189,6 +194,7 @@ class TestWhatItCosts:
             ("assigned=me", "sessions_assigned", 51),
             ("policy=2", "sessions_policy", 51),
             ("review=second", "sessions_queue", 51),
+            ("review=late", "sessions_queue", 51),
             ("video=yes", "sessions_queue", 300),
             ("below=50", "sessions_queue", 300),
         ],
