@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import timedelta
 
 import pytest
@@ -272,8 +273,9 @@ class TestTheCounts:
 
 
 class TestAssigning:
-    def assign(self, client, to, *sessions):
+    def assign(self, client, to, *sessions, **more):
         form = {"action": "assign_sessions", "assign_to": to, "_selected_action": [each.pk for each in sessions]}
+        form |= more
         page = client.post(LIST, form, follow=True)
         return [str(message) for message in page.context["messages"]]
 
@@ -283,6 +285,19 @@ class TestAssigning:
             assert self.assign(reviewer, to, one, two) == [f"Sessions assigned to {whom}: 2."]
             assert set(Session.objects.values_list("assigned_to", flat=True)) == {stored}
         assert self.assign(reviewer, "nobody", one) == ["Sessions assigned to nobody: 1."]
+
+    def test_leaves_what_somebody_else_got_since_the_list_was_drawn(self, reviewer):
+        make_staff("Reviewer", username="otto")
+        free, taken, handed_on = scored(), scored(), scored(assigned_to="group:Reviewer")
+        page = reviewer.get(LIST).content.decode()
+        told = dict(re.findall(r'<input type="hidden" name="(had-[^"]+)" value="([^"]*)">', page))
+        assert told == {f"had-{free.pk}": "", f"had-{taken.pk}": "", f"had-{handed_on.pk}": "group:Reviewer"}
+        Session.objects.filter(pk=taken.pk).update(assigned_to="otto")
+        assert self.assign(reviewer, "me", free, taken, handed_on, **told) == [
+            "Sessions assigned to rita: 2.",
+            "Left as they are, since they changed meanwhile: 1.",
+        ]
+        assert Session.objects.get(pk=taken.pk).assigned_to == "otto"
 
     @pytest.mark.parametrize("to", ["", "group:Auditor", "group:", "somebody", "group:<b>"])
     def test_to_whom_nobody_can_assign_is_refused(self, reviewer, to):
