@@ -25,6 +25,8 @@ LIST = "admin:sessions_app_session_changelist"
 PASSED_AT_ONCE = 200
 NAMED_MAX = 20
 ME, NOBODY = "me", "nobody"
+#: By the id of a session, the field of the list that says to whom it was assigned as it was shown.
+HAD = "had-{}"
 
 
 def assign_choices() -> list[tuple[str, str]]:
@@ -42,13 +44,16 @@ def assign(request: HttpRequest, queryset: QuerySet, *, desk: ModelAdmin) -> Non
         sentence = f"More than {assignment.AT_ONCE_MAX} at once: select fewer. Nothing was done."
         desk.message_user(request, sentence, messages.ERROR)
         return
+    had = {session.pk: request.POST.get(HAD.format(session.pk)) for session in sessions}
+    shown = {pk: name or None for pk, name in had.items() if name is not None}  # the list of all sessions shows none
     try:
-        done = assignment.assign_many(sessions, to, by=request.user)
+        done = assignment.assign_many(sessions, to, by=request.user, shown=shown)
     except ProctoringError as error:
         desk.message_user(request, str(error), messages.ERROR)
         return
     whom = "nobody" if to is None else to.removeprefix(assignment.GROUP_PREFIX)
-    desk.message_user(request, f"Sessions assigned to {whom}: {done.done}.", messages.SUCCESS)
+    level = messages.SUCCESS if done.done else messages.WARNING
+    desk.message_user(request, f"Sessions assigned to {whom}: {done.done}.", level)
     _tell_refused(request, len(done.refused), desk=desk)
 
 

@@ -1,5 +1,6 @@
 """Policies in the admin: which versions there are, making the next one, seeing what it would do, and doing that."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
@@ -14,7 +15,7 @@ from proctoring_site.access.roles import Right, may
 from proctoring_site.desk.policy_form import PolicyForm
 from sessions_app import scoring
 from sessions_app.errors import ProctoringError
-from sessions_app.models import Session
+from sessions_app.models import Session, now
 from sessions_app.policy import policy_of
 from sessions_app.review import policies, rescoring
 from sessions_app.review.errors import NoSuchPolicy
@@ -24,6 +25,12 @@ from sessions_app.scoring import Policy
 LIST, PAGE = "admin:review_policyversion_changelist", "admin:review_policyversion_change"
 #: How often an open page asks how far a run is.
 PROGRESS_EVERY_MS = 1500
+#: A preview that is older tells of other sessions than those that will be scored anew.
+PREVIEW_LASTS = timedelta(days=1)
+PREVIEW_NEEDED = (
+    "Nothing was changed. Look first at what this version would do: there is no finished preview of it from the last "
+    "24 hours. “See what it would do” makes one."
+)
 
 
 def may_see(user: Any) -> bool:
@@ -90,6 +97,7 @@ class PolicyAdmin(admin.ModelAdmin):
             "is_active": version_id == (active or policies.in_use().version),
             "instead_of": active,
             "preview": preview,
+            "may_activate": _is_previewed(version_id),
             "examples": _examples(request, preview),
             "moves": _moves(preview),
             "rescore": _latest(RunKind.RESCORE, version_id),
@@ -104,6 +112,9 @@ class PolicyAdmin(admin.ModelAdmin):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         _policy(version_id)
+        if request.POST.get("verb") == "activate" and not _is_previewed(version_id):  # superuser or not
+            self.message_user(request, PREVIEW_NEEDED, messages.ERROR)
+            return redirect(PAGE, version_id)
         try:
             said = self._run(request, version_id)
         except ProctoringError as error:
@@ -163,6 +174,11 @@ def _policy(version: object) -> Policy:
 
 def _latest(kind: RunKind, version: int) -> PolicyRun | None:
     return PolicyRun.objects.filter(kind=kind.value, policy_version=version).newest_first().first()
+
+
+def _is_previewed(version: int) -> bool:
+    runs = PolicyRun.objects.filter(kind=RunKind.PREVIEW.value, policy_version=version)
+    return runs.filter(finished_at__gte=now() - PREVIEW_LASTS).newest_first().exists()
 
 
 def _moves(run: PolicyRun | None) -> list[tuple[str, str, int]]:

@@ -233,11 +233,14 @@ class QueuePage(SessionAdmin):
         return format_html('{} <span class="queue-quiet">by {}</span>', said, session.outcome_by)
 
     @admin.display(description="assigned to")
-    def assignee(self, session: Session) -> SafeString | str:
+    def assignee(self, session: Session) -> SafeString:
+        """With what assigning many tells the server: who had it when the list was drawn."""
         to = (session.assigned_to or NOTHING).removeprefix(assignment.GROUP_PREFIX)
+        name, had = bulk.HAD.format(session.pk), session.assigned_to or ""
+        shown = format_html('{}<input type="hidden" name="{}" value="{}">', to, name, had)
         if session.due_at is None:
-            return to
-        return format_html('{} <span class="queue-quiet">due {}</span>', to, _minute(session.due_at))
+            return shown
+        return format_html('{} <span class="queue-quiet">due {}</span>', shown, _minute(session.due_at))
 
 
 def _minute(at: datetime) -> str:

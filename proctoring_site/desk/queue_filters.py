@@ -69,7 +69,8 @@ class ReviewFilter(QuestionFilter):
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> Iterable[tuple[str, str]]:
         decided = [(outcome.value, f"Decided: {outcome.label.lower()}") for outcome in sorted(DECIDED)]
         undecided = [("open", "Undecided"), ("awaiting", "Not reviewed"), ("second", "Second review")]
-        return [*undecided, ("decided", "Decided"), *decided]
+        late = ("late", "Decided, with new open incidents")
+        return [*undecided, ("decided", "Decided"), late, *decided]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         match self.value():
@@ -81,6 +82,8 @@ class ReviewFilter(QuestionFilter):
                 return queryset.needing_second_review()
             case "decided":
                 return queryset.decided()
+            case "late":
+                return queryset.decided_with_new_incidents()
             case outcome if outcome in DECIDED:
                 return queryset.decided().filter(review_outcome=outcome)
         return queryset

@@ -13,7 +13,7 @@ from sessions_app.review import assignment
 from sessions_app.review.folding import Seen, key_of
 from sessions_app.review.models import Note
 from sessions_app.review.reading import Review
-from sessions_app.review.states import INCIDENT_MOVES, IncidentState, Outcome
+from sessions_app.review.states import DECIDED, INCIDENT_MOVES, IncidentState, Outcome
 from sessions_app.review.weighing import Incident
 from sessions_app.scoring import FLAGS_ARE_NOT_FINDINGS, FULL_SCORE, INCIDENTS, Score
 
@@ -111,6 +111,8 @@ class ScoreLine:
 
     type: str
     count: int
+    #: The same as reviewed: without what was dismissed, with what was added.
+    reviewed_count: int
     weight: int
     cap: int | None
     machine: int
@@ -131,6 +133,11 @@ class ScoreView:
     scored: str
     full: int = FULL_SCORE
     notice: str = FLAGS_ARE_NOT_FINDINGS
+
+    @property
+    def differs(self) -> bool:
+        """Whether people took out or added any."""
+        return any(line.count != line.reviewed_count for line in self.lines)
 
     @property
     def band_label(self) -> str:
@@ -158,7 +165,8 @@ def _lines(machine: Score, reviewed: Score, at: Mapping[str, float]) -> Iterator
         of_type = [at[pk] for pk in seen.event_ids if pk in at]
         yield ScoreLine(
             type=event_type,
-            count=seen.count,
+            count=before[event_type].count if event_type in before else 0,
+            reviewed_count=after[event_type].count if event_type in after else 0,
             weight=seen.weight,
             cap=seen.cap,
             machine=before[event_type].points if event_type in before else 0,
@@ -216,7 +224,7 @@ def of(
         notes=tuple(_note_view(note, time) for note in notes),
         assigned=to.replace(assignment.GROUP_PREFIX, "the group ", 1),
         is_mine=to == reader.get_username(),
-        is_overdue=bool(session.due_at) and session.due_at < now() and review.outcome is Outcome.NOT_REVIEWED,
+        is_overdue=bool(session.due_at) and session.due_at < now() and review.outcome not in DECIDED,
     )
 
 

@@ -18,7 +18,7 @@ from sessions_app.review import assignment
 from sessions_app.review import services as reviews
 from sessions_app.review.errors import ReviewChanged
 from sessions_app.review.models import ReviewEntry
-from sessions_app.review.reading import Review
+from sessions_app.review.reading import Review, review_of
 from sessions_app.review.states import OUTCOME_MOVES, IncidentState, Severity
 from sessions_app.review.states import Outcome as ReviewOutcome
 
@@ -26,6 +26,7 @@ CONFLICT, INVALID = 409, 400
 WHO_WAS_QUICKER = (
     "Nothing was stored: somebody else changed this review since you looked. What you typed is still here."
 )
+NO_PLACE = "Nobody knows when this sitting was, so no moment of it can be told."
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +136,12 @@ def carry_out(session: Session, told: Mapping[str, str], *, by: AbstractBaseUser
     types = {"types": sorted(filter(None, session.counts))} if form_class is said.AllowForm else {}
     form = form_class(told, auto_id=f"{verb}-%s", **types)
     if not form.is_valid():
-        faults = {name: list(map(str, errors)) for name, errors in form.errors.items()}
-        return Outcome("That cannot be taken so.", INVALID, verb, told.get("incident"), "invalid", faults, form=form)
+        return _not_so(form, verb)
     seen = form.cleaned_data["review_revision"]
-    time = SittingTime(session.start_time or session.events.in_order().values_list("occurred_at", flat=True).first())
     try:
+        time = _time_of(session)
+        if not _has_place(form, time):
+            return _not_so(form, verb)
         service(session, form.cleaned_data, time, {"by": by, "seen": seen})
     except ProctoringError as error:
         since = tuple(map(str, error.since)) if isinstance(error, ReviewChanged) else ()
@@ -147,6 +149,28 @@ def carry_out(session: Session, told: Mapping[str, str], *, by: AbstractBaseUser
         return Outcome(words, CONFLICT, verb, told.get("incident"), error.code, since=since, form=form)
     words = sentence.format(outcome=session.outcome.value.replace("_", " "), assigned=session.assigned_to or "nobody")
     return Outcome(words, verb=verb, picked=_picked(session, seen + 1) or told.get("incident"))
+
+
+def _not_so(form: ReviewForm, verb: str) -> Outcome:
+    faults = {name: list(map(str, errors)) for name, errors in form.errors.items()}
+    picked = form.data.get("incident")
+    return Outcome("That cannot be taken so.", INVALID, verb, picked, "invalid", faults, form=form)
+
+
+def _time_of(session: Session) -> SittingTime:
+    """As the page counts it: where nobody knows the start, from the first of the events whose time is known."""
+    if session.start_time is not None:
+        return SittingTime(session.start_time)
+    return SittingTime.of(None, (event.at for event in review_of(session).events))
+
+
+def _has_place(form: ReviewForm, time: SittingTime) -> bool:
+    """Whether the moments that were told are any; what is not gets an error of its own."""
+    told = [name for name in ("begins", "ends") if form.cleaned_data.get(name) is not None]
+    for name in told:
+        if time.instant(form.cleaned_data[name]) is None:
+            form.add_error(name, NO_PLACE)
+    return form.is_valid()
 
 
 def _picked(session: Session, revision: int) -> str | None:

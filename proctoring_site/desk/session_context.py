@@ -34,7 +34,7 @@ def of(
         "duration": _length(session),
         "act_forms": acts.forms_for(session) if supervises else [],
         "facts": list(_facts(session, sees_evidence=sees_evidence)),
-        "history": session_view.history(session),
+        "history": session_view.history(session, asked=supervises),
     }
     return context | (_evidence(request, session, outcome) if sees_evidence else {})
 
@@ -47,9 +47,9 @@ def _evidence(request: HttpRequest, session: Session, outcome: session_acts.Outc
     screens = playlist.screens_of(session, recordings)
     drawn = session_view.drawing(session, review.events, rows, time, ends=playlist.end_of(screens))
     wanted = review_view.key_now(review, outcome.picked if outcome else request.GET.get("incident"))
-    picked = next((row for row in rows if row.key == wanted), None)
-    page = _page_of(rows, picked, request.GET.get("incidents"))
-    picked = picked or next((row for row in page if not row.is_settled), page[0] if rows else None)
+    asked = next((row for row in rows if row.key == wanted), None)
+    page = _page_of(rows, asked, request.GET.get("incidents"))
+    picked = asked or next((row for row in page if not row.is_settled), page[0] if rows else None)
     may_decide = may(request.user, Right.DECIDE)
     here = reverse("admin:sessions_app_session_review", args=[quote(session.pk)])
     forms = session_acts.forms_of(session, review, picked, by=request.user, outcome=outcome) if may_decide else {}
@@ -58,6 +58,7 @@ def _evidence(request: HttpRequest, session: Session, outcome: session_acts.Outc
         "rows": page,
         "last_before": rows[page.start_index() - 2] if page.has_previous() else None,
         "first_after": rows[page.end_index()] if page.has_next() else None,
+        "elsewhere": _elsewhere(rows, page),
         "picked": picked,
         "timeline": drawn,
         "screens": screens,
@@ -69,12 +70,13 @@ def _evidence(request: HttpRequest, session: Session, outcome: session_acts.Outc
             "start": time.zero and round(time.zero.timestamp() * 1000),
             "tracks": playlist.for_script(screens),
             "pictures": playlist.pictures_url(session),
+            "asked": asked.key if asked else None,
         },
         "may_decide": may_decide,
         "forms": forms,
         "allowances": [(one, forms.get(f"revoke {one.event_type}")) for one in reviews.allowances_of(session)],
         "act_url": f"{here}?incidents={page.number}" if page.number > 1 else here,
-        "history": session_view.history(session, reviews.history_of(session), time=time),
+        "history": session_view.history(session, reviews.history_of(session), asked=True, time=time),
         **_events(request, session),
     }
 
@@ -82,6 +84,12 @@ def _evidence(request: HttpRequest, session: Session, outcome: session_acts.Outc
 def _page_of(rows: list[Row], picked: Row | None, number: str | None) -> Page:
     pages = Paginator(rows, INCIDENTS_PER_PAGE)
     return pages.page(rows.index(picked) // INCIDENTS_PER_PAGE + 1) if picked else pages.get_page(number)
+
+
+def _elsewhere(rows: list[Row], page: Page) -> list[tuple[str, float, float, str]]:
+    """Those of other pages, for the timeline's script: key, begin and end, type."""
+    others = (*rows[: page.start_index() - 1], *rows[page.end_index() :]) if rows else ()
+    return [(row.key, round(row.at, 3), round(row.until, 3), row.type) for row in others]
 
 
 def _events(request: HttpRequest, session: Session) -> dict[str, Any]:

@@ -109,7 +109,22 @@ class SeverityForm(JudgeForm):
     reason = _reason(required=False)
 
 
-class AddIncidentForm(ReviewForm):
+class StretchForm(ReviewForm):
+    """Of what lasts from `begins` until `ends`, of the form that extends it."""
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean()
+        begins, ends = values.get("begins"), values.get("ends")
+        if ends is None or "begins" in self.errors:
+            return values
+        if begins is None:
+            self.add_error("begins", "Say from when, too.")
+        elif ends < begins:
+            self.add_error("ends", "It ends before it begins.")
+        return values
+
+
+class AddIncidentForm(StretchForm):
     verb = "add_incident"
     event_type = forms.CharField(label="What", max_length=EVENT_TYPE_MAX_LENGTH, widget=Choosing)
     begins = MomentField(label="From", fills=True)
@@ -122,7 +137,7 @@ class AddIncidentForm(ReviewForm):
         self.fields["event_type"].widget.usual = types
 
 
-class NoteForm(ReviewForm):
+class NoteForm(StretchForm):
     verb = "note"
     text = forms.CharField(max_length=NOTE_MAX_LENGTH, widget=forms.Textarea(attrs={"rows": 4, "dir": "auto"}))
     begins = MomentField(label="From", required=False, fills=True, help_text="Leave it out for a note on the whole.")

@@ -1,5 +1,7 @@
 """The page of one session: player, timeline, incidents, score, decision; and what a reviewer does from it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +16,7 @@ from django.urls import URLPattern, path, reverse
 from proctoring_site.access.roles import Right, may
 from proctoring_site.desk import session_acts, session_context
 from proctoring_site.desk.session_acts import Outcome
+from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session
 
 #: What an answer to the page's script brings anew, each by the template of its name.
@@ -38,7 +41,8 @@ class SessionPage(admin.ModelAdmin):
             raise PermissionDenied
         if session is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
-        return TemplateResponse(request, "desk/session/page.html", self._context(request, session))
+        with _gone_is_not_found():
+            return TemplateResponse(request, "desk/session/page.html", self._context(request, session))
 
     def review(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """What a reviewer says of a session. A script asks for JSON and gets the parts of the page as they are now;
@@ -48,6 +52,10 @@ class SessionPage(admin.ModelAdmin):
             raise Http404
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
+        with _gone_is_not_found():
+            return self._carry_out(request, session)
+
+    def _carry_out(self, request: HttpRequest, session: Session) -> HttpResponse:
         outcome = session_acts.carry_out(session, request.POST, by=request.user)
         session.refresh_from_db()
         if request.headers.get("Accept") == "application/json":
@@ -75,3 +83,12 @@ class SessionPage(admin.ModelAdmin):
             "report_links": self.report(session) if may(request.user, Right.SEE_REPORTS) else "",
             "has_delete_permission": self.has_delete_permission(request, session),
         }
+
+
+@contextmanager
+def _gone_is_not_found() -> Iterator[None]:
+    """A session that somebody deletes while it is looked at or judged is a 404, as it is a moment later."""
+    try:
+        yield
+    except (SessionNotFound, Session.DoesNotExist) as error:
+        raise Http404 from error

@@ -40,11 +40,12 @@ class HistoryLine:
 
 
 def history(
-    session: Session, entries: Iterable[ReviewEntry] = (), *, time: SittingTime | None = None
+    session: Session, entries: Iterable[ReviewEntry] = (), *, asked: bool, time: SittingTime | None = None
 ) -> list[HistoryLine]:
-    """Newest first: the moves of the sitting, what was asked of the client, and what people did to the review."""
+    """Newest first: the moves of the sitting, what people did to the review, and with `asked` what was asked of the
+    client, which tells of what was seen."""
     lines = [_moved(move) for move in session.moves or ()]
-    lines += [_asked(command) for command in session.commands or ()]
+    lines += [_asked(command) for command in session.commands or () if asked]
     time = time or SittingTime(session.start_time)
     lines += [HistoryLine(one.at, one.actor_name, _done(one, time), one.reason or "") for one in entries]
     return sorted(lines, key=lambda line: line.at, reverse=True)

@@ -20,4 +20,10 @@ class SittingTime:
         return 0.0 if at is None or self.zero is None else (at - self.zero).total_seconds()
 
     def instant(self, seconds: float | None) -> datetime | None:
-        return None if seconds is None or self.zero is None else self.zero + timedelta(seconds=seconds)
+        """None also for a moment that has no place on the calendar."""
+        if seconds is None or self.zero is None:
+            return None
+        try:
+            return self.zero + timedelta(seconds=seconds)
+        except OverflowError:  # an adopted start in the year 1 or 9999
+            return None

@@ -1,5 +1,6 @@
 """A reviewer's day on the page of a session, in a real browser with real recordings, and what two of them see."""
 
+import json
 import re
 from datetime import datetime, timedelta
 
@@ -164,6 +165,63 @@ def test_a_dismissed_incident_after_a_hundred_late_events(site, page, sit):
     expect(late.locator(".state")).to_have_text("open")
     expect(late.locator(".n")).to_contain_text("100")
     screenshot(page, "desk-session-late", full_page=False)
+
+
+def test_the_form_of_the_severity_follows_the_selection_and_keeps_what_was_chosen(sit, colleague):
+    sitting = sit(BUSY)
+    page, other = colleague("the-reviewer"), colleague("reviewer")
+    page.goto(page_of(sitting))
+    other.goto(page_of(sitting))
+    chosen = page.locator("#severity [name=severity]")
+    for name, severity in (("looking_away", "low"), ("phone_detected", "high")):
+        page.get_by_role("link", name=re.compile(name)).click()
+        expect(chosen).to_have_value(severity)
+    page.locator("#severity > summary").click()
+    chosen.select_option("low")
+    other.keyboard.press("a")
+    expect(selected(other).locator(".state")).to_have_text("acknowledged")
+    page.get_by_role("button", name="Set severity").click()
+    expect(page.locator("#severity").get_by_role("alert")).to_contain_text("somebody else changed this review")
+    expect(chosen).to_have_value("low")
+    page.get_by_role("button", name="Set severity").click()
+    expect(selected(page).locator(".severity")).to_have_text("low")
+
+
+def test_every_mark_leads_to_its_incident_also_on_another_page_or_hidden(page, sit):
+    """210 incidents, of which a page of the list holds 200."""
+    sitting = sit([(n * 0.25, f"kind_{n:03}") for n in range(210)])
+    log_in(page, "the-reviewer")
+    page.goto(page_of(sitting))
+    expect(rows(page)).to_have_count(200)
+    expect(page.locator("[data-moment]")).to_have_text("0:00")  # nobody asked for an incident
+
+    click_at(page, 51)
+    expect(selected(page)).to_contain_text("kind_204")
+    expect(rows(page)).to_have_count(10)
+    expect(page.locator("[data-moment]")).to_have_text("0:49")  # two seconds before it
+
+    click_at(page, 49.75)
+    expect(selected(page)).to_contain_text("kind_199")
+    expect(page.locator("[data-moment]")).to_have_text("0:47")
+    page.keyboard.press("j")
+    expect(selected(page)).to_contain_text("kind_200")
+    expect(page.locator("[data-moment]")).to_have_text("0:48")
+
+    page.get_by_role("checkbox", name="to judge only").check()
+    expect(page.locator("tr[data-key]:visible")).to_have_count(1)  # these kinds weigh nothing
+    click_at(page, 52)
+    expect(page.locator("tr[data-key]:visible")).to_have_text(re.compile("kind_208"))
+    expect(selected(page)).to_contain_text("kind_208")
+
+
+def click_at(page: Page, second: float) -> None:
+    """On the lane of the incidents, where this second of the minute is."""
+    sheet = page.locator("[data-timeline=sheet]")
+    sheet.scroll_into_view_if_needed()
+    facts = json.loads(page.locator("#session-facts").text_content())
+    lane = page.locator("[data-part=marks]").bounding_box()
+    share = (second - facts["from"]) / (facts["until"] - facts["from"])
+    page.mouse.click(lane["x"] + share * lane["width"], lane["y"] + 12)
 
 
 def test_keys_can_be_switched_off_and_are_letters_in_a_field(page, sit):

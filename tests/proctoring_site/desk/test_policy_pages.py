@@ -1,10 +1,13 @@
 """Policies in the admin: reading them, making the next version, seeing what it would do, and doing it."""
 
+from datetime import timedelta
+
 import pytest
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 
 from proctoring_site.desk.policy_form import PolicyForm, lines_of
-from sessions_app.models import Session
+from sessions_app.models import Session, now
 from sessions_app.policy import forget, policy_of
 from sessions_app.review import policies, scores
 from sessions_app.review.models import PolicyRun, PolicyVersion
@@ -130,11 +133,30 @@ class TestAChange:
         assert "This version is in force." in page
         assert "3 sessions, 1 of them with another band" in page
 
-    def test_by_who_held_another_for_active_is_refused(self, root):
+    def test_by_who_held_another_for_active_is_refused(self, root, run_jobs):
         first, second = make_policy(root), make_policy(root, note="another")
+        for version in (first, second):
+            run(root, version, "preview")
+        run_jobs()
         run(root, first, "activate", instead_of="")
         assert run(root, second, "activate", instead_of="") == ["Another policy was activated meanwhile."]
         assert policies.active_version() == first
+
+    def test_that_nobody_looked_at_within_a_day_is_refused_also_to_a_superuser(self, root, run_jobs, sessions):
+        version, other = make_policy(root, weights="looking_away 10"), make_policy(root)
+        get_user_model().objects.filter(username="paula").update(is_superuser=True)
+        run(root, other, "preview")
+        run_jobs()
+        run(root, version, "preview")
+        for _ in range(2):  # while it is under way, and when it is a day old
+            (said,) = run(root, version, "activate", instead_of="")
+            assert "See what it would do" in said
+            assert "Put it in force" not in root.get(page_of(version)).content.decode()
+            assert policies.active_version() is None
+            run_jobs()
+            PolicyRun.objects.filter(policy_version=version).update(finished_at=now() - timedelta(days=1))
+        assert "look again before you put it in force" in root.get(page_of(version)).content.decode()
+        assert not PolicyRun.objects.filter(kind="rescore").exists()
 
     def test_that_nobody_knows_is_a_404(self, root):
         version = make_policy(root)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import timedelta
 
 import pytest
@@ -156,6 +157,11 @@ class TestQuestions:
     def test_are_answered(self, reviewer, query, expected):
         assert set(names(reviewer, **query)) == expected
 
+    def test_decided_ones_of_which_more_was_seen_since_can_be_asked_for(self, reviewer):
+        scored("late", outcome=Outcome.PASSED, open_incidents=1, new_incidents=1)
+        scored("undecided", open_incidents=1)
+        assert names(reviewer, review="late") == ["late"]
+
     @pytest.mark.parametrize("query", ["below=abc", "below=101", "policy=x", f"policy={'9' * 30}", "start_time__gte=x"])
     def test_what_is_no_answer_leads_to_a_message(self, reviewer, query):
         answer = reviewer.get(f"{LIST}?{query}")
@@ -189,6 +195,7 @@ class TestWhatItCosts:
             ("assigned=me", "sessions_assigned", 51),
             ("policy=2", "sessions_policy", 51),
             ("review=second", "sessions_queue", 51),
+            ("review=late", "sessions_queue", 51),
             ("video=yes", "sessions_queue", 300),
             ("below=50", "sessions_queue", 300),
         ],
@@ -266,8 +273,9 @@ class TestTheCounts:
 
 
 class TestAssigning:
-    def assign(self, client, to, *sessions):
+    def assign(self, client, to, *sessions, **more):
         form = {"action": "assign_sessions", "assign_to": to, "_selected_action": [each.pk for each in sessions]}
+        form |= more
         page = client.post(LIST, form, follow=True)
         return [str(message) for message in page.context["messages"]]
 
@@ -277,6 +285,19 @@ class TestAssigning:
             assert self.assign(reviewer, to, one, two) == [f"Sessions assigned to {whom}: 2."]
             assert set(Session.objects.values_list("assigned_to", flat=True)) == {stored}
         assert self.assign(reviewer, "nobody", one) == ["Sessions assigned to nobody: 1."]
+
+    def test_leaves_what_somebody_else_got_since_the_list_was_drawn(self, reviewer):
+        make_staff("Reviewer", username="otto")
+        free, taken, handed_on = scored(), scored(), scored(assigned_to="group:Reviewer")
+        page = reviewer.get(LIST).content.decode()
+        told = dict(re.findall(r'<input type="hidden" name="(had-[^"]+)" value="([^"]*)">', page))
+        assert told == {f"had-{free.pk}": "", f"had-{taken.pk}": "", f"had-{handed_on.pk}": "group:Reviewer"}
+        Session.objects.filter(pk=taken.pk).update(assigned_to="otto")
+        assert self.assign(reviewer, "me", free, taken, handed_on, **told) == [
+            "Sessions assigned to rita: 2.",
+            "Left as they are, since they changed meanwhile: 1.",
+        ]
+        assert Session.objects.get(pk=taken.pk).assigned_to == "otto"
 
     @pytest.mark.parametrize("to", ["", "group:Auditor", "group:", "somebody", "group:<b>"])
     def test_to_whom_nobody_can_assign_is_refused(self, reviewer, to):

@@ -2,10 +2,11 @@
 
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -69,14 +70,15 @@ class TestWhatItShows:
         answer = rita.get(page_of(session))
         score = answer.context["review"].score
         assert (score.machine, score.reviewed) == (60, 90)
-        assert [(line.type, line.machine, line.reviewed) for line in score.lines] == [
-            ("phone_detected", 30, 0),
-            ("multiple_faces", 10, 10),
+        assert [(line.type, line.count, line.reviewed_count, line.machine, line.reviewed) for line in score.lines] == [
+            ("phone_detected", 2, 0, 30, 0),
+            ("multiple_faces", 1, 1, 10, 10),
         ]
         assert [moment.when for moment in score.lines[0].moments] == ["1:00", "1:10"]
         text = answer.content.decode()
         assert "Flags are not findings; a person decides." in text
         assert "Policy 1" in text
+        assert '<td class="n">2 → 0</td>' in text
 
     def test_the_facts_for_the_script(self, rita, session):
         text = rita.get(page_of(session)).content.decode()
@@ -96,6 +98,8 @@ class TestWhatItShows:
         picked = rita.get(page_of(session), {"incident": key_of(session, "multiple_faces")}).context
         assert (picked["rows"].number, picked["picked"].type) == (2, "multiple_faces")
         assert "?incidents=2" in picked["act_url"]
+        assert picked["elsewhere"] == [(seen[0]["rows"][0].key, 60.0, 70.0, "phone_detected")]
+        assert [context["script_facts"]["asked"] for context in (*seen, picked)] == [None, None, picked["picked"].key]
 
     def test_the_events_of_one_type(self, rita, session):
         page = rita.get(page_of(session), {"type": "phone_detected"}).context["event_page"]
@@ -184,6 +188,38 @@ class TestJudging:
         good = {"event_type": "x", "begins": "5:00", "severity": "high", "reason": "Seen."}
         assert say(rita, session, "add_incident", **good | told).status_code == 400
 
+    def test_one_is_added_where_nobody_knows_the_start_at_the_moment_that_the_page_shows(self, rita):
+        session = make_session(start_time=None)
+        for at in (None, NOON, NOON + timedelta(seconds=60)):
+            Event.objects.create(session=session, event_type="no_face", timestamp=at, occurred_at=at)
+        rows = rita.get(page_of(session)).context["rows"]
+        assert [one.when for one in rows] == ["unknown", "0:00", "1:00"]
+        told = {"event_type": "notes_detected", "begins": "1:00", "severity": "high", "reason": "A slip of paper."}
+        assert say(rita, session, "add_incident", **told).status_code == 200
+        assert row(session, "notes_detected").start == NOON + timedelta(seconds=60)
+
+    @pytest.mark.parametrize("start", [None, datetime.max.replace(tzinfo=UTC) - timedelta(days=1)])
+    def test_a_moment_that_nobody_can_place_is_refused_with_the_field_and_stays_typed(self, rita, start):
+        session = make_session(start_time=start)
+        told = {"event_type": "notes_detected", "begins": "40:00:00", "severity": "high", "reason": "A slip."}
+        assert list(say(rita, session, "add_incident", **told).json()["fields"]) == ["begins"]
+        note = {"text": "He smiles.", "begins": "40:00:00", "ends": "41:00:00"}
+        assert list(say(rita, session, "note", **note).json()["fields"]) == ["begins", "ends"]
+        answer = say(rita, session, "note", as_form=True, **note)
+        assert answer.status_code == 400
+        assert "He smiles." in answer.content.decode()
+        assert say(rita, session, "note", text="Of the whole.").status_code == 200
+
+    @pytest.mark.parametrize("verb", ["add_incident", "note"])
+    def test_what_ends_before_it_begins_is_refused_with_the_field(self, rita, session, verb):
+        told = {"event_type": "x", "severity": "high", "reason": "Seen.", "text": "A note.", "ends": "4:59"}
+        answer = say(rita, session, verb, begins="5:00", **told)
+        assert (answer.status_code, list(answer.json()["fields"])) == (400, ["ends"])
+        assert say(rita, session, verb, **{**told, "begins": "4:59"}).status_code == 200
+
+    def test_a_note_that_ends_begins_somewhere(self, rita, session):
+        assert list(say(rita, session, "note", text="A note.", ends="4:59").json()["fields"]) == ["begins"]
+
     def test_later_events_are_beside_the_dismissed_one_and_say_so(self, rita, session):
         say(rita, session, "dismiss", incident=key_of(session, "phone_detected"), reason="A calculator.")
         for n in range(100):
@@ -235,6 +271,12 @@ class TestTheRest:
         )
         assert say(rita, session, "assign", to="nobody-at-all").json()["code"] == "nobody_to_assign"
 
+    @pytest.mark.parametrize(("outcome", "is_overdue"), [("second_review_required", True), ("suspicious", False)])
+    def test_a_second_review_is_overdue_too_and_what_is_decided_is_not(self, rita, session, outcome, is_overdue):
+        say(rita, session, "due", due_at="2026-03-05T10:00")
+        assert say(rita, session, "decide", outcome=outcome, reason="Look again.").status_code == 200
+        assert rita.get(page_of(session)).context["review"].is_overdue is is_overdue
+
     def test_a_decision_needs_what_the_domain_asks(self, rita, session):
         refused = say(rita, session, "decide", outcome="violation", reason="A phone.")
         assert (refused.status_code, refused.json()["code"]) == (409, "nothing_confirmed")
@@ -274,6 +316,18 @@ class TestTwoAtOnce:
         answer = say(as_staff("Reviewer"), session, "dismiss", seen=0, incident=key, reason="A poster.")
         assert answer.json()["code"] == "review_changed"
         assert answer.json()["picked"] == key_of(session, "multiple_faces") != key
+
+    @pytest.mark.parametrize("as_form", [True, False])
+    def test_a_session_that_is_deleted_meanwhile_is_not_found(self, rita, session, monkeypatch, as_form):
+        add_note, review = reviews.add_note, f"/admin/sessions_app/session/{session.pk}/review/"
+
+        def somebody_is_quicker(session, **told):
+            Session.objects.filter(pk=session.pk).delete()
+            return add_note(session, **told)
+
+        monkeypatch.setattr(reviews, "add_note", somebody_is_quicker)
+        told = {"verb": "note", "review_revision": 0, "text": "Too late."}
+        assert rita.post(review, told, **({} if as_form else JSON)).status_code == 404
 
     def test_without_script_the_page_comes_again_with_what_was_typed(self, rita, as_staff, session):
         say(rita, session, "confirm", incident=key_of(session, "phone_detected"))
@@ -324,6 +378,21 @@ class TestWhoMay:
         text = as_staff("Operator").get(page_of(session)).content.decode()
         assert "phone" not in text
         assert "session-facts" not in text
+
+    def test_what_was_asked_of_the_client_is_for_those_who_see_evidence_or_supervise(self, as_staff):
+        session = make_session()
+        services.message_candidate(session, message="Put the calculator away.")
+        supervisor = as_staff()
+        account = get_user_model().objects.get(pk=supervisor.session["_auth_user_id"])
+        account.user_permissions.set(Permission.objects.filter(codename__in=("view_session", "supervise_session")))
+        shown = {"Operator": as_staff("Operator"), "Proctor": as_staff("Proctor"), "supervisor": supervisor}
+        shown = {name: client.get(page_of(session)).content.decode() for name, client in shown.items()}
+        assert {name: "calculator" in text for name, text in shown.items()} == {
+            "Operator": False,
+            "Proctor": True,
+            "supervisor": True,
+        }
+        assert "sent the client a message" not in shown["Operator"]
 
     def test_another_method_is_refused(self, rita, session):
         assert rita.get(f"/admin/sessions_app/session/{session.pk}/review/").status_code == 405

@@ -66,7 +66,8 @@ function read(form) {
     .map((field) => ({ form: form.id, name: field.name, value: field.value }));
 }
 
-function isTouched(field) {
+/** Whether somebody changed it since the server drew it. */
+export function isTouched(field) {
   if (field.type === "radio") return field.checked && !field.defaultChecked;
   if (field.options) return [...field.options].some((option) => option.selected !== option.defaultSelected);
   return field.value !== field.defaultValue;

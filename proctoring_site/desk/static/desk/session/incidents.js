@@ -8,6 +8,7 @@ const LEAD_S = 2;
 export class Incidents extends EventTarget {
   #key = null;
   #onlyOpen = false;
+  #elsewhere = [];
 
   constructor(section, clock) {
     super();
@@ -28,6 +29,11 @@ export class Incidents extends EventTarget {
     return [...this.section.querySelectorAll("tr[data-key]:not([hidden])")].map((row) => this.#read(row));
   }
 
+  /** All of the session: those that are hidden, and those of other pages, too. */
+  get everywhere() {
+    return [...this.section.querySelectorAll("tr[data-key]")].map((row) => this.#read(row)).concat(this.#elsewhere);
+  }
+
   get selected() {
     const row = this.#row();
     return row && this.#read(row);
@@ -37,9 +43,9 @@ export class Incidents extends EventTarget {
   redrawn(picked = null) {
     this.#key = picked ?? this.#key;
     if (!this.#row()) this.#key = this.section.querySelector("tr[data-picked]")?.dataset.key ?? null;
+    this.#elsewhere = this.#readElsewhere();
     const box = this.section.querySelector("[name=only_open]");
     if (box) box.checked = this.#onlyOpen;
-    this.#filter();
     this.select(this.#key, {});
   }
 
@@ -55,7 +61,15 @@ export class Incidents extends EventTarget {
     else this.select(all[next].key, { jumps: true, focuses });
   }
 
+  /** Select it wherever it is: on this page also a hidden one, else on the page that holds it. */
+  reach(key) {
+    if (this.#row(key)) this.select(key, { jumps: true });
+    else location.assign(`?incident=${encodeURIComponent(key)}`);
+  }
+
   select(key, { jumps = false, focuses = false }) {
+    this.#key = key;
+    this.#filter();
     for (const row of this.section.querySelectorAll("tr[data-key]")) {
       const link = row.querySelector("a[data-incident]");
       const isSelected = row.dataset.key === key;
@@ -65,7 +79,6 @@ export class Incidents extends EventTarget {
       if (isSelected && focuses) link.focus({ preventScroll: true });
       if (isSelected) scrollWithin(this.section.querySelector("[data-rows]"), row);
     }
-    this.#key = key;
     const incident = this.selected;
     if (!incident) this.section.querySelector("a[data-incident]")?.setAttribute("tabindex", "0");
     if (incident && jumps) {
@@ -96,14 +109,21 @@ export class Incidents extends EventTarget {
     return later < 0 ? all.length - 1 : Math.max(later - 1, 0);
   }
 
-  #row() {
-    return this.#key === null ? null : this.section.querySelector(`tr[data-key="${CSS.escape(this.#key)}"]`);
+  #row(key = this.#key) {
+    return key === null ? null : this.section.querySelector(`tr[data-key="${CSS.escape(key)}"]`);
   }
 
   #read(row) {
     const { key, type, title, state, moves = "", severity = "" } = row.dataset;
     const [at, until] = [Number(row.dataset.at), Number(row.dataset.until)];
     return { key, type, title, state, severity, at, until, moves: moves.split(" ").filter(Boolean), row };
+  }
+
+  /** As the server tells them, for the timeline: key, begin, end, type. */
+  #readElsewhere() {
+    const told = this.section.querySelector("#incidents-elsewhere");
+    const rows = told ? JSON.parse(told.textContent) : [];
+    return rows.map(([key, at, until, type]) => ({ key, at, until, type, title: type || "(no type)" }));
   }
 
   #say(words) {

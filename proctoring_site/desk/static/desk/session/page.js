@@ -1,7 +1,7 @@
 // The page of one session: puts clock, videos, timeline, incidents, forms and keys together.
 
 import { Clock, SPEEDS } from "./clock.js";
-import { sendForms } from "./forms.js";
+import { isTouched, sendForms } from "./forms.js";
 import { Incidents } from "./incidents.js";
 import { listenForKeys } from "./keys.js";
 import { Screen } from "./player.js";
@@ -46,13 +46,13 @@ showMoment();
 // --- Incidents and the timeline
 const incidents = new Incidents(find("[data-part=incidents]"), clock);
 const timeline = new Timeline(find("[data-timeline]"), clock, {
-  incidents: () => incidents.all,
+  incidents: () => incidents.everywhere,
   pictureOf: (at) => {
     const isFilmed = facts.tracks.some((one) => one.has_pictures && one.from <= at && at <= (one.until ?? one.from));
     return facts.pictures && isFilmed ? `${facts.pictures}?at_s=${Math.max(0, Math.floor(at))}` : null;
   },
 });
-timeline.addEventListener("picked", ({ detail }) => incidents.select(detail.key, { jumps: true }));
+timeline.addEventListener("picked", ({ detail }) => incidents.reach(detail.key));
 timeline.addEventListener("step", ({ detail }) => incidents.step(detail, { focuses: false }));
 incidents.addEventListener("said", ({ detail }) => say(detail));
 incidents.addEventListener("selected", ({ detail }) => {
@@ -72,21 +72,31 @@ function showSelected(incident) {
   const words = incident ? `${Clock.said(incident.at)} ${incident.title}` : "No incident is selected.";
   for (const place of page.querySelectorAll("[data-selected]")) place.textContent = words;
   for (const place of page.querySelectorAll("[data-verb]")) place.hidden = !incident?.moves.includes(place.dataset.verb);
-  const severity = find("#incident-severity [name=severity]");
-  if (severity && incident) severity.value = incident.severity;
+  const severity = find("#severity [name=severity]");
+  if (!severity || !incident || (isRedrawn && isTouched(severity))) return;
+  for (const option of severity.options) option.selected = option.defaultSelected = option.value === incident.severity;
+}
+
+//: While the parts of the page are the server's new ones: what somebody chose in a form is there again, and stays.
+let isRedrawn = false;
+function redrawn(picked) {
+  isRedrawn = true;
+  incidents.redrawn(picked);
+  isRedrawn = false;
 }
 incidents.redrawn();
+if (facts.asked !== null) incidents.select(facts.asked, { jumps: true });
 
 // --- What is sent
 sendForms(page, { onDone, onRefused });
 
 function onRefused(answer) {
-  if (answer.parts) incidents.redrawn(answer.picked);
+  if (answer.parts) redrawn(answer.picked);
   say(answer.detail);
 }
 
 function onDone(answer, form) {
-  incidents.redrawn(answer.picked);
+  redrawn(answer.picked);
   say(answer.said);
   focusBack(form);
 }

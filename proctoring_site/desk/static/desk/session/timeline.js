@@ -15,7 +15,7 @@ export class Timeline extends EventTarget {
   #zoom = 1;
   #tipTimer = null;
 
-  /** `incidents()`: the rows that are shown, each with `at`, `until`, `type`, `title`; `pictureOf(at)`: URL or null. */
+  /** `incidents()`: all that are drawn, each with `at`, `until`, `type`, `title`; `pictureOf(at)`: URL or null. */
   constructor(root, clock, { incidents, pictureOf }) {
     super();
     this.clock = clock;
