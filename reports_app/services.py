@@ -118,6 +118,7 @@ def store(session: Session, format_name: str) -> None:
         is_there = False
     if not is_there:
         storages["reports"].delete(file_name(session.pk, format_name))
+        unchanged.forget(file_name(session.pk, format_name))
         StoredReport.objects.filter(session_id=session.pk).delete()
         raise SessionNotFound
 
