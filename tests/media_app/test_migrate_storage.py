@@ -2,12 +2,14 @@
 
 import hashlib
 import io
+import threading
 
 import httpx
 import pytest
 from django.core.files import File
 from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
+from django.db import connections
 
 from media_app import moving, resumable
 from media_app.models import Recording
@@ -118,6 +120,29 @@ def test_a_second_run_does_what_it_was_asked_for(recordings, s3, data_dir):
     moving.move_all(source="local", target="s3", delete_source=False)
     migrate("--delete-source")
     assert stored(data_dir / "videos") == []
+
+
+def test_two_runs_never_work_on_one_recording_at_a_time(recordings, s3, data_dir, monkeypatch):
+    recording, plain, at_work, others = recordings[0], moving._move, [], []
+
+    def clear():
+        moving.move_recording(f"{recording.pk} 2", source="local", target="s3", delete_source=True)
+        connections.close_all()
+
+    def watched(*args, **how):
+        at_work.append("begins")
+        if not others:  # long enough for the other to come in between, if nothing kept it out
+            others.append(threading.Thread(target=clear))
+            others[0].start()
+            others[0].join(timeout=0.5)
+        plain(*args, **how)
+        at_work.append("ends")
+
+    monkeypatch.setattr(moving, "_move", watched)
+    moving.move_recording(f"{recording.pk} 1", source="local", target="s3", delete_source=False)
+    others[0].join()
+    assert at_work == ["begins", "ends"] * 2
+    assert not [name for name in stored(data_dir / "videos") if recording.pk in name]
 
 
 def test_a_recording_that_is_deleted_meanwhile_is_nowhere(recordings, s3, data_dir, monkeypatch):
