@@ -1,5 +1,6 @@
 """Queue, overview and policies as a reviewer meets them, light and dark, wide and narrow, and without barriers."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -87,6 +88,7 @@ def test_a_reviewer_filters_assigns_and_takes_sessions(page):
     assert names(page) == list(SESSIONS)
     expect(page.get_by_text("Flags are not findings; a person decides.")).to_be_visible()
     page.get_by_role("link", name="Too little was watched").click()
+    page.wait_for_url(re.compile("coverage=missing"))  # a click may be done before the page is there
     assert names(page) == [f"{MARK} unwatched"]
     page.get_by_role("checkbox", name="Select this object for an action").first.check()
     page.locator("select[name=action]").select_option("assign_sessions")
@@ -94,6 +96,7 @@ def test_a_reviewer_filters_assigns_and_takes_sessions(page):
     expect(page.get_by_text("Sessions assigned to the-reviewer: 1.")).to_be_visible()
     page.goto(QUEUE)
     page.get_by_role("link", name="open, mine").click()
+    page.wait_for_url(re.compile("assigned=mine"))
     assert names(page) == [f"{MARK} unwatched"]
     page.goto(QUEUE)
     page.locator("#searchbar").fill(f"{MARK.lower()} med")
