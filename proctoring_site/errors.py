@@ -43,6 +43,7 @@ from sessions_app.errors import (
     TooManyCommands,
 )
 from sessions_app.review.errors import (
+    AssignedMeanwhile,
     BadPolicy,
     IllegalJudgement,
     IllegalOutcome,
@@ -82,6 +83,7 @@ STATUS: Mapping[type[ProctoringError], int] = {
     UploadFinished: 409,
     WrongOffset: 409,
     StrangeVersion: 412,
+    AssignedMeanwhile: 409,
     ReviewChanged: 409,
     IllegalJudgement: 409,
     IllegalOutcome: 409,
