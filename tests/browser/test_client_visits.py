@@ -70,6 +70,7 @@ class TestATabThat:
         visitor.set_offline(True)
         log(page, 3)
         page.evaluate("void client.end()")
+        page.wait_for_timeout(500)  # until it is written down that it ends
         page.close()
         visitor.set_offline(False)
         page = visitor.new_page()
