@@ -133,7 +133,9 @@ def find_video(name: str) -> Stored:
 def _changed_at(storage: Any, name: str) -> datetime | None:
     try:
         return storage.get_modified_time(name)
-    except NotImplementedError:  # Deta Drive does not tell; such a file is never changed
+    except (
+        NotImplementedError
+    ):  # Django's word for a storage that tells no times, such as Deta Drive's; none is changed
         return None
 
 

@@ -6,6 +6,7 @@ lost.
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -15,32 +16,32 @@ from media_app.errors import StorageFailed
 State = dict[str, Any]
 
 
-class InParts:
+class InParts(ABC):
     #: What is sent as soon as so much is there, and the least that is sent as a part when no more comes.
     part_bytes: int
     least_part_bytes: int
 
     # --- What a storage says of its server. Each raises FileNotFoundError for what is not there, else StorageFailed.
 
+    @abstractmethod
     def _begin(self, name: str, content_type: str | None) -> str:
         """The id of a new upload."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _send_part(self, name: str, upload: str, number: int, data: bytes) -> str:
         """Its tag, which `_join` wants to see again. The same number again replaces the part."""
-        raise NotImplementedError
 
-    def _join(self, name: str, upload: str, parts: list[tuple[int, str]]) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _join(self, name: str, upload: str, parts: list[tuple[int, str]]) -> None: ...
 
-    def _drop(self, name: str, upload: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _drop(self, name: str, upload: str) -> None: ...
 
-    def _put(self, name: str, data: bytes) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _put(self, name: str, data: bytes) -> None: ...
 
-    def _get(self, name: str) -> bytes:
-        raise NotImplementedError
+    @abstractmethod
+    def _get(self, name: str) -> bytes: ...
 
     # --- What the rest of this app calls.
 
