@@ -46,7 +46,7 @@ def require(session: Session, *, by: AbstractBaseUser, at: datetime | None = Non
             changes.catch_up(session)
         else:
             scores.score_closed([session.pk])
-            session.refresh_from_db()
+            changes.refresh(session)
 
 
 def _is_of_two(session: Session) -> bool:

@@ -291,7 +291,7 @@ def _set_allowance(
 def _carry_out(session: Session, change: Change, *, by: AbstractBaseUser, seen: int, at: datetime | None) -> Session:
     changes.make(session, change, by=by, seen=seen, at=at)
     scores.score_closed([session.pk])
-    session.refresh_from_db()
+    changes.refresh(session)
     if change.action not in {*changes.IN_NO_SCORE, EntryAction.OUTCOME}:
         second_review.require(session, by=by, at=at)
     return session
