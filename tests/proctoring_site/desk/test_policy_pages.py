@@ -142,6 +142,14 @@ class TestAChange:
         assert run(root, second, "activate", instead_of="") == ["Another policy was activated meanwhile."]
         assert policies.active_version() == first
 
+    @pytest.mark.parametrize("held", ["9" * 30, "9" * 5000, "-1", "x"])
+    def test_by_who_held_what_is_no_version_for_active_is_refused(self, root, run_jobs, held):
+        version = make_policy(root)
+        run(root, version, "preview")
+        run_jobs()
+        assert run(root, version, "activate", instead_of=held) == ["Another policy was activated meanwhile."]
+        assert policies.active_version() is None
+
     def test_that_nobody_looked_at_within_a_day_is_refused_also_to_a_superuser(self, root, run_jobs, sessions):
         version, other = make_policy(root, weights="looking_away 10"), make_policy(root)
         get_user_model().objects.filter(username="paula").update(is_superuser=True)

@@ -162,7 +162,10 @@ class TestQuestions:
         scored("undecided", open_incidents=1)
         assert names(reviewer, review="late") == ["late"]
 
-    @pytest.mark.parametrize("query", ["below=abc", "below=101", "policy=x", f"policy={'9' * 30}", "start_time__gte=x"])
+    @pytest.mark.parametrize(
+        "query",
+        ["below=abc", "below=101", "below=0001" + "9" * 5000, "policy=x", f"policy={'9' * 30}", "start_time__gte=x"],
+    )
     def test_what_is_no_answer_leads_to_a_message(self, reviewer, query):
         answer = reviewer.get(f"{LIST}?{query}")
         assert (answer.status_code, answer["Location"]) == (302, f"{LIST}?e=1")
