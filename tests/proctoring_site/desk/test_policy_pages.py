@@ -150,6 +150,17 @@ class TestAChange:
         assert run(root, version, "activate", instead_of=held) == ["Another policy was activated meanwhile."]
         assert policies.active_version() is None
 
+    def test_whose_rescore_a_newer_one_ended_is_not_told_to_be_done(self, root, sessions, run_jobs):
+        version = make_policy(root, weights="looking_away 10")
+        run(root, version, "rescore")
+        run(root, 1, "rescore")
+        run_jobs()
+        page = root.get(page_of(version)).content.decode()
+        assert "A newer scoring anew took the place of this one" in page
+        assert "after 0 of 3 sessions" in page
+        assert "Done on" not in page
+        assert "Done on" in root.get(page_of(1)).content.decode()
+
     def test_that_nobody_looked_at_within_a_day_is_refused_also_to_a_superuser(self, root, run_jobs, sessions):
         version, other = make_policy(root, weights="looking_away 10"), make_policy(root)
         get_user_model().objects.filter(username="paula").update(is_superuser=True)
