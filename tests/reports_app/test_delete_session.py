@@ -3,6 +3,7 @@
 import pytest
 from django.core.files import File
 from django.core.files.storage import storages
+from orjson import Fragment
 
 from media_app.models import Recording
 from media_app.services import attach_video
@@ -86,6 +87,28 @@ def test_a_session_that_is_deleted_while_it_is_rendered_is_not_there(whole_sessi
     monkeypatch.setattr(services.unchanged, "digest_of", lambda name: services.sessions.delete_session(whole_session))
     with pytest.raises(SessionNotFound):
         services.store(whole_session, "html")
+
+
+def test_nor_one_that_was_begun_before_and_misses_its_events_then(whole_session, monkeypatch):
+    ended, plain = services.sessions.end_session(whole_session), services.events_of
+
+    def delete_meanwhile(session):
+        services.delete_session(ended)
+        return plain(session)
+
+    monkeypatch.setattr(services, "events_of", delete_meanwhile)
+    with pytest.raises(SessionNotFound):
+        services.store(Session.objects.get(pk=ended.pk), "html")
+    assert nothing_is_left_of(ended)
+
+
+def test_it_takes_what_this_process_kept_of_its_report(whole_session):
+    name, document = services.file_name(whole_session.pk, "html"), services.sessions.find_document(whole_session.pk)
+    for _ in range(2):  # as it is stored, and as it is found current
+        services.json_of(document, to_json=lambda report: Fragment(report.candidate_name.encode()))
+    assert name in services.unchanged._answers
+    services.delete_session(whole_session)
+    assert name not in {*services.unchanged._answers, *services.unchanged._digests}
 
 
 def test_no_video_comes_to_a_deleted_session(whole_session, tmp_path):
