@@ -88,7 +88,8 @@ def write(
 ) -> Recording:
     """Go on at `offset` with what comes, until it ends or breaks off; all that came is then safe.
 
-    Raises WrongOffset, UploadBusy, VideoTooLarge, WrongChecksum; nothing was written then.
+    Raises WrongOffset, UploadBusy, VideoTooLarge, WrongChecksum; nothing was written then. UploadNotFound when it is
+    deleted meanwhile; nothing is left then.
     """
     if recording.offset != offset:
         raise WrongOffset
@@ -157,7 +158,13 @@ def _append(recording: Recording, claim: "_Claim", chunks: Iterable[bytes]) -> N
     incoming = claim.renewed_while(_no_more_than(recording.size_bytes - recording.offset, chunks))
     for parts in _storage(recording).append(recording.original, recording.parts, incoming):
         expires_at = now() + timedelta(seconds=settings.UPLOAD_EXPIRES_AFTER_S)
-        claim.keep(parts=parts, offset=parts["offset"], expires_at=expires_at)
+        try:
+            claim.keep(parts=parts, offset=parts["offset"], expires_at=expires_at)
+        except UploadBusy:
+            if not Recording.objects.filter(pk=recording.pk).exists():  # deleted, which knew nothing of these bytes
+                _storage(recording).abort_parts(recording.original, parts)
+                raise UploadNotFound from None
+            raise
         recording.parts, recording.offset, recording.expires_at = parts, parts["offset"], expires_at
 
 
