@@ -5,6 +5,7 @@ from django.core.files import File
 from django.core.files.storage import storages
 from orjson import Fragment
 
+from media_app import processing
 from media_app.models import Recording
 from media_app.services import attach_video
 from reports_app import services
@@ -116,6 +117,18 @@ def test_no_video_comes_to_a_deleted_session(whole_session, tmp_path):
     with clips.clip(tmp_path, ".webm").open("rb") as file, pytest.raises(SessionNotFound):
         attach_video(whole_session, File(file, name="clip.webm"))
     assert nothing_is_left_of(whole_session)
+
+
+def test_nor_to_one_that_is_deleted_in_that_moment(tmp_path, api, monkeypatch):
+    session, plain = make_session(), processing.queue
+
+    def queue(recording):
+        plain(recording)
+        services.sessions.delete_session(session)  # between the two looks for files of who deletes it
+
+    monkeypatch.setattr(processing, "queue", queue)
+    with clips.clip(tmp_path, ".webm").open("rb") as file:
+        assert api.post(f"/sessions/{session.pk}/video", {"file": file}).status_code == 404
 
 
 def test_it_leaves_a_file_that_may_be_another_sessions(whole_session):
