@@ -122,7 +122,13 @@ def take(held: bytearray, length: int) -> bytes:
 
 def is_tail(name: str) -> bool:
     """Whether a stored file is the rest of an upload that still arrives."""
-    return re.search(r"\.tail\.[0-9]+$", name) is not None
+    return tail_of(name) is not None
+
+
+def tail_of(name: str) -> str | None:
+    """The name under which that upload will be stored; None for a file that is no rest."""
+    found = re.fullmatch(r"(.+)\.tail\.[0-9]+", name, re.DOTALL)
+    return found[1] if found else None
 
 
 def _tail_name(name: str, offset: int) -> str:
