@@ -343,6 +343,13 @@ class TestPassingTheClean:
         passed = Session.objects.filter(review_outcome="passed", outcome_by="rita")
         assert {session.candidate_name for session in passed} == {"clean 1", "clean 2"}
 
+    def test_with_a_reason_that_is_too_long_is_refused(self, reviewer):
+        form = {"session": [each.pk for each in self.clean], "reason": "x" * 1001}
+        page = reviewer.post(PASS, form, follow=True)
+        said = [str(message) for message in page.context["messages"]]
+        assert said == ["A reason has at most 1000 characters. Nothing was done."]
+        assert not Session.objects.filter(review_outcome="passed", outcome_by="rita").exists()
+
     def test_of_a_list_without_any_says_so(self, reviewer):
         assert "None of these sessions is clean" in reviewer.get(PASS, {"band": "high"}).content.decode()
 
