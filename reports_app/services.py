@@ -162,7 +162,8 @@ def _fact(event: Mapping[str, Any]) -> EventFact:
 
 
 def regenerate(session: Session) -> None:
-    """Recount the session from its stored events and render every format anew."""
+    """Recount the session from its stored events and render every format anew. Raises SessionNotFound when it was
+    deleted meanwhile."""
     record(Action.REGENERATED, ObjectKind.REPORT, session.pk)
     sessions.recount(session)
     for format_name in FORMATS:
