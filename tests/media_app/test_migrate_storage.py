@@ -262,6 +262,13 @@ class TestAFileWithoutARow:
         assert (stored(data_dir / "videos"), stored(data_dir / "reports")) == ([], [])
         assert keys(s3) == {f"videos/{name}" for name in [*recordings[1].files, adopted.video_name]}
 
+    def test_that_is_nobodys_stays_while_it_lies_where_files_are_looked_for(self, recordings, s3, data_dir):
+        (data_dir / "videos" / "nobodys.webm").write_bytes(b"x")
+        when = "--delete-source removes them once STORAGE_BACKEND looks elsewhere."
+        assert migrate("--dry-run").splitlines()[1] == f"1 files there are nobody's: {when}"
+        migrate("--delete-source")
+        assert stored(data_dir / "videos") == ["nobodys.webm"]
+
     def test_whose_session_is_deleted_while_it_is_copied_is_nowhere(self, old, s3, monkeypatch):
         plain = moving._copy
 
