@@ -110,11 +110,12 @@ def _is_whole(name: str) -> bool:
 
 
 def _wanted(files: list[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Those of a recording or a session that there is, by their names, and those that a session calls its video."""
+    """Those of a recording or a session that there is, by their names, and those that a session calls its video. A
+    recording goes with its session only: what has no row yet, or lost it, is not nobody's."""
     found: set[tuple[str, str]] = set()
     for batch in (files[start : start + BATCH] for start in range(0, len(files), BATCH)):
         recordings = {file: match["id"] for file in batch if (match := _of_a_recording(file))}
-        sessions = {file: _session_id_of(file) for file in batch if file not in recordings}
+        sessions = {file: _session_id_of(file) for file in batch}
         for ids, model in ((recordings, Recording), (sessions, Session)):
             known = set(model.objects.filter(pk__in=set(ids.values())).values_list("pk", flat=True))
             found |= {file for file, its_id in ids.items() if its_id in known}
@@ -130,8 +131,10 @@ def _of_a_recording(file: tuple[str, str]) -> re.Match[str] | None:
 
 
 def _session_id_of(file: tuple[str, str]) -> str:
-    """As the services name them: `{session id}.webm`, `report_{session id}.html`."""
+    """As the services name them: `{session id}.webm`, `{session id}.{recording id}.mp4`, `report_{session id}.html`."""
     drive, name = file
+    if match := _of_a_recording(file):
+        return name[: match.start()]
     return name.removeprefix("report_").rpartition(".")[0] if drive == "reports" else name.partition(".")[0]
 
 

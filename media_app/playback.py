@@ -18,7 +18,8 @@ from django.utils.http import content_disposition_header, http_date, parse_http_
 
 logger = logging.getLogger(__name__)
 
-ONE_RANGE = re.compile(r"bytes=\s*([0-9]*)\s*-\s*([0-9]*)\s*", re.ASCII)
+#: No file has a place of more digits; Python reads no number of thousands.
+ONE_RANGE = re.compile(r"bytes=\s*([0-9]{0,19})\s*-\s*([0-9]{0,19})\s*", re.ASCII)
 #: A player goes on with the storage's link for as long as somebody watches, without asking us again: one look in the
 #: audit log may be of so long.
 SIGNED_FOR_S = 3600

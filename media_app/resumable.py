@@ -30,6 +30,7 @@ from media_app.errors import (
 )
 from media_app.models import Recording, RecordingState
 from proctoring_site.mongo_engine.instants import naive_utc
+from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session, now
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,8 @@ READ_BYTES = 256 * 1024
 
 
 def begin(session: Session, *, size_bytes: int, at: datetime | None = None, **told: Any) -> Recording:
-    """Make room for a recording; `told`: fields of the client. Raises VideoTooLarge, TooManyRecordings."""
+    """Make room for a recording; `told`: fields of the client. Raises VideoTooLarge, TooManyRecordings, and
+    SessionNotFound for one that is deleted in that moment; nothing is left then."""
     if size_bytes > settings.VIDEO_MAX_BYTES:
         raise VideoTooLarge(
             f"The video is larger than the {settings.VIDEO_MAX_BYTES:,} bytes that this server accepts."
@@ -53,6 +55,9 @@ def begin(session: Session, *, size_bytes: int, at: datetime | None = None, **to
     recording.expires_at = at + timedelta(seconds=settings.UPLOAD_EXPIRES_AFTER_S)
     recording.parts = _storage(recording).start_parts(recording.original, recording.told_type)
     recording.save(force_insert=True)
+    if not Session.objects.filter(pk=session.pk).exists():  # its deletion may have been through before there was a row
+        _abort(recording)
+        raise SessionNotFound
     logger.info("session %s: upload %s of %d bytes began", session.pk, recording.pk, size_bytes)
     return recording
 
@@ -83,7 +88,8 @@ def write(
 ) -> Recording:
     """Go on at `offset` with what comes, until it ends or breaks off; all that came is then safe.
 
-    Raises WrongOffset, UploadBusy, VideoTooLarge, WrongChecksum; nothing was written then.
+    Raises WrongOffset, UploadBusy, VideoTooLarge, WrongChecksum; nothing was written then. UploadNotFound when it is
+    deleted meanwhile; nothing is left then.
     """
     if recording.offset != offset:
         raise WrongOffset
@@ -117,9 +123,13 @@ def give_up(recording: Recording) -> None:
     if recording.state != RecordingState.RECEIVING:
         raise UploadFinished
     with _claimed(recording):
-        _storage(recording).abort_parts(recording.original, recording.parts)
-        Recording.objects.filter(pk=recording.pk, state=RecordingState.RECEIVING).delete()
+        _abort(recording)
     logger.info("session %s: upload %s was given up", recording.session_id, recording.pk)
+
+
+def _abort(recording: Recording) -> None:
+    _storage(recording).abort_parts(recording.original, recording.parts)
+    Recording.objects.filter(pk=recording.pk, state=RecordingState.RECEIVING).delete()
 
 
 def expire(*, at: datetime | None = None, dry_run: bool = False) -> int:
@@ -148,7 +158,13 @@ def _append(recording: Recording, claim: "_Claim", chunks: Iterable[bytes]) -> N
     incoming = claim.renewed_while(_no_more_than(recording.size_bytes - recording.offset, chunks))
     for parts in _storage(recording).append(recording.original, recording.parts, incoming):
         expires_at = now() + timedelta(seconds=settings.UPLOAD_EXPIRES_AFTER_S)
-        claim.keep(parts=parts, offset=parts["offset"], expires_at=expires_at)
+        try:
+            claim.keep(parts=parts, offset=parts["offset"], expires_at=expires_at)
+        except UploadBusy:
+            if not Recording.objects.filter(pk=recording.pk).exists():  # deleted, which knew nothing of these bytes
+                _storage(recording).abort_parts(recording.original, parts)
+                raise UploadNotFound from None
+            raise
         recording.parts, recording.offset, recording.expires_at = parts, parts["offset"], expires_at
 
 

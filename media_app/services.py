@@ -39,7 +39,10 @@ def attach_video(
         known = Recording.objects.of(session.pk).filter(sha256=sha256).exclude(state=RecordingState.REJECTED).first()
         if known is None:
             _store(session, content, kind, sha256, action=action, instead=instead)
-    session.refresh_from_db()
+    try:
+        session.refresh_from_db()
+    except Session.DoesNotExist:  # deleted since; who deletes looks for files once more, and finds this one
+        raise SessionNotFound from None
     return session
 
 

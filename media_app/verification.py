@@ -10,7 +10,7 @@ from django.core.files.storage import storages
 
 from media_app import thumbnails
 from media_app.models import Recording, RecordingState
-from media_app.storage.parts import is_tail
+from media_app.storage.parts import tail_of
 from sessions_app.models import Session
 
 READ_BYTES = 1024**2
@@ -76,10 +76,11 @@ def _old_names() -> set[str]:
 
 def _orphans(there: set[str], old: set[str]) -> Iterator[Finding]:
     """On the storage in use. Never removed: what nobody names may be evidence that the database lost."""
-    here = Recording.objects.filter(stored_on=settings.STORAGE_BACKEND)
+    here = list(Recording.objects.filter(stored_on=settings.STORAGE_BACKEND))
     named = {name for recording in here for name in recording.files}
+    arriving = {recording.original for recording in here if recording.state == RecordingState.RECEIVING}
     for name in sorted(there - named - old):
-        if not is_tail(name):
+        if tail_of(name) not in arriving:  # a server that was killed may have left the rest of one that is whole by now
             yield Finding("is named by no session", name)
 
 

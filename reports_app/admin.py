@@ -4,6 +4,7 @@ Registered by the review desk.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from django.contrib import admin, messages
@@ -13,6 +14,7 @@ from django.http import HttpRequest
 from proctoring_site.access.roles import Right, may
 from reports_app import services
 from sessions_app.admin import SessionAdmin
+from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session
 from sessions_app.services import count_where_missing
 
@@ -36,9 +38,12 @@ class WholeSessionAdmin(SessionAdmin):
             sentence = f"More than {REGENERATED_AT_ONCE} at once: use manage.py regenerate_reports. Nothing was done."
             self.message_user(request, sentence, messages.ERROR)
             return
+        done = 0
         for session in sessions:
-            services.regenerate(session)
-        self.message_user(request, f"Sessions whose reports were regenerated: {len(sessions)}.", messages.SUCCESS)
+            with suppress(SessionNotFound):  # deleted in this moment
+                services.regenerate(session)
+                done += 1
+        self.message_user(request, f"Sessions whose reports were regenerated: {done}.", messages.SUCCESS)
 
     def delete_model(self, request: HttpRequest, obj: Session) -> None:
         services.delete_session(obj)

@@ -56,7 +56,8 @@ class EventFact:
 @dataclass(frozen=True, slots=True)
 class Report:
     """The earlier service's fields under their names, then ours. `integrity_score`: 0 to 100, high is good, as the
-    machine saw it; `reviewed_integrity_score`: without what people dismissed, with what they added.
+    machine saw it; `reviewed_integrity_score`: without what people dismissed, with what they added. Each has its own
+    deductions, which sum up to it.
 
     `coverage` None: unknown. `clock_skew_ms`: the client's clock minus ours, where it is worth a word; else None.
     """
@@ -84,9 +85,15 @@ class Report:
     coverage: Coverage | None
     clock_skew_ms: int | None
     reviewed_integrity_score: int
+    reviewed_deductions: tuple[Deduction, ...]
     review_outcome: str
     policy_version: int | None
     exempt_types: tuple[str, ...]
+
+    @property
+    def was_corrected(self) -> bool:
+        """Whether people took out or added any, so that both have other deductions."""
+        return _points(self.deductions) != _points(self.reviewed_deductions)
 
 
 def build_report(facts: SessionFacts, *, policy: Policy) -> Report:
@@ -119,10 +126,15 @@ def build_report(facts: SessionFacts, *, policy: Policy) -> Report:
         coverage=facts.coverage,
         clock_skew_ms=skew_ms if skew_ms is not None and abs(skew_ms) > CLOCK_SKEW_SHOWN_MS else None,
         reviewed_integrity_score=reviewed.integrity_score,
+        reviewed_deductions=reviewed.deductions,
         review_outcome=facts.review_outcome,
         policy_version=policy.version,
         exempt_types=facts.exempt_types,
     )
+
+
+def _points(deductions: Sequence[Deduction]) -> set[tuple[str, int, int]]:
+    return {(one.event_type, one.count, one.points) for one in deductions}
 
 
 def in_order(events: Sequence[EventFact]) -> list[EventFact]:

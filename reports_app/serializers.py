@@ -32,6 +32,10 @@ REPORT = {
     "coverage": None,
     "clock_skew_ms": None,
     "reviewed_integrity_score": 68,
+    "reviewed_deductions": [
+        {"event_type": "phone_detected", "count": 2, "weight": 15, "points": 30, "cap": None},
+        {"event_type": "focus_lost", "count": 1, "weight": 2, "points": 2, "cap": None},
+    ],
     "review_outcome": "not_reviewed",
     "policy_version": 1,
     "exempt_types": [],
@@ -76,6 +80,7 @@ class ReportSerializer(serializers.Serializer):
     reviewed_integrity_score = serializers.IntegerField(
         help_text="The same without the incidents that people dismissed, with those that they added."
     )
+    reviewed_deductions = DeductionSerializer(many=True)
     review_outcome = serializers.ChoiceField(choices=Outcome.choices, help_text="The decision, which people make.")
     policy_version = serializers.IntegerField(
         allow_null=True, help_text="What the scores go by; null: SCORE_WEIGHTS, as long as the session is open."

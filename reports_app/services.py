@@ -114,11 +114,10 @@ def store(session: Session, format_name: str) -> None:
     try:
         _store(session, format_name)
         is_there = Session.objects.filter(pk=session.pk).exists()
-    except Session.DoesNotExist:
+    except (Session.DoesNotExist, SessionNotFound):  # by whichever of its queries came first after the deletion
         is_there = False
     if not is_there:
-        storages["reports"].delete(file_name(session.pk, format_name))
-        unchanged.forget(file_name(session.pk, format_name))
+        _delete_file(session, format_name)
         StoredReport.objects.filter(session_id=session.pk).delete()
         raise SessionNotFound
 
@@ -163,7 +162,8 @@ def _fact(event: Mapping[str, Any]) -> EventFact:
 
 
 def regenerate(session: Session) -> None:
-    """Recount the session from its stored events and render every format anew."""
+    """Recount the session from its stored events and render every format anew. Raises SessionNotFound when it was
+    deleted meanwhile."""
     record(Action.REGENERATED, ObjectKind.REPORT, session.pk)
     sessions.recount(session)
     for format_name in FORMATS:
@@ -184,9 +184,15 @@ def delete_session(session: Session) -> None:
 
 def _delete_files(session: Session) -> None:
     for format_name in FORMATS:
-        storages["reports"].delete(file_name(session.pk, format_name))
+        _delete_file(session, format_name)
     StoredReport.objects.filter(session_id=session.pk).delete()
     media.delete_recordings(session)
+
+
+def _delete_file(session: Session, format_name: str) -> None:
+    name = file_name(session.pk, format_name)
+    storages["reports"].delete(name)
+    unchanged.forget(name)
 
 
 def _note_stored(name: str, session: Session, fingerprint: str, digest: str) -> int:

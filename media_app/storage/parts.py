@@ -43,6 +43,10 @@ class InParts(ABC):
     @abstractmethod
     def _get(self, name: str) -> bytes: ...
 
+    @abstractmethod
+    def _names(self, prefix: str) -> Iterable[str]:
+        """Of the stored files whose names begin so."""
+
     # --- What the rest of this app calls.
 
     def start_parts(self, name: str, content_type: str | None = None) -> State:
@@ -76,12 +80,12 @@ class InParts(ABC):
         except FileNotFoundError:  # no such upload any more: an earlier call finished it
             if not self._is_whole(name, state):
                 raise StorageFailed("The storage no longer knows the upload.") from None
-        self._drop_tail(name, state)
+        self._drop_all_tails(name)
 
     def abort_parts(self, name: str, state: State) -> None:
         with suppress(FileNotFoundError):
             self._drop(name, state["upload"])
-        self._drop_tail(name, state)
+        self._drop_all_tails(name)
 
     def _complete(self, name: str, state: State) -> None:
         if tail := self._tail(name, state):
@@ -111,6 +115,12 @@ class InParts(ABC):
         if state["tail"]:
             self.delete(_tail_name(name, state["offset"]))
 
+    def _drop_all_tails(self, name: str) -> None:
+        """Also those of servers that were killed before anybody wrote down what they had stored."""
+        for tail in list(self._names(_tail_name(name, ""))):
+            if is_tail(tail):
+                self.delete(tail)
+
 
 def take(held: bytearray, length: int) -> bytes:
     """The first bytes, which are gone from `held` then; copied once."""
@@ -122,9 +132,15 @@ def take(held: bytearray, length: int) -> bytes:
 
 def is_tail(name: str) -> bool:
     """Whether a stored file is the rest of an upload that still arrives."""
-    return re.search(r"\.tail\.[0-9]+$", name) is not None
+    return tail_of(name) is not None
 
 
-def _tail_name(name: str, offset: int) -> str:
+def tail_of(name: str) -> str | None:
+    """The name under which that upload will be stored; None for a file that is no rest."""
+    found = re.fullmatch(r"(.+)\.tail\.[0-9]+", name, re.DOTALL)
+    return found[1] if found else None
+
+
+def _tail_name(name: str, offset: int | str) -> str:
     """One name per state: the one before stays readable until the next was written down."""
     return f"{name}.tail.{offset}"

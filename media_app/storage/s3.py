@@ -140,6 +140,12 @@ class PrivateS3Storage(InParts, S3Storage):
         with _translated(name):
             return self._client.get_object(**self._object(name))["Body"].read()
 
+    def _names(self, prefix: str) -> list[str]:
+        key = self._object(prefix)["Key"]
+        with _translated(prefix):
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket_name, Prefix=key)
+            return [prefix + one["Key"].removeprefix(key) for page in pages for one in page.get("Contents", ())]
+
     def _object(self, name: str) -> dict[str, str]:
         return {"Bucket": self.bucket_name, "Key": self._normalize_name(clean_name(name))}
 

@@ -87,11 +87,14 @@ def pass_clean(request: HttpRequest, *, desk: Any) -> HttpResponse:
             return ask_to_pass(request, desk.get_changelist_instance(request).queryset, desk=desk)
         except IncorrectLookupParameters:
             return redirect(f"{reverse(LIST)}?e=1")
+    reason = request.POST.get("reason", "")
+    if len(reason) > REASON_MAX_LENGTH:  # it is kept with each of them
+        sentence = f"A reason has at most {REASON_MAX_LENGTH} characters. Nothing was done."
+        desk.message_user(request, sentence, messages.ERROR)
+        return redirect(f"{reverse(LIST)}{_back(request)}")
     wanted = request.POST.getlist("session")[:PASSED_AT_ONCE]
     visible = set(desk.get_queryset(request).filter(pk__in=wanted).values_list("pk", flat=True))
-    done = assignment.pass_clean(
-        [pk for pk in wanted if pk in visible], by=request.user, reason=request.POST.get("reason")
-    )
+    done = assignment.pass_clean([pk for pk in wanted if pk in visible], by=request.user, reason=reason)
     desk.message_user(request, f"Sessions passed: {done.done}.", messages.SUCCESS if done.done else messages.WARNING)
     _tell_refused(request, len(done.refused), desk=desk)
     return redirect(f"{reverse(LIST)}{_back(request)}")

@@ -50,6 +50,7 @@ def page(request: HttpRequest, *, desk: ModelAdmin) -> HttpResponse:
         **desk.admin_site.each_context(request),
         "title": "Live board",
         "notice": scoring.FLAGS_ARE_NOT_FINDINGS,
+        "counts_otherwise": not active_policy().is_plain,
         "refresh_ms": REFRESH_EVERY_S * 1000,
         "may_act": may(request.user, Right.SUPERVISE),
         "sessions": reverse("admin:sessions_app_session_changelist"),

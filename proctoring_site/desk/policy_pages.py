@@ -18,11 +18,12 @@ from sessions_app.errors import ProctoringError
 from sessions_app.models import Session, now
 from sessions_app.policy import policy_of
 from sessions_app.review import policies, rescoring
-from sessions_app.review.errors import NoSuchPolicy
+from sessions_app.review.errors import NoSuchPolicy, PolicyChanged
 from sessions_app.review.models import PolicyRun, PolicyVersion, RunKind
 from sessions_app.scoring import Policy
 
 LIST, PAGE = "admin:review_policyversion_changelist", "admin:review_policyversion_change"
+VERSION_DIGITS_MAX = 9
 #: How often an open page asks how far a run is.
 PROGRESS_EVERY_MS = 1500
 #: A preview that is older tells of other sessions than those that will be scored anew.
@@ -130,8 +131,7 @@ class PolicyAdmin(admin.ModelAdmin):
                 rescoring.start(RunKind.PREVIEW, version, by=by)
                 return "What it would do is being found out."
             case "activate":
-                before = request.POST.get("instead_of", "")
-                policies.activate(version, by=request.user, instead_of=int(before) if before.isdecimal() else None)
+                policies.activate(version, by=request.user, instead_of=_held(request.POST.get("instead_of", "")))
                 rescoring.start(RunKind.RESCORE, version, by=by)
                 return f"Policy {version} is in force, and the sessions are being scored anew."
             case "rescore":
@@ -164,12 +164,19 @@ def _policy(version: object) -> Policy:
     """Of this number; None: the one in force. 404 when there is none."""
     if version is None:
         return policies.in_use()
-    if not str(version).isdecimal() or len(str(version)) > 9:
+    if not str(version).isdecimal() or len(str(version)) > VERSION_DIGITS_MAX:
         raise Http404
     try:
         return policy_of(int(version))
     except NoSuchPolicy as error:
         raise Http404 from error
+
+
+def _held(told: str) -> int | None:
+    """The version that the person held for active; None: none was. Raises PolicyChanged for what no version is."""
+    if told and not (told.isdecimal() and len(told) <= VERSION_DIGITS_MAX):
+        raise PolicyChanged
+    return int(told) if told else None
 
 
 def _latest(kind: RunKind, version: int) -> PolicyRun | None:

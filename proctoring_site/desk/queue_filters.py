@@ -135,7 +135,11 @@ class BelowFilter(QuestionFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         if self.value() is None:
             return queryset
-        if not (self.value().isdecimal() and int(self.value()[:4]) <= scoring.FULL_SCORE):
+        if not (
+            self.value().isdecimal()
+            and len(self.value()) <= len(str(scoring.FULL_SCORE))
+            and int(self.value()) <= scoring.FULL_SCORE
+        ):
             raise IncorrectLookupParameters
         return queryset.scored_below(int(self.value()))
 

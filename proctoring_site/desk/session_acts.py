@@ -26,6 +26,7 @@ CONFLICT, INVALID = 409, 400
 WHO_WAS_QUICKER = (
     "Nothing was stored: somebody else changed this review since you looked. What you typed is still here."
 )
+LIFTED = "More points are off now than one person may decide on: somebody else must confirm the violation."
 NO_PLACE = "Nobody knows when this sitting was, so no moment of it can be told."
 
 
@@ -137,7 +138,7 @@ def carry_out(session: Session, told: Mapping[str, str], *, by: AbstractBaseUser
     form = form_class(told, auto_id=f"{verb}-%s", **types)
     if not form.is_valid():
         return _not_so(form, verb)
-    seen = form.cleaned_data["review_revision"]
+    seen, before = form.cleaned_data["review_revision"], session.outcome
     try:
         time = _time_of(session)
         if not _has_place(form, time):
@@ -148,6 +149,11 @@ def carry_out(session: Session, told: Mapping[str, str], *, by: AbstractBaseUser
         words = WHO_WAS_QUICKER if since else str(error)
         return Outcome(words, CONFLICT, verb, told.get("incident"), error.code, since=since, form=form)
     words = sentence.format(outcome=session.outcome.value.replace("_", " "), assigned=session.assigned_to or "nobody")
+    if (before, session.outcome) == (
+        ReviewOutcome.VIOLATION,
+        ReviewOutcome.SECOND_REVIEW_REQUIRED,
+    ) and verb != "decide":
+        words = f"{words} {LIFTED}"
     return Outcome(words, verb=verb, picked=_picked(session, seen + 1) or told.get("incident"))
 
 

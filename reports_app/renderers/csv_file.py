@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from proctoring_site.csv_cells import instant, safe
 from reports_app.builder import EventFact, Report
+from sessions_app.scoring import Deduction
 
 DETAILS = ("occurred_at", "duration_s", "confidence", "source", "clock_skew_ms", "marks")
 
@@ -64,8 +65,13 @@ def summary(report: Report) -> Iterator[tuple[str, str]]:
         for name, share in report.coverage.detectors.items():
             yield safe(f"coverage detector {name}"), str(share)
     yield "clock_skew_ms", "" if report.clock_skew_ms is None else str(report.clock_skew_ms)
-    for deduction in report.deductions:
-        most = "" if deduction.cap is None else f", at most {deduction.cap}"
-        weighed = f"{deduction.points} ({deduction.count} × {deduction.weight}{most})"
-        yield f"deduction {deduction.event_type}", weighed
+    yield from _deductions("deduction", report.deductions)
+    if report.was_corrected:
+        yield from _deductions("reviewed deduction", report.reviewed_deductions)
     yield "notice", report.notice
+
+
+def _deductions(called: str, deductions: Sequence[Deduction]) -> Iterator[tuple[str, str]]:
+    for deduction in deductions:
+        most = "" if deduction.cap is None else f", at most {deduction.cap}"
+        yield f"{called} {deduction.event_type}", f"{deduction.points} ({deduction.count} × {deduction.weight}{most})"

@@ -7,4 +7,4 @@ class ReviewConfig(AppConfig):
     verbose_name = "Review"
 
     def ready(self) -> None:
-        from sessions_app.review import rescoring, scores  # noqa: F401, PLC0415 - their jobs, once the models are loaded
+        from sessions_app.review import rescoring, scores, second_review  # noqa: F401, PLC0415 - their jobs, once the models are loaded

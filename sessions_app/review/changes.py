@@ -61,9 +61,10 @@ def require_seen(session: Session, seen: int) -> None:
 
 
 def make(session: Session, change: Change, *, by: AbstractBaseUser, seen: int, at: datetime | None = None) -> None:
-    """Make a change, as the next after the one that was seen. Raises ReviewChanged; nothing is changed then.
+    """Make a change, as the next after the one that was seen. Raises ReviewChanged, and SessionNotFound for one that is
+    deleted in that moment; nothing is changed then.
 
-    The instance is fresh afterwards, but for the scores: `scores.settle`.
+    The instance is fresh afterwards, but for the scores: `scores.score_closed`.
     """
     at = to_milliseconds(at or now())
     record(
@@ -100,7 +101,7 @@ def make(session: Session, change: Change, *, by: AbstractBaseUser, seen: int, a
         raise ReviewChanged(ReviewEntry.objects.since(session.pk, seen)) from error
     logger.info("session %s: review %s", session.pk, change.action.value)
     _apply(document)
-    session.refresh_from_db()
+    _refresh_written(session)
 
 
 def is_behind(session_id: str, revision: int) -> bool:
@@ -111,14 +112,22 @@ def is_behind(session_id: str, revision: int) -> bool:
 
 def catch_up(session: Session) -> None:
     """Store what follows from entries that a crash left behind; the instance is fresh afterwards."""
-    _refresh(session)
+    refresh(session)
     after = {"session_id": session.pk, "revision": {"$gt": revision_of(session)}}
     left_behind = list(_history().find(after, session=connection.session).sort("revision", 1))
     for entry in left_behind:
         _apply(entry)
     if left_behind:
         logger.warning("session %s: %d review entries were completed", session.pk, len(left_behind))
-        _refresh(session)
+        _refresh_written(session)
+
+
+def refresh(session: Session) -> None:
+    """Raises SessionNotFound."""
+    try:
+        session.refresh_from_db()
+    except Session.DoesNotExist as error:
+        raise SessionNotFound from error
 
 
 def delete(session_id: str) -> None:
@@ -143,11 +152,13 @@ def _apply(entry: dict[str, Any]) -> None:
     connection.get_collection(Session._meta.db_table).update_one(still, change, session=connection.session)
 
 
-def _refresh(session: Session) -> None:
+def _refresh_written(session: Session) -> None:
+    """The same after something was written: a deletion may have been through before, and nobody else would find it."""
     try:
-        session.refresh_from_db()
-    except Session.DoesNotExist as error:
-        raise SessionNotFound from error
+        refresh(session)
+    except SessionNotFound:
+        delete(session.pk)
+        raise
 
 
 def _stored(row: Model | None) -> dict[str, Any] | None:

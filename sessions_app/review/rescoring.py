@@ -6,7 +6,7 @@ score is in the history, under an id that one run makes once. What people decide
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,8 +21,8 @@ from proctoring_site.mongo_engine.documents import document_of
 from proctoring_site.mongo_engine.instants import naive_utc
 from sessions_app.models import now
 from sessions_app.policy import policy_of
-from sessions_app.review import scores
-from sessions_app.review.facts import facts_of
+from sessions_app.review import changes, scores
+from sessions_app.review.facts import Facts, facts_of
 from sessions_app.review.models import EntryAction, PolicyRun, ReviewEntry, RunKind
 from sessions_app.review.scores import Scored
 
@@ -92,29 +92,30 @@ def step(
     run = PolicyRun.objects.get(pk=run_id)
     if run.is_finished:
         return None
-    if _is_superseded(run):  # whoever began the newer one was killed before they ended this one
-        _end(run, {"is_superseded": True})
-        return None
     ids = _ids(run.policy_version, after, batch or BATCH)
+    facts = facts_of(ids)
+    if _is_superseded(run):  # asked once the facts are read: what a newer one scores from now on is not overwritten
+        _end(run, {"is_superseded": True})  # whoever began the newer one may have been killed before
+        return None
     if not ids:
         return _sweep_or_finish(run)
     act = _preview_batch if run.kind == RunKind.PREVIEW else _rescore_batch
-    progress(act(run, after, ids))
+    progress(act(run, after, ids, facts))
     return ids[-1]
 
 
-def _preview_batch(run: PolicyRun, after: str, ids: Sequence[str]) -> int:
+def _preview_batch(run: PolicyRun, after: str, ids: Sequence[str], facts: Mapping[str, Facts]) -> int:
     """Add up what would change. The sums move with the cursor in one update, so that no batch counts twice."""
-    changed = _under(run, ids)
+    changed = _under(run, facts)
     if not _account(run, {"cursor": after}, changed, ids[-1]):
         logger.info("policy run %s: another worker was quicker", run.pk)
     return len(changed)
 
 
-def _rescore_batch(run: PolicyRun, after: str, ids: Sequence[str]) -> int:
+def _rescore_batch(run: PolicyRun, after: str, ids: Sequence[str], facts: Mapping[str, Facts]) -> int:
     """First the old scores into the history, then the new ones. Whoever repeats this, after a crash or beside another
     worker, leaves the first old score as it is."""
-    facts = {pk: one for pk, one in facts_of(ids).items() if one.is_closed and one.version != run.policy_version}
+    facts = {pk: one for pk, one in facts.items() if one.is_closed and one.version != run.policy_version}
     policy = policy_of(run.policy_version)
     scored = [scores.scored_under(one, policy) for one in facts.values()]
     if scored:
@@ -122,9 +123,18 @@ def _rescore_batch(run: PolicyRun, after: str, ids: Sequence[str]) -> int:
             [_kept(entry) for entry in _entries(run, scored)], ordered=False, session=connection.session
         )
     done = scores.store(facts, scored)
+    _forget_deleted(facts.keys() - done)
     moved = {"$set": {"cursor": ids[-1]}, "$inc": {"done": len(done)}}
     _runs().update_one({"_id": run.pk}, moved, session=connection.session)
     return len(done)
+
+
+def _forget_deleted(session_ids: Set[str]) -> None:
+    """Of sessions that were deleted since their facts were read, the history has an entry that nobody would find."""
+    if session_ids:
+        there = _sessions().find({"_id": {"$in": list(session_ids)}}, {"_id": 1}, session=connection.session)
+        for pk in session_ids - {row["_id"] for row in there}:
+            changes.delete(pk)
 
 
 def _sweep_or_finish(run: PolicyRun) -> str | None:
@@ -145,9 +155,9 @@ def _sweep_or_finish(run: PolicyRun) -> str | None:
     return None
 
 
-def _under(run: PolicyRun, ids: Sequence[str]) -> list[Scored]:
+def _under(run: PolicyRun, facts: Mapping[str, Facts]) -> list[Scored]:
     policy = policy_of(run.policy_version)
-    return [scores.scored_under(facts, policy) for facts in facts_of(ids).values() if facts.is_closed]
+    return [scores.scored_under(one, policy) for one in facts.values() if one.is_closed]
 
 
 def _account(run: PolicyRun, still: dict[str, Any], scored: Sequence[Scored], cursor: str) -> bool:

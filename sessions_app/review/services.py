@@ -289,10 +289,13 @@ def _set_allowance(
 
 
 def _carry_out(session: Session, change: Change, *, by: AbstractBaseUser, seen: int, at: datetime | None) -> Session:
+    may_lift = session.outcome is Outcome.VIOLATION and change.action not in {*changes.IN_NO_SCORE, EntryAction.OUTCOME}
+    if may_lift:
+        second_review.look_soon(session, seen + 1)
     changes.make(session, change, by=by, seen=seen, at=at)
     scores.score_closed([session.pk])
-    session.refresh_from_db()
-    if change.action not in {*changes.IN_NO_SCORE, EntryAction.OUTCOME}:
+    changes.refresh(session)
+    if may_lift:
         second_review.require(session, by=by, at=at)
     return session
 

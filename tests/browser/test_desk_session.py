@@ -212,6 +212,13 @@ def test_every_mark_leads_to_its_incident_also_on_another_page_or_hidden(page, s
     click_at(page, 52)
     expect(page.locator("tr[data-key]:visible")).to_have_text(re.compile("kind_208"))
     expect(selected(page)).to_contain_text("kind_208")
+    page.get_by_role("link", name="earlier").click()
+    expect(selected(page)).to_contain_text("kind_199")
+    expect(page.get_by_role("checkbox", name="to judge only")).to_be_checked()
+    expect(page.locator("tr[data-key]:visible")).to_have_count(1)
+    page.get_by_role("checkbox", name="to judge only").uncheck()
+    page.reload()
+    expect(page.locator("tr[data-key]:visible")).to_have_count(200)
 
 
 def click_at(page: Page, second: float) -> None:

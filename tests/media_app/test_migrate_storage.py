@@ -3,6 +3,7 @@
 import hashlib
 import io
 import threading
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -261,6 +262,25 @@ class TestAFileWithoutARow:
         assert said[2] == "4 files of deleted sessions, which nobody names any more, were removed."
         assert (stored(data_dir / "videos"), stored(data_dir / "reports")) == ([], [])
         assert keys(s3) == {f"videos/{name}" for name in [*recordings[1].files, adopted.video_name]}
+
+    def test_that_is_nobodys_stays_while_it_lies_where_files_are_looked_for(self, recordings, s3, data_dir):
+        (data_dir / "videos" / "nobodys.webm").write_bytes(b"x")
+        when = "--delete-source removes them once STORAGE_BACKEND looks elsewhere."
+        assert migrate("--dry-run").splitlines()[1] == f"1 files there are nobody's: {when}"
+        migrate("--delete-source")
+        assert stored(data_dir / "videos") == ["nobodys.webm"]
+
+    def test_of_a_recording_without_a_row_stays_as_long_as_there_is_its_session(self, s3, data_dir, settings):
+        """Another process may be about to write the row; or the database lost it."""
+        there = make_session()
+        names = sorted(f"{pk}.{uuid4()}.original" for pk in (there.pk, uuid4()))
+        (data_dir / "videos").mkdir(parents=True)
+        for name in names:
+            (data_dir / "videos" / name).write_bytes(b"evidence")
+        settings.STORAGE_BACKEND, settings.STORAGES = "s3", {**settings.STORAGES}
+        migrate("--delete-source")
+        assert stored(data_dir / "videos") == [name for name in names if name.startswith(there.pk)]
+        assert keys(s3) == set()
 
     def test_whose_session_is_deleted_while_it_is_copied_is_nowhere(self, old, s3, monkeypatch):
         plain = moving._copy

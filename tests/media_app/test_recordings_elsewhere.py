@@ -10,6 +10,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 
 from media_app import resumable
+from media_app.errors import UploadNotFound
 from media_app.models import Recording
 from reports_app import services as reports
 from tests import deta_drive, rclone_server, s3_server
@@ -62,6 +63,20 @@ def watch(api, kind, recording, **headers):
     assert answer.status_code == 302
     sent = httpx.get(answer["Location"], headers=headers)
     return sent.status_code, sent.content, sent.headers
+
+
+def test_one_that_arrives_while_its_session_is_deleted_leaves_nothing(there):
+    session = make_session()
+    recording = resumable.begin(session, size_bytes=9)
+
+    def chunks():
+        yield b"abc"
+        reports.delete_session(session)
+        yield b"def"
+
+    with pytest.raises(UploadNotFound):
+        resumable.write(recording, offset=0, chunks=chunks())
+    assert names(there) == []
 
 
 def test_it_is_watched_by_ranges(recording, kind, there, api):

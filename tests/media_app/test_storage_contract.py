@@ -173,6 +173,15 @@ class TestPieces:
         storage.finish_parts("a.webm", state)
         assert content(storage, "a.webm") == data
 
+    @pytest.mark.parametrize("end", ["finish_parts", "abort_parts"])
+    def test_leave_nothing_of_what_was_never_written_down(self, storage, end):
+        """The server died then, and the client sends the rest in other pieces than before."""
+        state = sent(storage, "a.webm", storage.start_parts("a.webm"), b"h")
+        next(storage.append("a.webm", state, iter([b"el"])))
+        state = sent(storage, "a.webm", state, b"ello")
+        getattr(storage, end)("a.webm", state)
+        assert storage.listdir("")[1] == (["a.webm"] if end == "finish_parts" else [])
+
     def test_that_break_off_go_on_from_what_was_kept(self, storage, another):
         """The client's connection died within a part."""
         data = os.urandom(17 * MIB)

@@ -11,6 +11,9 @@ from django.utils import timezone
 
 from media_app import resumable
 from media_app.models import Recording
+from media_app.storage.local import PIECES
+from reports_app import services as reports
+from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session
 from tests.drives import stored, unfinished
 from tests.factories import make_session
@@ -61,6 +64,11 @@ def send(client, where, data, *, at=0, **headers):
 
 def offset_of(client, where):
     return int(client.head(where, **TUS).headers["Upload-Offset"])
+
+
+def pieces(drive):
+    """Of uploads in parts that are not whole."""
+    return [path.name for path in drive.rglob(f"*{PIECES}")]
 
 
 class TestAnUpload:
@@ -242,7 +250,7 @@ class TestGivingUp:
         assert candidate.delete(where, **TUS).status_code == 204
         assert candidate.head(where, **TUS).status_code == 404
         assert send(candidate, where, b"efgh", at=4).status_code == 404
-        assert (Recording.objects.count(), stored(videos), unfinished(videos)) == (0, [], [])
+        assert (Recording.objects.count(), stored(videos), pieces(videos)) == (0, [], [])
 
 
 class TestExpiry:
@@ -260,6 +268,7 @@ class TestExpiry:
         ]
         assert candidate.head(where, **TUS).status_code == 404
         assert offset_of(candidate, other) == 0
+        assert len(pieces(videos)) == 1
         call_command("expire_uploads")
         assert Recording.objects.count() == 1
 
@@ -322,6 +331,14 @@ class TestARefusedBeginning:
     def test_speaks_another_version(self, candidate, session, version):
         answer = begin(candidate, session, 10, HTTP_TUS_RESUMABLE=version)
         assert (answer.status_code, answer.headers["Tus-Version"]) == (412, "1.0.0")
+
+
+def test_one_that_begins_in_the_moment_of_the_deletion_leaves_nothing(session, videos):
+    reports.delete_session(session)
+    with pytest.raises(SessionNotFound):
+        resumable.begin(session, size_bytes=1)
+    assert not Recording.objects.exists()
+    assert pieces(videos) == []
 
 
 def test_what_there_is_of_the_protocol_anybody_may_ask(nobody, session, settings):

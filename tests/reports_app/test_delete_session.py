@@ -3,7 +3,9 @@
 import pytest
 from django.core.files import File
 from django.core.files.storage import storages
+from orjson import Fragment
 
+from media_app import processing
 from media_app.models import Recording
 from media_app.services import attach_video
 from reports_app import services
@@ -88,11 +90,45 @@ def test_a_session_that_is_deleted_while_it_is_rendered_is_not_there(whole_sessi
         services.store(whole_session, "html")
 
 
+def test_nor_one_that_was_begun_before_and_misses_its_events_then(whole_session, monkeypatch):
+    ended, plain = services.sessions.end_session(whole_session), services.events_of
+
+    def delete_meanwhile(session):
+        services.delete_session(ended)
+        return plain(session)
+
+    monkeypatch.setattr(services, "events_of", delete_meanwhile)
+    with pytest.raises(SessionNotFound):
+        services.store(Session.objects.get(pk=ended.pk), "html")
+    assert nothing_is_left_of(ended)
+
+
+def test_it_takes_what_this_process_kept_of_its_report(whole_session):
+    name, document = services.file_name(whole_session.pk, "html"), services.sessions.find_document(whole_session.pk)
+    for _ in range(2):  # as it is stored, and as it is found current
+        services.json_of(document, to_json=lambda report: Fragment(report.candidate_name.encode()))
+    assert name in services.unchanged._answers
+    services.delete_session(whole_session)
+    assert name not in {*services.unchanged._answers, *services.unchanged._digests}
+
+
 def test_no_video_comes_to_a_deleted_session(whole_session, tmp_path):
     services.delete_session(whole_session)
     with clips.clip(tmp_path, ".webm").open("rb") as file, pytest.raises(SessionNotFound):
         attach_video(whole_session, File(file, name="clip.webm"))
     assert nothing_is_left_of(whole_session)
+
+
+def test_nor_to_one_that_is_deleted_in_that_moment(tmp_path, api, monkeypatch):
+    session, plain = make_session(), processing.queue
+
+    def queue(recording):
+        plain(recording)
+        services.sessions.delete_session(session)  # between the two looks for files of who deletes it
+
+    monkeypatch.setattr(processing, "queue", queue)
+    with clips.clip(tmp_path, ".webm").open("rb") as file:
+        assert api.post(f"/sessions/{session.pk}/video", {"file": file}).status_code == 404
 
 
 def test_it_leaves_a_file_that_may_be_another_sessions(whole_session):

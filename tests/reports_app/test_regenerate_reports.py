@@ -46,6 +46,34 @@ def test_an_unknown_id_is_named_and_nothing_is_written(data_dir):
     assert stored(data_dir / "reports") == []
 
 
+@pytest.fixture
+def going(monkeypatch):
+    """One that somebody deletes as soon as its turn comes."""
+    gone, plain = make_session(), services.record
+
+    def record(action, kind, pk, **details):
+        plain(action, kind, pk, **details)
+        if pk == gone.pk:
+            sessions.delete_session(gone)
+
+    monkeypatch.setattr(services, "record", record)
+    return gone
+
+
+def test_one_that_is_deleted_meanwhile_is_left_out_and_the_others_are_rendered(going, data_dir):
+    other = make_session(start_time=going.start_time - timedelta(days=1))
+    assert regenerate() == "2 sessions: 1 rendered, 1 left as they were.\n"
+    assert stored(data_dir / "reports") == names(other)
+
+
+def test_in_the_admin_too(going, data_dir, as_staff):
+    other = make_session(start_time=going.start_time - timedelta(days=1))
+    form = {"action": "regenerate_reports", "_selected_action": [going.pk, other.pk]}
+    page = as_staff("Operator").post("/admin/sessions_app/session/", form, follow=True)
+    assert "were regenerated: 1." in page.content.decode()
+    assert stored(data_dir / "reports") == names(other)
+
+
 def test_without_sessions_there_is_nothing_to_do():
     assert regenerate() == "0 sessions: 0 rendered, 0 left as they were.\n"
 

@@ -31,6 +31,7 @@ TYPES = {
     "coverage": type(None),
     "clock_skew_ms": type(None),
     "reviewed_integrity_score": int,
+    "reviewed_deductions": list,
     "review_outcome": str,
     "policy_version": int,
     "exempt_types": list,
@@ -52,6 +53,11 @@ def test_it_adds_up_what_was_reported(api):
     session = make_session(candidate_name="Grace Hopper")
     for event_type in ["phone_detected", "multiple_faces", "multiple_faces", "looking_away", "tab_hidden"]:
         make_event(session, event_type=event_type)
+    deductions = [
+        {"event_type": "multiple_faces", "count": 2, "weight": 10, "points": 20, "cap": None},
+        {"event_type": "phone_detected", "count": 1, "weight": 15, "points": 15, "cap": None},
+        {"event_type": "looking_away", "count": 1, "weight": 1, "points": 1, "cap": None},
+    ]
     assert report_of(api, session.pk) == {
         "candidate_name": "Grace Hopper",
         "session_id": session.pk,
@@ -66,16 +72,13 @@ def test_it_adds_up_what_was_reported(api):
         "suspicious_events_count": 3,
         "integrity_score": 64,
         "risk_band": "medium",
-        "deductions": [
-            {"event_type": "multiple_faces", "count": 2, "weight": 10, "points": 20, "cap": None},
-            {"event_type": "phone_detected", "count": 1, "weight": 15, "points": 15, "cap": None},
-            {"event_type": "looking_away", "count": 1, "weight": 1, "points": 1, "cap": None},
-        ],
+        "deductions": deductions,
         "event_counts": {"looking_away": 1, "multiple_faces": 2, "phone_detected": 1, "tab_hidden": 1},
         "notice": "Flags are not findings; a person decides.",
         "coverage": None,
         "clock_skew_ms": None,
         "reviewed_integrity_score": 64,
+        "reviewed_deductions": deductions,
         "review_outcome": "not_reviewed",
         "policy_version": 1,
         "exempt_types": [],

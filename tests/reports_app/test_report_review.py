@@ -12,7 +12,7 @@ from sessions_app.review.states import Outcome
 from sessions_app.scoring import INCIDENTS
 from tests.factories import make_event, make_session, make_staff
 from tests.reports_app.test_report_page import Page
-from tests.sessions_app.review.sittings import dismiss, ended
+from tests.sessions_app.review.sittings import confirm, dismiss, ended
 
 pytestmark = pytest.mark.usefixtures("database", "data_dir")
 
@@ -40,14 +40,27 @@ def test_the_machines_number_keeps_its_meaning_and_the_reviewed_one_stands_besid
     assert (report["integrity_score"], report["risk_band"]) == (55, "medium")
     assert [d["points"] for d in report["deductions"]] == [45]
     assert report["reviewed_integrity_score"] == 85
+    assert [(d["count"], d["points"]) for d in report["reviewed_deductions"]] == [(1, 15)]
     assert (report["review_outcome"], report["policy_version"]) == ("suspicious", 1)
     page = page_of(api, session)
     assert "85 as reviewed" in page
+    assert "phone_detected 3 15 45 100 − 45 = 55 45 As reviewed" in page
+    assert "phone_detected 1 15 15 100 − 15 = 85 15" in page
     assert "Decision Suspicious" in page
     table = b"".join(api.get(f"/sessions/{session.pk}/report.csv")).decode()
     rows = dict(row for row in csv.reader(io.StringIO(table)) if len(row) == 2)
     assert (rows["integrity_score"], rows["reviewed_integrity_score"]) == ("55", "85")
+    assert (rows["deduction phone_detected"], rows["reviewed deduction phone_detected"]) == (
+        "45 (3 × 15)",
+        "15 (1 × 15)",
+    )
     assert (rows["review_outcome"], rows["policy_version"]) == ("suspicious", "1")
+
+
+def test_one_table_is_enough_where_both_have_the_same_deductions(api, ada):
+    session = confirm(ended(0, 5, 100), by=ada)
+    assert report_of(api, session)["reviewed_integrity_score"] == 55
+    assert page_of(api, session).count("100 − 45 = 55") == 1
 
 
 def test_a_stored_page_is_made_anew_after_every_word(api, ada):

@@ -29,7 +29,8 @@ class Command(BaseCommand):
             if files := len(moving.files_without_a_row(source)):
                 self.stdout.write(f"{files} older videos and reports would be copied.")
             if left_behind := len(moving.left_behind(source)):
-                self.stdout.write(f"{left_behind} files there are nobody's: --delete-source removes them.")
+                when = " once STORAGE_BACKEND looks elsewhere" if source == settings.STORAGE_BACKEND else ""
+                self.stdout.write(f"{left_behind} files there are nobody's: --delete-source removes them{when}.")
             return
         count = moving.movable(source).count()
         moves = moving.move_all(source=source, target=target, delete_source=delete_source)

@@ -7,6 +7,7 @@ from tqdm import tqdm
 
 from proctoring_site.mongo_engine.instants import parse_instant
 from reports_app import services
+from sessions_app.errors import SessionNotFound
 from sessions_app.imports import uuid_of
 from sessions_app.models import Session
 
@@ -47,8 +48,11 @@ class Command(BaseCommand):
             session = Session.objects.filter(pk=pk).first()
             if session is None or (only_stale and services.all_current(session)):
                 continue
-            rendered += 1
             if not dry_run:
-                services.regenerate(session)
+                try:
+                    services.regenerate(session)
+                except SessionNotFound:  # deleted in this moment
+                    continue
+            rendered += 1
         done = "would be rendered" if dry_run else "rendered"
         self.stdout.write(f"{len(found)} sessions: {rendered} {done}, {len(found) - rendered} left as they were.")

@@ -1,5 +1,6 @@
 """The live board: who stands first, what it costs, what is asked and confirmed, and who may watch."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,9 @@ from proctoring_site.desk import board
 from sessions_app import heartbeat, services
 from sessions_app.heartbeat import Beat
 from sessions_app.models import Session, now
-from tests.factories import make_event, make_session, make_sessions, old_session, write_old_documents
+from sessions_app.review import policies
+from sessions_app.scoring import INCIDENTS
+from tests.factories import make_event, make_session, make_sessions, make_staff, old_session, write_old_documents
 from tests.plans import explain
 from tests.trips import exactly
 
@@ -65,6 +68,13 @@ class TestTheOrder:
             Session.objects.filter(pk=session.pk).update(event_counts={"phone_detected": phones})
         assert names(as_staff("Proctor")) == ["nine", "eight"]
         assert {row["points"] for row in told(as_staff("Proctor"))["sessions"]} == {100}
+
+    def test_says_when_the_policy_in_force_counts_otherwise(self, as_staff):
+        proctor, said = as_staff("Proctor"), "Each event counts here"
+        assert said not in proctor.get(LIVE).content.decode()
+        incidents = replace(policies.draft_of(policies.policy_of(1)), counts=INCIDENTS)
+        policies.activate(policies.create(incidents, by=make_staff()).version, by=make_staff(), instead_of=None)
+        assert said in proctor.get(LIVE).content.decode()
 
 
 class TestASession:

@@ -142,6 +142,25 @@ class TestAChange:
         assert run(root, second, "activate", instead_of="") == ["Another policy was activated meanwhile."]
         assert policies.active_version() == first
 
+    @pytest.mark.parametrize("held", ["9" * 30, "9" * 5000, "-1", "x"])
+    def test_by_who_held_what_is_no_version_for_active_is_refused(self, root, run_jobs, held):
+        version = make_policy(root)
+        run(root, version, "preview")
+        run_jobs()
+        assert run(root, version, "activate", instead_of=held) == ["Another policy was activated meanwhile."]
+        assert policies.active_version() is None
+
+    def test_whose_rescore_a_newer_one_ended_is_not_told_to_be_done(self, root, sessions, run_jobs):
+        version = make_policy(root, weights="looking_away 10")
+        run(root, version, "rescore")
+        run(root, 1, "rescore")
+        run_jobs()
+        page = root.get(page_of(version)).content.decode()
+        assert "A newer scoring anew took the place of this one" in page
+        assert "after 0 of 3 sessions" in page
+        assert "Done on" not in page
+        assert "Done on" in root.get(page_of(1)).content.decode()
+
     def test_that_nobody_looked_at_within_a_day_is_refused_also_to_a_superuser(self, root, run_jobs, sessions):
         version, other = make_policy(root, weights="looking_away 10"), make_policy(root)
         get_user_model().objects.filter(username="paula").update(is_superuser=True)

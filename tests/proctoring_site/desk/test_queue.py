@@ -162,7 +162,10 @@ class TestQuestions:
         scored("undecided", open_incidents=1)
         assert names(reviewer, review="late") == ["late"]
 
-    @pytest.mark.parametrize("query", ["below=abc", "below=101", "policy=x", f"policy={'9' * 30}", "start_time__gte=x"])
+    @pytest.mark.parametrize(
+        "query",
+        ["below=abc", "below=101", "below=0001" + "9" * 5000, "policy=x", f"policy={'9' * 30}", "start_time__gte=x"],
+    )
     def test_what_is_no_answer_leads_to_a_message(self, reviewer, query):
         answer = reviewer.get(f"{LIST}?{query}")
         assert (answer.status_code, answer["Location"]) == (302, f"{LIST}?e=1")
@@ -339,6 +342,13 @@ class TestPassingTheClean:
         assert said == ["Sessions passed: 2.", "Left as they are, since they changed meanwhile: 2."]
         passed = Session.objects.filter(review_outcome="passed", outcome_by="rita")
         assert {session.candidate_name for session in passed} == {"clean 1", "clean 2"}
+
+    def test_with_a_reason_that_is_too_long_is_refused(self, reviewer):
+        form = {"session": [each.pk for each in self.clean], "reason": "x" * 1001}
+        page = reviewer.post(PASS, form, follow=True)
+        said = [str(message) for message in page.context["messages"]]
+        assert said == ["A reason has at most 1000 characters. Nothing was done."]
+        assert not Session.objects.filter(review_outcome="passed", outcome_by="rita").exists()
 
     def test_of_a_list_without_any_says_so(self, reviewer):
         assert "None of these sessions is clean" in reviewer.get(PASS, {"band": "high"}).content.decode()

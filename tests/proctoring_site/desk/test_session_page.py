@@ -11,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from proctoring_site.desk import session_context
+from proctoring_site.desk.session_acts import LIFTED
 from sessions_app import services
 from sessions_app.models import Event, Session, now
 from sessions_app.review import services as reviews
@@ -299,6 +300,14 @@ class TestTheRest:
         assert "rita found a violation" in sven.get(page_of(session)).content.decode()
         assert say(sven, session, "decide", outcome="violation", reason="So it is.").status_code == 200
         assert say(sven, session, "decide", outcome="not_reviewed", reason="The wrong session.").status_code == 200
+
+    def test_who_lifts_a_violation_is_told_that_it_waits_for_somebody_else(self, rita, session):
+        say(rita, session, "confirm", incident=key_of(session, "phone_detected"))
+        say(rita, session, "decide", outcome="violation", reason="A phone.")
+        told = {"begins": "5:00", "severity": "high", "reason": "Seen."}
+        types = ("looking_away", "phone_detected")
+        said = [say(rita, session, "add_incident", event_type=name, **told).json()["said"] for name in types]
+        assert said == ["The incident is added.", f"The incident is added. {LIFTED}"]
 
 
 class TestTwoAtOnce:

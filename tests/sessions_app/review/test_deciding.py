@@ -1,13 +1,15 @@
 """The decision on a session: people's alone, with a second one where the policy asks, reversible, and never lost."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 
 import pytest
 from django.db import connections
 
+from proctoring_site.jobs.models import Job
 from sessions_app import services as sessions
-from sessions_app.models import Session
+from sessions_app.models import Session, now
 from sessions_app.review import changes, second_review, services
 from sessions_app.review.changes import Change
 from sessions_app.review.errors import (
@@ -135,6 +137,37 @@ class TestAViolation:
             services.add_incident(session, **told, by=ada, seen=2 + n)
             outcomes.append(session.outcome)
         assert outcomes == [Outcome.VIOLATION, Outcome.VIOLATION, Outcome.SECOND_REVIEW_REQUIRED]
+
+    def test_that_is_lifted_waits_for_somebody_else_though_the_process_was_killed_right_then(
+        self, ada, bob, monkeypatch, run_jobs
+    ):
+        session, require = decide(confirm(ended(0, 100, 200), by=ada), Outcome.VIOLATION, by=ada), second_review.require
+        monkeypatch.setattr(second_review, "require", lambda *args, **how: None)
+        services.add_incident(session, event_type="phone_detected", start=NOON, reason="One more.", by=bob, seen=2)
+        monkeypatch.setattr(second_review, "require", require)
+        assert (run_jobs(), Session.objects.get().outcome) == (0, Outcome.VIOLATION)
+        self.wait()
+        assert (run_jobs(), Session.objects.get().outcome) == (1, Outcome.SECOND_REVIEW_REQUIRED)
+        last = services.history_of(session)[-1]
+        assert (last.actor_name, last.actor_id, last.revision) == ("bob", str(bob.pk), 4)
+
+    def test_is_looked_at_as_it_was_after_the_change_and_only_if_there_was_one(self, ada, run_jobs):
+        session = decide(confirm(ended(0), by=ada), Outcome.VIOLATION, by=ada)
+        told = {"event_type": "phone_detected", "start": NOON, "reason": "Another one."}
+        services.add_incident(session, **told, by=ada, seen=2, at=session.end_time)
+        second_review.look_soon(session, 4)
+        late = session.end_time + timedelta(seconds=1)
+        for _ in range(4):
+            sessions.log_event(session.pk, sessions.Reported("phone_detected"), received_at=late)
+        self.wait()
+        run_jobs()
+        assert not Job.objects.exclude(state="done").exists()
+        session.refresh_from_db()
+        assert (session.outcome, session.review_revision) == (Outcome.VIOLATION, 3)
+
+    @staticmethod
+    def wait():
+        Job.objects.update(not_before=now())
 
     def test_of_two_people_stays_whatever_comes_to_it(self, ada, bob):
         session = decide(confirm(ended(*FOUR_PHONES), by=ada), Outcome.VIOLATION, by=ada)

@@ -6,8 +6,9 @@ import pytest
 
 from proctoring_site.audit.models import Action
 from sessions_app import services as sessions
+from sessions_app.errors import SessionNotFound
 from sessions_app.models import Event, Session
-from sessions_app.review import services
+from sessions_app.review import assignment, changes, services
 from sessions_app.review.errors import (
     IllegalJudgement,
     IncidentNotFound,
@@ -261,6 +262,15 @@ class TestWhatIsKept:
         assert not ReviewEntry.objects.exists()
         assert not JudgedIncident.objects.exists()
         assert not Note.objects.exists()
+
+    def test_nothing_of_what_is_said_while_the_session_is_deleted(self, ada, monkeypatch):
+        noted, assigned = ended(0), ended(0)
+        going = iter([noted, assigned])
+        monkeypatch.setattr(changes, "record", lambda *args, **details: sessions.delete_session(next(going)))
+        with pytest.raises(SessionNotFound):
+            services.add_note(noted, text="He smiles.", by=ada, seen=0)
+        assert assignment.assign_many([assigned], "ada", by=ada) == assignment.Bulk(0, (assigned.pk,))
+        assert [*ReviewEntry.objects.all(), *Note.objects.all()] == []
 
     def test_a_violation_keeps_the_incident_that_it_rests_on(self, ada):
         session = confirm(ended(0), by=ada)

@@ -15,6 +15,7 @@ from django.db import connection
 from proctoring_site.child_process import start_tied
 from proctoring_site.jobs import queue
 from proctoring_site.jobs.models import Job
+from sessions_app import services as sessions
 from sessions_app.models import Session
 from sessions_app.review import policies, rescoring, scores, services
 from sessions_app.review.errors import NoSuchPolicy
@@ -143,6 +144,33 @@ class TestARescore:
         old.refresh_from_db()
         assert old.is_superseded
         assert Session.objects.get().policy_version == 1
+
+    def test_that_looked_before_a_newer_one_was_through_undoes_nothing_of_it(self, strict, monkeypatch):
+        session, facts_of = ended(0), rescoring.facts_of
+        old = rescoring.begin(RunKind.RESCORE, strict, by="root")
+        newest = policies.create(replace(STRICT, note="newer"), by=make_staff()).version
+
+        def quicker(ids):
+            monkeypatch.setattr(rescoring, "facts_of", facts_of)
+            rescoring.go_on(rescoring.begin(RunKind.RESCORE, newest, by="root"))
+            return facts_of(ids)
+
+        monkeypatch.setattr(rescoring, "facts_of", quicker)
+        assert rescoring.step(old.pk, "") is None
+        session.refresh_from_db()
+        assert session.policy_version == newest
+        assert [entry.after["policy_version"] for entry in services.history_of(session)] == [newest]
+
+    def test_leaves_nothing_of_a_session_that_is_deleted_meanwhile(self, strict, monkeypatch):
+        gone, other, entries_of = ended(0), ended(0), rescoring._entries
+
+        def delete_meanwhile(run, scored):
+            sessions.delete_session(gone)
+            return entries_of(run, scored)
+
+        monkeypatch.setattr(rescoring, "_entries", delete_meanwhile)
+        rescoring.go_on(rescoring.begin(RunKind.RESCORE, strict, by="root"))
+        assert list(ReviewEntry.objects.values_list("session_id", flat=True)) == [other.pk]
 
     def test_that_was_superseded_can_be_begun_again(self, strict):
         ended(0)

@@ -4,10 +4,12 @@ import { Clock } from "./clock.js";
 
 //: Where a jump to an incident lands before it, so that one sees how it began.
 const LEAD_S = 2;
+//: In this tab: the session of which only those to judge are shown, on each page of its incidents.
+const ONLY_OPEN = "desk-only-open";
 
 export class Incidents extends EventTarget {
   #key = null;
-  #onlyOpen = false;
+  #onlyOpen = isOnlyOpen();
   #elsewhere = [];
 
   constructor(section, clock) {
@@ -21,7 +23,7 @@ export class Incidents extends EventTarget {
       this.select(link.dataset.incident, { jumps: true, focuses: true });
     });
     section.addEventListener("keydown", (event) => this.#arrow(event));
-    section.addEventListener("change", (event) => event.target.matches("[name=only_open]") && this.#filter());
+    section.addEventListener("change", (event) => event.target.matches("[name=only_open]") && this.#remember());
   }
 
   /** Those that are shown, in the order of time. */
@@ -95,6 +97,11 @@ export class Incidents extends EventTarget {
     this.step(by);
   }
 
+  #remember() {
+    this.#filter();
+    setOnlyOpen(this.#onlyOpen);
+  }
+
   #filter() {
     this.#onlyOpen = this.section.querySelector("[name=only_open]")?.checked ?? false;
     for (const row of this.section.querySelectorAll("tr[data-key]")) {
@@ -128,6 +135,23 @@ export class Incidents extends EventTarget {
 
   #say(words) {
     this.dispatchEvent(new CustomEvent("said", { detail: words }));
+  }
+}
+
+// A browser that keeps nothing for us is no reason to fail.
+function isOnlyOpen() {
+  try {
+    return sessionStorage.getItem(ONLY_OPEN) === location.pathname;
+  } catch {
+    return false;
+  }
+}
+
+function setOnlyOpen(on) {
+  try {
+    sessionStorage.setItem(ONLY_OPEN, on ? location.pathname : "");
+  } catch {
+    // It lasts for this page, then.
   }
 }
 
