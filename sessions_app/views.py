@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from proctoring_site.access import candidate_token, throttle
-from proctoring_site.access.authentication import TokenInBody
+from proctoring_site.access.authentication import TokenInBody, count_nobody
 from proctoring_site.access.candidate_token import Candidate
 from proctoring_site.access.permissions import Guarded, Rule, holds, own_session
 from proctoring_site.access.roles import Right, may
@@ -74,6 +74,7 @@ class SessionViewSet(Guarded, QuickDispatch, GenericViewSet):
     serializer_class = SessionSerializer
     pagination_class = NewestFirst
     lookup_field = "pk"
+    counted_apart = frozenset({"create"})
     rules: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
         {
             "list": (staff_who_see_sessions,),
@@ -89,6 +90,8 @@ class SessionViewSet(Guarded, QuickDispatch, GenericViewSet):
 
     def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> NoReturn:
         if self.action == "create":  # there is nothing to hide, and whoever set SESSION_CREATION must find out why
+            if request.user is None:
+                count_nobody(request)
             APIView.permission_denied(self, request, message, code)
         super().permission_denied(request, message, code)
 
