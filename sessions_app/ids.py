@@ -1,4 +1,4 @@
-"""Ids of our making: UUIDs as text. No UUIDField, which stores 32 hex digits and could not read the adopted documents."""
+"""Ids of our making: UUIDs as text. A UUIDField stores 32 hex digits and could not read the adopted documents."""
 
 from os import urandom
 from time import time_ns
