@@ -16,6 +16,8 @@ from django.http.response import HttpResponseBase
 from rest_framework.request import Empty, Request, wrap_attributeerrors
 from rest_framework.response import Response
 
+from proctoring_site.answer_headers import put
+
 _UNKNOWN = object()
 
 
@@ -118,7 +120,7 @@ class QuickDispatch:
         if isinstance(answer, Response):
             answer = _plain(answer, renderer)
         for name, value in self.headers.items():
-            answer.headers[name] = value
+            put(answer, name, value)
         return answer
 
     def answer(self, data: Any, status: int = 200) -> HttpResponse:

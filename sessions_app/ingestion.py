@@ -147,7 +147,8 @@ def commit(documents: Sequence[Document]) -> list[Outcome]:
     refused = {taken[at]: code for at, code in _insert([documents[n] for n in taken]).items()}
     if refused:
         _count(documents, {n: keys[n] for n in refused}, by=-1)
-    there = _stored([documents[n]["_id"] for n, code in refused.items() if code == DUPLICATE_KEY])
+    doubles = [documents[n]["_id"] for n, code in refused.items() if code == DUPLICATE_KEY]
+    there = _stored(doubles) if doubles else {}
     for n in taken:
         match refused.get(n):
             case None:
@@ -343,7 +344,7 @@ def _stored(ids: Sequence[str]) -> dict[str, Document]:
     if connection.session is None:  # a transaction has a read concern of its own
         events = events.with_options(read_concern=ReadConcern("majority"))
     found: dict[str, Document] = {}
-    for look in range(SETTLE_TRIES if ids else 0):
+    for look in range(SETTLE_TRIES):
         if look:
             time.sleep(SETTLE_S)
         found = {

@@ -35,7 +35,7 @@ def _together(session_ids: Sequence[str]) -> list[Sequence[Document]]:
     of: dict[str, list[Document]] = {session_id: [] for session_id in distinct}
     # Not by session first: one adopted event that names several makes the index one of arrays, which gives the order
     # of those by a scan of all of it. So the server merges the sessions' ranges, and here they part again.
-    for event in found.sort(ORDER):
+    for event in found.sort(ORDER).to_list():  # a cursor's own loop costs a microsecond for each
         named = event["session_id"]
         for session_id in named if isinstance(named, list) else (named,):  # an adopted one may name several
             if isinstance(session_id, str) and session_id in of:
@@ -47,7 +47,7 @@ def alone(session_id: str) -> list[Document]:
     """Of a session by its id, however long."""
     events = connection.get_collection("events")
     found = events.find({"session_id": session_id}, batch_size=TOGETHER, session=connection.session)
-    return list(found.sort(ORDER))
+    return found.sort(ORDER).to_list()
 
 
 _reader = GroupCommit(_together)
