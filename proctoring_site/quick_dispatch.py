@@ -16,8 +16,6 @@ from django.http.response import HttpResponseBase
 from rest_framework.request import Empty, Request, wrap_attributeerrors
 from rest_framework.response import Response
 
-from proctoring_site.answer_headers import put
-
 _UNKNOWN = object()
 
 
@@ -120,7 +118,7 @@ class QuickDispatch:
         if isinstance(answer, Response):
             answer = _plain(answer, renderer)
         for name, value in self.headers.items():
-            put(answer, name, value)
+            answer.headers[name] = value
         return answer
 
     def answer(self, data: Any, status: int = 200) -> HttpResponse:
