@@ -115,10 +115,11 @@ class GroupCommit:
         return group
 
     def _pass_on(self) -> None:
+        """To the first who waits and does not lead already: a lead given twice would be lost once, and for good."""
         with self._lock:
-            if not self._waiting:
+            heir = next((ticket for ticket in self._waiting if not ticket.leads), None)
+            if heir is None:
                 self._leaders -= 1
                 return
-            heir = self._waiting[0]
             heir.leads = True
             heir.wake()
