@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from django.conf import settings
 from django.db.models import QuerySet
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
@@ -99,32 +99,35 @@ class SessionViewSet(Guarded, QuickDispatch, GenericViewSet):
         return Session.objects.visible_to(self.request.user).newest_first()
 
     @extend_schema(summary="List sessions, newest first", parameters=[SessionListQuery, NEXT_PAGE])
-    def list(self, request: Request, *args: object, **kwargs: object) -> Response:
+    def list(self, request: Request, *args: object, **kwargs: object) -> HttpResponse:
         asked = request.query_params
         page = self.paginator.page(request, **(validated(_list_query, asked) if asked else {}))
         record(Action.LISTED, ObjectKind.SESSION, filters=sorted(asked), sessions=page.ids)
-        return self.paginator.answer(page, request)
+        answer = HttpResponse(page.content, content_type=request.accepted_renderer.media_type)
+        if link := self.paginator.link_of(page, request):
+            answer.headers["Link"] = link
+        return answer
 
     @extend_schema(summary="Look at a session", responses=SessionDetailSerializer)
-    def retrieve(self, request: Request, pk: str) -> Response:
+    def retrieve(self, request: Request, pk: str) -> HttpResponse:
         session = services.find_document(pk)
         if session is None or not sees(request.user, session):
             raise Http404
         if not isinstance(request.user, Candidate):
             record(Action.LOOKED, ObjectKind.SESSION, pk)
         if may(request.user, Right.SEE_EVIDENCE):
-            return Response(detail_answer(session, kept_timelines.json_of(session)))
-        return Response(session_answer(session))
+            return self.answer(detail_answer(session, kept_timelines.json_of(session)))
+        return self.answer(session_answer(session))
 
     @extend_schema(summary="Start a session", request=NewSession, responses={201: StartedSessionSerializer})
-    def create(self, request: Request) -> Response:
+    def create(self, request: Request) -> HttpResponse:
         if not may(request.user, Right.CREATE):
             address = client_address(request)
             throttle.count("creation", address, per_minute=settings.SESSION_CREATION_PER_MINUTE)
         session = services.start(**validated(_new_session, request.data))
         token, expires_at = candidate_token.issue(session["_id"])
         answer = started_answer(session, token=token, token_expires_at=expires_at)
-        return Response(answer, status=status.HTTP_201_CREATED)
+        return self.answer(answer, status.HTTP_201_CREATED)
 
     @extend_schema(summary="Log an event", request=SentEvent, responses={201: EventSerializer})
     @action(detail=True, methods=["post"])
