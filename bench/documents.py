@@ -38,14 +38,6 @@ def our_event(session_id: str, n: int, at: datetime) -> Document:
         **peer_event(session_id, n, at),
         "occurred_at": at,
         "received_at": at,
-        "clock_skew_ms": None,
-        "duration_s": None,
-        "confidence": None,
-        "source": None,
-        "sequence": None,
-        "data": None,
-        "marks": [],
-        "digest": None,
     }
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from proctoring_site.answer_headers import put
 from proctoring_site.log_lines import request_id, route_of
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class AccessLogMiddleware:
         began = time.perf_counter()
         request_id.set(chosen := id_for(request.META.get(META_NAME, "")))
         response = self.get_response(request)
-        response.headers[HEADER] = chosen
+        put(response, HEADER, chosen)
         log_access(request, response, duration_ms=round((time.perf_counter() - began) * 1000, 1))
         return response
 

@@ -40,8 +40,12 @@ HEADERS: Mapping[str, str] = MappingProxyType(
 )
 
 
-#: As Django's ResponseHeaders keeps them: `headers[…] = …` looks at each character of each, in each answer again.
 _STORED = {name.lower(): (name, value) for name, value in HEADERS.items()}
+
+
+def put(response: HttpResponseBase, name: str, value: str) -> None:
+    """A header of our own making, plain ASCII in one line: `headers[…] = …` looks at each character, in each answer."""
+    response.headers._store[name.lower()] = (name, value)
 
 
 class AnswerHeadersMiddleware:

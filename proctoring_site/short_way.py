@@ -14,6 +14,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 
+from proctoring_site.answer_headers import put
+
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 API = "/sessions"
@@ -60,9 +62,9 @@ class ShortWayBegins:
             if "Vary" in response.headers:
                 patch_vary_headers(response, ("origin",))
             else:
-                response.headers["Vary"] = "origin"
+                put(response, "Vary", "origin")
         if not response.streaming and "Content-Length" not in response.headers:
-            response.headers["Content-Length"] = str(len(response.content))
+            put(response, "Content-Length", str(len(response.content)))
         return response
 
     def _demand_our_host(self, request: HttpRequest) -> None:

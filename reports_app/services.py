@@ -143,7 +143,7 @@ def _store(session: Session, format_name: str) -> None:
 
 
 def events_of(session: Session) -> list[EventFact]:
-    return in_order(list(map(_fact, timelines.alone(session.pk))))
+    return in_order(list(map(_fact, timelines.events_of(session.pk))))
 
 
 def _fact(event: Mapping[str, Any]) -> EventFact:

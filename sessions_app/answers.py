@@ -6,6 +6,7 @@ same bytes for the same documents, also for those of the earlier service, whose 
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -28,23 +29,33 @@ renderer = QuickJSONRenderer()
 SESSION_FIELDS = ("candidate_name", "start_time", "end_time", "video_path", "status")
 
 
-EVENT_FIELDS = ("_id", "event_type", "message", "timestamp", "occurred_at", "received_at", "clock_skew_ms")
-EVENT_FIELDS += ("duration_s", "confidence", "source", "sequence", "data", "marks")
-_event_values = itemgetter(*EVENT_FIELDS)
+#: What every event of ours has; of the others only what was told.
+EVENT_FIELDS = ("_id", "session_id", "event_type", "message", "timestamp", "occurred_at", "received_at")
+TOLD = ("clock_skew_ms", "duration_s", "confidence", "source", "sequence", "data", "marks")
+_always = itemgetter(*EVENT_FIELDS)
 
 
 def session_answer(document: Mapping[str, Any]) -> dict[str, Any]:
-    """As SessionSerializer says it."""
-    get = document.get
-    end_time = _instant(get("end_time"))
+    """As SessionSerializer says it. Up to a thousand are one answer."""
+    pk, get = document["_id"], document.get
+    name, start, end, path, status = map(get, SESSION_FIELDS)
+    is_ours = type(pk) is type(name) is str and (path is None or type(path) is str)
+    is_ours = is_ours and type(start) is datetime and start.tzinfo is None
+    if not (is_ours and (end is None or (type(end) is datetime and end.tzinfo is None))):
+        pk, name, path, start, end = _text(pk), _text(name), _text(path), _instant(start), _instant(end)
     return {
-        "id": _text(document["_id"]),
-        "candidate_name": _text(get("candidate_name")),
-        "start_time": _instant(get("start_time")),
-        "end_time": end_time,
-        "video_path": _text(get("video_path")),
-        "state": state_of(get("status"), is_closed=end_time is not None).value,
+        "id": pk,
+        "candidate_name": name,
+        "start_time": start,
+        "end_time": end,
+        "video_path": path,
+        "state": _state(status if type(status) is str else None, end is not None),
     }
+
+
+@lru_cache(32)
+def _state(status: str | None, is_closed: bool) -> str:
+    return state_of(status, is_closed=is_closed).value
 
 
 def started_answer(document: Mapping[str, Any], *, token: str, token_expires_at: datetime) -> dict[str, Any]:
@@ -71,33 +82,35 @@ def detail_answer(document: Mapping[str, Any], events: Fragment) -> dict[str, An
 
 
 def event_answer(document: Mapping[str, Any]) -> dict[str, Any]:
-    """As EventSerializer says it; the instants are left to the renderer. Hundreds of them are one answer, and nearly
-    all have every field, and of the type that we write."""
+    """As EventSerializer says it; the instants are left to the renderer. Hundreds of them are one answer, and most
+    have nothing but these fields, each of the type that we write."""
     try:
-        pk, event_type, message, timestamp, occurred_at, received_at, *told = _event_values(document)
+        pk, _, event_type, message, timestamp, occurred_at, received_at = _always(document)
     except KeyError:
-        pk, event_type, message, timestamp, occurred_at, received_at, *told = map(document.get, EVENT_FIELDS)
-    skew_ms, duration_s, confidence, source, sequence, data, marks = told
+        pk, _, event_type, message, timestamp, occurred_at, received_at = map(document.get, EVENT_FIELDS)
     is_ours = type(pk) is type(event_type) is str and (message is None or type(message) is str)
     is_ours = is_ours and type(timestamp) is type(occurred_at) is type(received_at) is datetime
     if not (is_ours and timestamp.tzinfo is occurred_at.tzinfo is received_at.tzinfo is None):
         pk, event_type, message = _text(pk), _text(event_type), _text(message)
         timestamp, occurred_at, received_at = _instant(timestamp), _instant(occurred_at), _instant(received_at)
-    return {
+    answer = {
         "id": pk,
         "event_type": event_type,
         "message": message,
         "timestamp": timestamp,
         "occurred_at": occurred_at,
         "received_at": received_at,
-        "clock_skew_ms": skew_ms,
-        "duration_s": duration_s,
-        "confidence": confidence,
-        "source": source,
-        "sequence": sequence,
-        "data": data,
-        "marks": marks,
+        "clock_skew_ms": None,
+        "duration_s": None,
+        "confidence": None,
+        "source": None,
+        "sequence": None,
+        "data": None,
+        "marks": (),
     }
+    if len(document) > len(EVENT_FIELDS):
+        answer.update((name, document[name]) for name in TOLD if document.get(name) is not None)
+    return answer
 
 
 def as_json(answer: Any) -> Fragment:

@@ -97,7 +97,7 @@ def count_adopted(session_ids: Iterable[str], *, weighed: Container[str]) -> Non
 def correct(session_ids: Iterable[str], *, weighed: Container[str]) -> int:
     """Set the counts of sessions that nobody writes to any more to what is stored; answers how many differed."""
     ids = list(session_ids)
-    found = list(_sessions().find({"_id": {"$in": ids}}, {"event_counts": 1}, session=connection.session))
+    found = _sessions().find({"_id": {"$in": ids}}, {"event_counts": 1}, session=connection.session).to_list()
     stored = _stored_types(ids)
     changes = []
     for session in found:

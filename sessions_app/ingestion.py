@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 import bson
@@ -28,7 +28,8 @@ from proctoring_site.mongo_engine.group_commit import Document, GroupCommit, Out
 from proctoring_site.mongo_engine.instants import instant_of
 from sessions_app import counters
 from sessions_app.errors import EventIdConflict, EventNotStorable, EventUndecided, SessionClosed, SessionNotFound
-from sessions_app.models import Mark, new_id, to_milliseconds
+from sessions_app.ids import new_event_id
+from sessions_app.models import Mark, to_milliseconds
 from sessions_app.policy import active_policy
 from sessions_app.review.scores import after_late_event
 
@@ -67,10 +68,14 @@ class Reported(NamedTuple):
 
 #: What makes two tellings of one id the same event.
 TOLD = tuple(name for name in Reported._fields if name not in {"id", "is_storable"})
+#: What most events leave out.
+MORE = ("duration_s", "confidence", "source", "sequence", "data")
+_more_of, NOTHING_MORE = attrgetter(*MORE), (None,) * len(MORE)
 
 
 def document_of(session_id: str, event: Reported, *, sent_at: datetime | None, received_at: datetime) -> Document:
-    """As it is stored. The client's instant stays as told; `occurred_at` is that instant by our clock.
+    """As it is stored: without the fields that nothing was told of. The client's instant stays as told; `occurred_at`
+    is that instant by our clock.
 
     `received_at` is in whole milliseconds.
     """
@@ -83,23 +88,24 @@ def document_of(session_id: str, event: Reported, *, sent_at: datetime | None, r
             by_our_clock = to_milliseconds(event.timestamp - timedelta(milliseconds=skew_ms))
         if by_our_clock > received_at + CLOCK_TOLERANCE:
             marks.append(Mark.FUTURE.value)
-    return {
-        "_id": event.id or new_id(),
+    document = {
+        "_id": event.id or new_event_id(),
         "session_id": session_id,
         "event_type": event.event_type,
         "message": event.message,
         "timestamp": told,
         "occurred_at": by_our_clock,
         "received_at": received_at,
-        "clock_skew_ms": skew_ms,
-        "duration_s": event.duration_s,
-        "confidence": event.confidence,
-        "source": event.source,
-        "sequence": event.sequence,
-        "data": dict(event.data) if event.data is not None else None,
-        "marks": marks,
-        "digest": _digest(event) if event.id else None,
     }
+    if skew_ms is not None:
+        document["clock_skew_ms"] = skew_ms
+    if (more := _more_of(event)) != NOTHING_MORE:
+        document.update((name, value) for name, value in zip(MORE, more, strict=True) if value is not None)
+    if marks:
+        document["marks"] = marks
+    if event.id:
+        document["digest"] = _digest(event)
+    return document
 
 
 def write(documents: Sequence[Document], *, are_storable: bool = False) -> Sequence[Outcome]:
@@ -141,7 +147,8 @@ def commit(documents: Sequence[Document]) -> list[Outcome]:
     refused = {taken[at]: code for at, code in _insert([documents[n] for n in taken]).items()}
     if refused:
         _count(documents, {n: keys[n] for n in refused}, by=-1)
-    there = _stored([documents[n]["_id"] for n, code in refused.items() if code == DUPLICATE_KEY])
+    doubles = [documents[n]["_id"] for n, code in refused.items() if code == DUPLICATE_KEY]
+    there = _stored(doubles) if doubles else {}
     for n in taken:
         match refused.get(n):
             case None:
@@ -240,13 +247,13 @@ def _refusal(session: Document | None, document: Document) -> Exception | None:
         return SessionNotFound()
     start, end = instant_of(session.get("start_time")), instant_of(session.get("end_time"))
     if start and document["occurred_at"] < start - CLOCK_TOLERANCE:
-        document["marks"].append(Mark.BEFORE_START.value)
+        document.setdefault("marks", []).append(Mark.BEFORE_START.value)
     if end and document["received_at"] > end:
         # An expired session ended with its last sign of life; the client has its time from when it was closed.
         closed = max([end, *(instant_of(move["at"]) for move in session.get("moves") or ())])
         if document["received_at"] > closed + timedelta(seconds=settings.EVENT_GRACE_S):
             return SessionClosed()
-        document["marks"].append(Mark.LATE.value)
+        document.setdefault("marks", []).append(Mark.LATE.value)
         after_late_event(document["session_id"], document["received_at"])
     return None
 
@@ -286,7 +293,7 @@ def _step(own: Sequence[Document], keys: Iterable[str], *, by: int) -> dict[str,
     counts = {f"event_counts.{key}": n * by for key, n in Counter(keys).items()}
     last = max(own, key=itemgetter("received_at"))
     step: dict[str, Any] = {"$inc": {**counts, "revision": 1}, "$max": {"last_seen_at": last["received_at"]}}
-    if last["clock_skew_ms"] is not None:
+    if "clock_skew_ms" in last:
         step["$set"] = {"clock_skew_ms": last["clock_skew_ms"]}
     return step
 
@@ -337,7 +344,7 @@ def _stored(ids: Sequence[str]) -> dict[str, Document]:
     if connection.session is None:  # a transaction has a read concern of its own
         events = events.with_options(read_concern=ReadConcern("majority"))
     found: dict[str, Document] = {}
-    for look in range(SETTLE_TRIES if ids else 0):
+    for look in range(SETTLE_TRIES):
         if look:
             time.sleep(SETTLE_S)
         found = {
@@ -352,7 +359,7 @@ def _stored(ids: Sequence[str]) -> dict[str, Document]:
 def _duplicate(document: Document, stored: Document | None) -> Outcome:
     if stored is None:
         return EventUndecided()
-    same = stored["session_id"] == document["session_id"] and stored.get("digest") == document["digest"] is not None
+    same = stored["session_id"] == document["session_id"] and stored.get("digest") == document.get("digest") is not None
     return (stored, False) if same else EventIdConflict()
 
 

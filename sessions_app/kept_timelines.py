@@ -47,7 +47,7 @@ def json_of(session: Mapping[str, Any]) -> Fragment:
     kept = _kept.get(pk)
     if kept and kept.is_of(session) and connection.session is None:
         return Fragment(kept.content)
-    events = timelines.events_of(session)
+    events = timelines.events_of(pk)
     content = renderer.render(list(map(event_answer, events)))
     is_whole = isinstance(revision, int) and isinstance(counts, dict) and sum(counts.values()) == len(events)
     if is_whole and connection.session is None:

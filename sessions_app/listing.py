@@ -11,20 +11,19 @@ from functools import cache
 from typing import Any
 
 from django.db.models import Q
-from orjson import Fragment
 
 from proctoring_site.mongo_engine.documents import Document, Find, documents_of, find_of
 from proctoring_site.mongo_engine.group_find import AskedTogether
-from sessions_app.answers import SESSION_FIELDS, as_json, session_answer
+from sessions_app.answers import SESSION_FIELDS, renderer, session_answer
 from sessions_app.models import Session
 from sessions_app.querysets import Scope, scope_of
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`answer` is a JSON array. `last` is the last session on it when more come after, else None."""
+    """`content` is a JSON array. `last` is the last session on it when more come after, else None."""
 
-    answer: Fragment
+    content: bytes
     ids: Sequence[str]
     last: Document | None
 
@@ -55,8 +54,8 @@ def _find(scope: Scope) -> Find | None:
 
 def _page(documents: Sequence[Document], limit: int) -> Page:
     shown = documents[:limit]
-    answer = as_json(list(map(session_answer, shown)))
-    return Page(answer, [document["_id"] for document in shown], shown[-1] if len(documents) > limit else None)
+    content = renderer.render(list(map(session_answer, shown)))
+    return Page(content, [document["_id"] for document in shown], shown[-1] if len(documents) > limit else None)
 
 
 _newest = AskedTogether(_newest_page)

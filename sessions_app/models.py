@@ -1,13 +1,13 @@
 """Sessions and their events, as documents with exactly the ids and field names of the earlier service's database."""
 
 from datetime import datetime
-from os import urandom
 
 from django.db import models
 from django.utils import timezone
 
 from proctoring_site.mongo_engine.fields import DocumentField
 from sessions_app import counters
+from sessions_app.ids import new_id
 from sessions_app.querysets import EventQuerySet, SessionQuerySet
 from sessions_app.review.states import Outcome, outcome_of
 from sessions_app.states import State, state_of
@@ -16,17 +16,6 @@ EVENT_TYPE_MAX_LENGTH = 64
 CANDIDATE_NAME_MAX_LENGTH = 200
 MESSAGE_MAX_LENGTH = 4000
 SOURCE_MAX_LENGTH = 100
-
-_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
-
-
-def new_id() -> str:
-    """UUID text. Not a UUIDField: that one stores 32 hex digits and could not read the adopted documents.
-
-    As `str(uuid4())`, in a third of the time: 122 random bits, the version and the variant.
-    """
-    digits = urandom(16).hex()
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
 
 
 def to_milliseconds(at: datetime) -> datetime:

@@ -8,7 +8,6 @@ from django.db.models import Q
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
@@ -31,12 +30,13 @@ class NewestFirst(BasePagination):
         limit, cursor = self._limit(asked.get("limit")), asked.get("cursor")
         return page_for(request.user, limit=limit, after=parts_after(cursor) if cursor else (), **filters)
 
-    def answer(self, page: Page, request: Request) -> Response:
+    def link_of(self, page: Page, request: Request) -> str | None:
+        """To what comes after the page, when something does."""
         if page.last is None:
-            return Response(page.answer)
+            return None
         cursor = cursor_of(instant_of(page.last.get("start_time")), page.last["_id"])
         url = replace_query_param(request.build_absolute_uri(), "cursor", cursor)
-        return Response(page.answer, headers={"Link": f'<{url}>; rel="next"'})
+        return f'<{url}>; rel="next"'
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict]:
         limit = {"type": "integer", "minimum": 1, "maximum": self.max_limit, "default": self.default_limit}

@@ -266,6 +266,8 @@ class EventBatch(serializers.Serializer):
 
 @extend_schema_serializer(examples=[OpenApiExample("Event", EVENT)])
 class EventSerializer(serializers.ModelSerializer):
+    marks = serializers.SerializerMethodField(help_text="What is odd about its instants.")
+
     class Meta:
         model = Event
         fields = [
@@ -283,6 +285,9 @@ class EventSerializer(serializers.ModelSerializer):
             "data",
             "marks",
         ]
+
+    def get_marks(self, event: Event) -> list[str]:
+        return event.marks or []
 
 
 class StoredEvent(serializers.Serializer):

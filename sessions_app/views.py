@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from django.conf import settings
 from django.db.models import QuerySet
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from proctoring_site.access import candidate_token, throttle
-from proctoring_site.access.authentication import TokenInBody
+from proctoring_site.access.authentication import TokenInBody, count_nobody
 from proctoring_site.access.candidate_token import Candidate
 from proctoring_site.access.permissions import Guarded, Rule, holds, own_session
 from proctoring_site.access.roles import Right, may
@@ -74,6 +74,7 @@ class SessionViewSet(Guarded, QuickDispatch, GenericViewSet):
     serializer_class = SessionSerializer
     pagination_class = NewestFirst
     lookup_field = "pk"
+    counted_apart = frozenset({"create"})
     rules: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
         {
             "list": (staff_who_see_sessions,),
@@ -89,6 +90,8 @@ class SessionViewSet(Guarded, QuickDispatch, GenericViewSet):
 
     def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> NoReturn:
         if self.action == "create":  # there is nothing to hide, and whoever set SESSION_CREATION must find out why
+            if request.user is None:
+                count_nobody(request)
             APIView.permission_denied(self, request, message, code)
         super().permission_denied(request, message, code)
 
@@ -96,32 +99,35 @@ class SessionViewSet(Guarded, QuickDispatch, GenericViewSet):
         return Session.objects.visible_to(self.request.user).newest_first()
 
     @extend_schema(summary="List sessions, newest first", parameters=[SessionListQuery, NEXT_PAGE])
-    def list(self, request: Request, *args: object, **kwargs: object) -> Response:
+    def list(self, request: Request, *args: object, **kwargs: object) -> HttpResponse:
         asked = request.query_params
         page = self.paginator.page(request, **(validated(_list_query, asked) if asked else {}))
         record(Action.LISTED, ObjectKind.SESSION, filters=sorted(asked), sessions=page.ids)
-        return self.paginator.answer(page, request)
+        answer = HttpResponse(page.content, content_type=request.accepted_renderer.media_type)
+        if link := self.paginator.link_of(page, request):
+            answer.headers["Link"] = link
+        return answer
 
     @extend_schema(summary="Look at a session", responses=SessionDetailSerializer)
-    def retrieve(self, request: Request, pk: str) -> Response:
+    def retrieve(self, request: Request, pk: str) -> HttpResponse:
         session = services.find_document(pk)
         if session is None or not sees(request.user, session):
             raise Http404
         if not isinstance(request.user, Candidate):
             record(Action.LOOKED, ObjectKind.SESSION, pk)
         if may(request.user, Right.SEE_EVIDENCE):
-            return Response(detail_answer(session, kept_timelines.json_of(session)))
-        return Response(session_answer(session))
+            return self.answer(detail_answer(session, kept_timelines.json_of(session)))
+        return self.answer(session_answer(session))
 
     @extend_schema(summary="Start a session", request=NewSession, responses={201: StartedSessionSerializer})
-    def create(self, request: Request) -> Response:
+    def create(self, request: Request) -> HttpResponse:
         if not may(request.user, Right.CREATE):
             address = client_address(request)
             throttle.count("creation", address, per_minute=settings.SESSION_CREATION_PER_MINUTE)
         session = services.start(**validated(_new_session, request.data))
         token, expires_at = candidate_token.issue(session["_id"])
         answer = started_answer(session, token=token, token_expires_at=expires_at)
-        return Response(answer, status=status.HTTP_201_CREATED)
+        return self.answer(answer, status.HTTP_201_CREATED)
 
     @extend_schema(summary="Log an event", request=SentEvent, responses={201: EventSerializer})
     @action(detail=True, methods=["post"])

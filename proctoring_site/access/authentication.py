@@ -103,10 +103,15 @@ class StaffCookie(SessionAuthentication):
 
 
 class Nobody(BaseAuthentication):
-    """Last: a call without a right of its own, of which one address may make only so many."""
+    """Last: a call without a right of its own, of which one address may make only so many.
+
+    A view's `counted_apart` names the actions that it counts itself, by a limit of their own.
+    """
 
     def authenticate(self, request: Request) -> None:
-        count_nobody(request)
+        view = request.parser_context.get("view")
+        if getattr(view, "action", None) not in getattr(view, "counted_apart", ()):
+            count_nobody(request)
 
 
 def count_nobody(request: Request) -> None:

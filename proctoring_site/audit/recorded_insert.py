@@ -8,12 +8,14 @@ else went wrong, both are written again the slow way, each waited for, and what 
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import bson
 from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
 from django.db import connection
+from pymongo import MongoClient
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from proctoring_site.audit.errors import AuditFailed
@@ -48,7 +50,7 @@ class RecordedInsert:
         try:
             election = _write(RECORDS, [record for record, _ in pairs], AT_ONCE)
             is_same = election == _write(self._collection, [document for _, document in pairs], DURABLE)
-            if is_same and not connection.database.client.is_mongos:  # who writes to several, and names no election
+            if is_same and not _is_mongos(connection.database.client):  # who writes to several, and names no election
                 return [(document, True) for _, document in pairs]
         except PyMongoError:
             pass  # told below, should it go wrong again
@@ -76,6 +78,12 @@ class RecordedInsert:
         ids = [document["_id"] for _, document in pairs]
         with suppress(PyMongoError):
             connection.get_collection(self._collection).delete_many({"_id": {"$in": ids}}, session=connection.session)
+
+
+@cache
+def _is_mongos(client: MongoClient) -> bool:
+    """Asked once: it selects a server to tell, and does not change."""
+    return client.is_mongos
 
 
 def _encoded(document: Document) -> RawBSONDocument:

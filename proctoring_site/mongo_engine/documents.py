@@ -44,7 +44,7 @@ class Find:
             batch_size=TOGETHER,
             session=connection.session,
         )
-        return list(cursor)
+        return cursor.to_list()  # a cursor's own loop costs a microsecond for each
 
 
 def find_of(queryset: QuerySet) -> Find | None:

@@ -1,8 +1,8 @@
 """Group commit: events that wait at the same time go to the database together, in one commit.
 
 What it buys: a majority commit costs the server and the disk the same for one event and for fifty. Whoever arrives
-while LEADERS commits are under way waits, and the next leader takes along all who wait; without company an event goes
-at once, for there is no timer. Two leaders, because with one a commit's wait is idle time (docs/decisions has figures).
+while a commit is under way waits, and the next leader takes along all who wait; without company an event goes at once,
+for there is no timer. One leader at a time: two make smaller groups (docs/decisions/2026-11-26-one-leader.md).
 
 An answer means: committed to a majority and journaled. Per event, not per group: a duplicate, an unknown session or a
 document that the server refuses fails nobody else.
@@ -11,11 +11,9 @@ document that the server refuses fails nobody else.
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-LEADERS = 2
 #: Documents in one commit. More would hold up the first ones for the last ones.
 GROUP_MAX = 1000
 
@@ -37,57 +35,44 @@ class _Ticket:
     outcomes: Sequence[Outcome] | None = None
     error: BaseException | None = None
     leads: bool = False
-    is_done: bool = False
-    #: Held until there is something to look at. A threading.Event costs ten times as much.
+    #: Released once: when it is settled, or has got the lead. A threading.Event costs ten times as much.
     asleep: Any = field(default_factory=_held_lock)
-
-    def wake(self) -> None:
-        """Also twice, when the lead and the outcome come before the thread has looked."""
-        with suppress(RuntimeError):  # awake already
-            self.asleep.release()
 
 
 class GroupCommit:
-    """Runs `commit` for everybody's documents, never more than LEADERS at a time; each caller gets its own outcomes."""
+    """Runs `commit` for everybody's documents, one group after the other; each caller gets its own outcomes."""
 
     def __init__(self, commit: Commit) -> None:
         self._commit = commit
         self._lock = threading.Lock()
         self._waiting: deque[_Ticket] = deque()
-        self._leaders = 0
+        self._is_led = False
 
     def submit(self, documents: Sequence[Document]) -> Sequence[Outcome]:
         """One outcome per document, in their order. Raises what the commit of the whole group raised."""
         ticket = _Ticket(documents)
         with self._lock:
             self._waiting.append(ticket)
-            if self._leaders < LEADERS:
-                self._leaders += 1
-                ticket.leads = True
-        while True:
-            # In this order: the lead is given to those who wait, so whoever is done has got it by now, if ever.
-            is_done = ticket.is_done
-            if ticket.leads:
-                ticket.leads = False
-                self._lead()
-            elif is_done:
-                break
-            else:
-                ticket.asleep.acquire()
+            if not self._is_led:
+                self._is_led = ticket.leads = True
+        if not ticket.leads:
+            ticket.asleep.acquire()
+        if ticket.leads:
+            self._lead(ticket)
         if ticket.error is not None:
             raise ticket.error
         return ticket.outcomes
 
-    def _lead(self) -> None:
-        """Commit those who wait, oneself among them unless the other leader was quicker; then pass the lead on."""
+    def _lead(self, own: _Ticket) -> None:
+        """Commit those who wait, oneself first; then pass the lead on."""
         group = self._take()
         try:
             self._settle(group)
         finally:
             self._pass_on()
             for ticket in group:
-                ticket.is_done = True
-                ticket.wake()
+                if ticket is not own:
+                    ticket.asleep.release()
 
     def _settle(self, group: Sequence[_Ticket]) -> None:
         documents = [document for ticket in group for document in ticket.documents]
@@ -116,9 +101,7 @@ class GroupCommit:
 
     def _pass_on(self) -> None:
         with self._lock:
-            if not self._waiting:
-                self._leaders -= 1
-                return
-            heir = self._waiting[0]
-            heir.leads = True
-            heir.wake()
+            self._is_led = bool(self._waiting)
+            if self._waiting:
+                self._waiting[0].leads = True
+                self._waiting[0].asleep.release()

@@ -33,7 +33,7 @@ class GroupFind:
             found = collection.find_one({"_id": pks[0]}, session=connection.session)
             return [found] * len(pks)
         cursor = collection.find({"_id": {"$in": distinct}}, batch_size=len(distinct) + 1, session=connection.session)
-        by_id = {document["_id"]: document for document in cursor}
+        by_id = {document["_id"]: document for document in cursor.to_list()}
         return [by_id.get(pk) for pk in pks]
 
 

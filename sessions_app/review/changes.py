@@ -114,7 +114,7 @@ def catch_up(session: Session) -> None:
     """Store what follows from entries that a crash left behind; the instance is fresh afterwards."""
     refresh(session)
     after = {"session_id": session.pk, "revision": {"$gt": revision_of(session)}}
-    left_behind = list(_history().find(after, session=connection.session).sort("revision", 1))
+    left_behind = _history().find(after, session=connection.session).sort("revision", 1).to_list()
     for entry in left_behind:
         _apply(entry)
     if left_behind:

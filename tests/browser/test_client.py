@@ -99,15 +99,16 @@ class TestDelivering:
         assert len(requests) == 1
         assert [event["event_type"] for event in requests[0].post_data_json["events"]] == ["focus_lost"]
 
-    def test_ids_are_uuids_also_where_the_browser_makes_none(self, exam, page):
+    def test_ids_are_uuids_in_the_order_of_logging_also_where_the_browser_makes_none(self, exam, page):
         page.add_init_script("Crypto.prototype.randomUUID = undefined")
         session_id = open_client(page, "No secure context")
         log(page, 20)
         exam.until_stored(session_id, 20)
-        version_4 = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
-        ids = {event["id"] for event in exam.events(session_id)}
-        assert len(ids) == 20
-        assert all(re.fullmatch(version_4, one) for one in ids)
+        version_7 = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+        events = exam.events(session_id)
+        assert len({event["id"] for event in events}) == 20
+        assert all(re.fullmatch(version_7, event["id"]) for event in events)
+        assert [event["sequence"] for event in events] == sorted(event["sequence"] for event in events)
 
     def test_without_indexeddb_it_warns_and_delivers_all_the_same(self, exam, page):
         page.add_init_script("Object.defineProperty(window, 'indexedDB', { value: undefined })")

@@ -40,9 +40,14 @@ class TestWhatIsCounted:
     def test_calls_without_a_token(self, limits):
         assert statuses(look, 5) == [404, 404, 404, 429, 429]
 
-    def test_starting_sessions(self, limits):
-        limits.ANONYMOUS_PER_MINUTE = 0
+    def test_starting_sessions_by_its_own_limit_and_no_other(self, limits):
+        limits.ANONYMOUS_PER_MINUTE = 1
         assert statuses(create, 4) == [201, 201, 429, 429]
+        assert statuses(look, 2) == [404, 429]
+
+    def test_starting_sessions_where_only_machines_and_staff_may(self, limits):
+        limits.SESSION_CREATION = "token"
+        assert statuses(create, 5) == [401, 401, 401, 429, 429]
 
     def test_starting_sessions_with_a_token_that_gives_no_right_to_it(self, limits):
         client = candidate(make_session())

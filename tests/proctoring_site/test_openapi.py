@@ -255,7 +255,7 @@ def provoke(name, method, path, evidence, settings):
             del browser.defaults["HTTP_X_CSRFTOKEN"]
             return ask(browser, method, url)
         case "Too often":
-            settings.ANONYMOUS_PER_MINUTE = 1
+            settings.ANONYMOUS_PER_MINUTE = settings.SESSION_CREATION_PER_MINUTE = 1
             early_in_a_minute()
             return [ask(caller(), method, url) for _ in range(2)][-1]
         case "Only with a token" | "Not for this token":

@@ -12,7 +12,7 @@ from tests.patient_client import Ledger
 #: What a client tells and the database must have as it was told.
 TOLD = ("session_id", "event_type", "sequence", "message", "data")
 #: What every stored event has besides.
-COMPLETE = {"_id", "timestamp", "occurred_at", "received_at", "marks", "digest", *TOLD}
+COMPLETE = {"_id", "timestamp", "occurred_at", "received_at", "digest", *TOLD}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Each event once: resends, conflicts, batches, beacons, companions in one commit."""
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import RFC_4122, UUID, uuid4
@@ -9,7 +10,9 @@ import pytest
 from django.db import connection
 
 from sessions_app import ingestion, services
-from sessions_app.models import Event, Session, new_id, now
+from sessions_app.answers import EVENT_FIELDS
+from sessions_app.ids import new_event_id, new_id
+from sessions_app.models import Event, Session, now
 from tests import trips
 from tests.factories import NOON
 
@@ -242,11 +245,36 @@ class TestDetails:
         assert Event.objects.count() == 0
 
 
-def test_our_own_ids_are_random_uuids():
-    made = [UUID(new_id()) for _ in range(200)]
+@pytest.mark.parametrize(("make", "version"), [(new_id, 4), (new_event_id, 7)])
+def test_our_own_ids_are_random_uuids(make, version):
+    made = [UUID(make()) for _ in range(200)]
     assert len(set(made)) == 200
-    assert {(one.version, one.variant) for one in made} == {(4, RFC_4122)}
+    assert {(one.version, one.variant) for one in made} == {(version, RFC_4122)}
     assert {str(one)[19] for one in made} == set("89ab")
+
+
+def test_ids_of_events_tell_when_they_were_made_and_follow_each_other():
+    before = time.time_ns() // 1_000_000
+    made = [new_event_id() for _ in range(100)]
+    after = time.time_ns() // 1_000_000
+    instants = [UUID(one).int >> 80 for one in made]
+    assert before <= instants[0]
+    assert instants[-1] <= after
+    assert [one[:18] for one in made] == sorted(one[:18] for one in made)
+
+
+def test_a_batch_without_instants_stays_in_its_order(candidate, session):
+    told = [{"event_type": f"type_{n}"} for n in range(60)]
+    assert candidate.post(f"/sessions/{session.pk}/events/batch", {"events": told}, format="json").status_code == 200
+    assert len({event.occurred_at for event in Event.objects.all()}) == 1
+    assert [event.event_type for event in Event.objects.in_order()] == [one["event_type"] for one in told]
+
+
+def test_what_was_not_told_is_not_stored_and_answered_as_nothing(candidate, session):
+    answer = log(candidate, session, confidence=0.5).json()
+    document = connection.database["events"].find_one(session=connection.session)
+    assert document.keys() == {*EVENT_FIELDS, "confidence"}
+    assert (answer["confidence"], answer["sequence"], answer["marks"]) == (0.5, None, [])
 
 
 class TestCompanions:
