@@ -16,7 +16,7 @@ run: $(VENV)/.run  ## start the service, with a MongoDB of its own unless MONGOD
 
 test: $(VENV)/.dev $(JS)/.made  ## run every test, against real processes and a real MongoDB
 	@.ci/system-packages
-	@exec $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+	@exec $(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
 
 soak: $(VENV)/.dev $(JS)/.made  ## kill, freeze and ask in any order for some MINUTES (5) at a time, and say what was lost: nothing
 	@exec $(BIN)/python -m pytest --timeout 0 --soak $(or $(MINUTES),5) tests/proof tests/media_app/test_tus_js_client.py $(ARGS)
@@ -42,7 +42,8 @@ clean:  ## remove what these targets made, never data/
 	rm -rf $(VENV) $(JS) staticfiles test-results .pytest_cache .ruff_cache
 	find . -name data -prune -o -name frontend -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
-# A stamp is newer than the list that it installed. The one for development has all of the other, and stands for both.
+# A stamp is newer than the list that it installed. The one for development has all of the other, and stands for both;
+# what of it is never imported, which is most, is not compiled.
 
 $(VENV)/.run: requirements.txt | $(VENV)/.made
 	@echo "Installing the packages of requirements.txt into $(VENV) ..."
@@ -51,7 +52,7 @@ $(VENV)/.run: requirements.txt | $(VENV)/.made
 
 $(VENV)/.dev: requirements-dev.txt requirements.txt | $(VENV)/.made
 	@echo "Installing the packages of requirements-dev.txt into $(VENV) ..."
-	@$(PIP) install -r requirements-dev.txt
+	@$(PIP) install --no-compile -r requirements-dev.txt
 	@touch $(VENV)/.run $@
 
 # Clients that others wrote, for the tests. Node itself is a package of requirements-dev.txt.

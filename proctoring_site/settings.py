@@ -5,7 +5,7 @@ from pathlib import Path
 
 from corsheaders.defaults import default_headers
 
-from proctoring_site import env, mongodb_url
+from proctoring_site import env, mongodb_url, no_maps
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -106,6 +106,7 @@ EMBEDDED_MONGODB_DIR = DATA_DIR / "mongodb"
 MONGODB_URL = mongodb_url.with_options(
     env.secret("MONGODB_URL") or mongodb_url.running_embedded_url(EMBEDDED_MONGODB_DIR / "url") or mongodb_url.LOCALHOST
 )
+no_maps.install()
 DATABASES = {
     "default": {
         "ENGINE": "proctoring_site.mongo_engine",

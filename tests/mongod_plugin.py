@@ -12,6 +12,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from proctoring_site.child_process import LaunchError
 from proctoring_site.embedded_mongod import EmbeddedMongod
@@ -45,18 +46,22 @@ def folder_for_the_database() -> Path:
     return Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=IN_MEMORY if has_room else None))
 
 
+#: For who only hands out the tests to workers.
+NOWHERE = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200"
+
+
 class TestMongod:
     """The embedded mongod in a temporary folder, which goes with it, as does the one for the tests' files."""
 
     __test__ = False
 
-    def __init__(self) -> None:
+    def __init__(self, *, starts: bool = True) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         self.database_folder = folder_for_the_database()
         self.server = EmbeddedMongod(self.database_folder / "mongodb", extra_options=TEST_COMMANDS)
         atexit.register(self.stop)
         try:
-            self.url = f"{self.server.start()}&directConnection=true"
+            self.url = f"{self.server.start()}&directConnection=true" if starts else NOWHERE
         except LaunchError as error:
             raise pytest.UsageError(str(error)) from error
 
@@ -71,13 +76,21 @@ _running: list[TestMongod] = []
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_load_initial_conftests() -> Generator[None, None, None]:
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
     """A wrapper runs before pytest-django reads the settings. Each worker of xdist has a server of its own, since a
     failpoint is the whole server's."""
-    mongod = TestMongod()
+    is_worker = "PYTEST_XDIST_WORKER" in os.environ
+    mongod = TestMongod(starts=is_worker or not early_config.known_args_namespace.numprocesses)
     _running.append(mongod)
     _set_environment(mongod)
     return (yield)
+
+
+def an_authority(folder: Path) -> Path:
+    """In place of the world's, which nobody on loopback needs: to read those 140 takes httpx 20 ms per client."""
+    path = folder / "authority.pem"
+    trustme.CA().cert_pem.write_to_path(str(path))
+    return path
 
 
 def _set_environment(mongod: TestMongod) -> None:
@@ -87,6 +100,7 @@ def _set_environment(mongod: TestMongod) -> None:
     os.environ["MONGODB_URL"] = mongod.url
     os.environ["SECRET_KEY"] = secrets.token_urlsafe(50)
     os.environ["DATA_DIR"] = str(mongod.folder / "data")
+    os.environ["SSL_CERT_FILE"] = str(an_authority(mongod.folder))
     os.environ.update(UNREACHED_LIMITS)
 
 

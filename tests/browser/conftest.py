@@ -9,6 +9,7 @@ import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -195,12 +196,23 @@ def staff_page(page: Page) -> Page:
     return page
 
 
+#: The cookies that each account got from each site.
+_signed_in: dict[tuple[str, str], list[Any]] = {}
+
+
 def log_in(page: Page, username: str = USERNAME) -> None:
+    """By the form, the first time at this site; afterwards with the cookies of that time, since a server takes long to
+    check a password, which is meant."""
+    cookies = _signed_in.get(key := (page.request.get("/healthz").url, username))
+    if cookies:
+        page.context.add_cookies(cookies)
     page.goto("/admin/")
-    page.fill("#id_username", username)
-    page.fill("#id_password", PASSWORD)
-    page.click("[type=submit]")
+    if not cookies:
+        page.fill("#id_username", username)
+        page.fill("#id_password", PASSWORD)
+        page.click("[type=submit]")
     expect(page.locator("#user-tools")).to_be_visible()
+    _signed_in[key] = page.context.cookies()
 
 
 def screenshot(page: Page, name: str, *, full_page: bool = True) -> None:

@@ -47,10 +47,10 @@ class Site:
         return self.answers[-1]
 
 
-@pytest.fixture(params=["json", "text"])
-def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+@pytest.fixture(scope="module", params=["json", "text"])
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     database = f"test_log_{uuid4().hex}"
-    site = Site(tmp_path, database, LOG_FORMAT=request.param, LOG_LEVEL="DEBUG")
+    site = Site(tmp_path_factory.mktemp("log"), database, LOG_FORMAT=request.param, LOG_LEVEL="DEBUG")
     try:
         yield site
     finally:
@@ -153,15 +153,11 @@ def test_every_line_of_production_is_one_json_object(tmp_path: Path) -> None:
 
 def test_requests_at_the_same_time_keep_their_ids_apart(site: Site) -> None:
     def start(number: int) -> tuple[str, str]:
-        answer = httpx.post(
-            f"{site.web.url}/sessions",
-            json={"candidate_name": "x"},
-            headers={"X-Request-ID": f"caller-{number:04}"},
-            timeout=30,
-        )
+        headers = {"X-Request-ID": f"caller-{number:04}"}
+        answer = anybody.post("/sessions", json={"candidate_name": "x"}, headers=headers)
         return answer.headers["X-Request-ID"], answer.json()["id"]
 
-    with ThreadPoolExecutor(16) as pool:
+    with httpx.Client(base_url=site.web.url, timeout=30) as anybody, ThreadPoolExecutor(16) as pool:
         started = list(pool.map(start, range(200)))
     assert [chosen for chosen, _ in started] == [f"caller-{number:04}" for number in range(200)]
     lines = site.log.read_text().splitlines()

@@ -84,13 +84,20 @@ KINDS = [
 EVENTS = {"Plain": 2, "Odd types": 12, "Text": 4, "Unparsable": 2, None: 1, "Extra": 1, "Arrays": 2}
 
 
+@pytest.fixture(scope="module")
+def migrated_again(django_db_setup, django_db_blocker):
+    """For the files after this one."""
+    yield
+    with django_db_blocker.unblock():
+        unmigrate()
+        migrate()
+
+
 @pytest.fixture
-def fresh(committed_database):
+def fresh(migrated_again, committed_database):
     """The two collections as they were before the first migration: not there."""
     unmigrate()
-    yield connection.database
-    unmigrate()
-    migrate()
+    return connection.database
 
 
 def unmigrate():

@@ -1,0 +1,62 @@
+"""How the tests are spread over the workers of xdist: file by file, what takes longest first, so that all end together.
+
+Loaded by `-p tests.spread` (pyproject.toml).
+"""
+
+import gc
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadFileScheduling
+
+#: One worker has all of them: they share a site and a browser, and wait for both most of the time.
+TOGETHER = "tests/browser"
+#: By what each takes; a file that is not named comes after these.
+LONGEST_FIRST = (
+    TOGETHER,
+    "tests/proctoring_site/test_openapi_fuzz.py",
+    "tests/proctoring_site/test_launch.py",
+    "tests/proctoring_site/test_log.py",
+    "tests/proctoring_site/test_outage.py",
+    "tests/media_app/test_migrate_storage.py",
+    "tests/proctoring_site/test_access_table.py",
+    "tests/proctoring_site/test_access_admin.py",
+    "tests/sessions_app/test_adoption.py",
+    "tests/proctoring_site/test_embedded_mongod.py",
+    "tests/proctoring_site/test_production.py",
+    "tests/proof/test_any_sequence.py",
+    "tests/proof/test_no_loss.py",
+    "tests/proctoring_site/test_openapi.py",
+    "tests/proctoring_site/test_login_lock.py",
+)
+
+
+def unit_of(nodeid: str) -> str:
+    """What one worker does as a whole: a file, or `TOGETHER`."""
+    path = nodeid.partition("::")[0]
+    return TOGETHER if path.startswith(f"{TOGETHER}/") else path
+
+
+class LongestFirst(LoadFileScheduling):
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        super().__init__(config, log)
+        config.option.loadscopereorder = False  # by number of tests, which says little of their time
+
+    def _split_scope(self, nodeid: str) -> str:
+        return unit_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LongestFirst | None:
+    return LongestFirst(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {unit: rank for rank, unit in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: ranks.get(unit_of(item.nodeid), len(ranks)))
+
+
+def pytest_collection_finish() -> None:
+    """5,000 tests stay for good: the collector of garbage need not walk through them again and again."""
+    gc.collect()
+    gc.freeze()
