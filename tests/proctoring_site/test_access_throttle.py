@@ -8,6 +8,7 @@ from django.db import connection
 from rest_framework.exceptions import Throttled
 
 from proctoring_site.access import throttle
+from tests import trips
 from tests.access import ask, caller, candidate, early_in_a_minute, machine
 from tests.factories import make_session, make_staff
 from tests.servers import Web
@@ -144,3 +145,16 @@ def test_calls_at_one_moment_have_each_their_own_place(committed_database, djang
     assert all(passed[1::3])
     counters = connection.database[throttle.COLLECTION].find()
     assert sorted(counter["calls"] for counter in counters) == [100, 200]
+
+
+def test_of_a_high_limit_some_places_are_taken_ahead_and_none_is_given_twice(committed_database):
+    early_in_a_minute()
+    passed = 0
+    with trips.exactly(*["findAndModify throttle"] * 101):
+        for _ in range(302):
+            try:
+                throttle.count("test", "198.51.100.3", per_minute=300)
+            except Throttled:
+                continue
+            passed += 1
+    assert passed == 300
