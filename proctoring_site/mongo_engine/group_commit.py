@@ -14,6 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+#: For one who may wait behind a leader and then lead, all in all. What is short takes milliseconds; a server that is
+#: frozen gives it to nobody later either, and who waits for a leader's long patience should not begin with their own.
+PATIENCE_S = 3
 #: Documents in one commit. More would hold up the first ones for the last ones.
 GROUP_MAX = 1000
 

@@ -9,9 +9,10 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import bson
+import pymongo
 from django.db import connection
 
-from proctoring_site.mongo_engine.group_commit import Document, GroupCommit
+from proctoring_site.mongo_engine.group_commit import PATIENCE_S, Document, GroupCommit
 
 
 class GroupFind:
@@ -25,7 +26,8 @@ class GroupFind:
         if connection.session is not None:  # a transaction is its thread's own
             return self._find([pk])[0]
         bson.encode({"_id": pk})  # what BSON cannot say fails here, and nobody else's look-up
-        return self._reader.submit([pk])[0]
+        with pymongo.timeout(PATIENCE_S):
+            return self._reader.submit([pk])[0]
 
     def _find(self, pks: Sequence[str]) -> list[Document | None]:
         collection, distinct = connection.get_collection(self._collection), list(dict.fromkeys(pks))
@@ -47,7 +49,8 @@ class AskedTogether:
     def ask(self, question: Hashable) -> Any:
         if connection.session is not None:
             return self._answer(question)
-        return self._reader.submit([question])[0]
+        with pymongo.timeout(PATIENCE_S):
+            return self._reader.submit([question])[0]
 
     def _answer_all(self, questions: Sequence[Hashable]) -> list[Any]:
         answers = {question: self._answer(question) for question in dict.fromkeys(questions)}

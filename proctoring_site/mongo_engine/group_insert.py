@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 import bson
+import pymongo
 from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
 from django.db import connection
 from pymongo.errors import BulkWriteError, PyMongoError
 
-from proctoring_site.mongo_engine.group_commit import Document, GroupCommit, Outcome
+from proctoring_site.mongo_engine.group_commit import PATIENCE_S, Document, GroupCommit, Outcome
 
 
 class NotInserted(PyMongoError):
@@ -24,8 +25,11 @@ class GroupInsert:
         """Durable when this returns. What BSON cannot say fails here, and nobody else's document; what it can is
         encoded here, once."""
         encoded = RawBSONDocument(bson.encode(document if "_id" in document else {"_id": ObjectId(), **document}))
-        in_transaction = connection.session is not None  # it is its thread's own
-        (outcome,) = self._insert([encoded]) if in_transaction else self._writer.submit([encoded])
+        if connection.session is not None:  # a transaction is its thread's own
+            (outcome,) = self._insert([encoded])
+        else:
+            with pymongo.timeout(PATIENCE_S):
+                (outcome,) = self._writer.submit([encoded])
         if isinstance(outcome, Exception):
             raise outcome
 
