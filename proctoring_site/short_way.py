@@ -12,6 +12,7 @@ from typing import ClassVar
 from corsheaders.middleware import CorsMiddleware
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.middleware.security import SecurityMiddleware
 from django.utils.cache import patch_vary_headers
 
 from proctoring_site.answer_headers import put
@@ -49,10 +50,11 @@ class ShortWayBegins:
         self.get_response = get_response
         self._short = ShortWayEnds.last_made
         self._short_from_elsewhere = CorsMiddleware(self._short)
+        self._security = SecurityMiddleware(get_response)
         self._ours: set[str] = set()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not is_call(request):
+        if not is_call(request) or (self._security.redirect and not request.is_secure()):
             return self.get_response(request)
         self._demand_our_host(request)
         if "HTTP_ORIGIN" in request.META:
@@ -65,6 +67,8 @@ class ShortWayBegins:
                 put(response, "Vary", "origin")
         if not response.streaming and "Content-Length" not in response.headers:
             put(response, "Content-Length", str(len(response.content)))
+        if self._security.sts_seconds:  # its other headers are those of answer_headers.py
+            return self._security.process_response(request, response)
         return response
 
     def _demand_our_host(self, request: HttpRequest) -> None:

@@ -38,7 +38,8 @@ CALLS = {
 def told(client, session, method, path, options):
     answer = client.generic(method, f"/sessions/{session.pk}{path}", **options)
     headers = {name: value for name, value in answer.headers.items() if name != "X-Request-ID"}
-    body = answer.json() if answer.content else None
+    is_json = answer.headers.get("Content-Type") == "application/json"
+    body = answer.json() if is_json and answer.content else None
     if isinstance(body, dict):
         body.pop("received_at", None), body.pop("timestamp", None), body.pop("occurred_at", None)
     return answer.status_code, headers, body
@@ -65,6 +66,23 @@ def test_both_ways_give_the_same_answer(call, session, bearer, settings):
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if name != begins]
     long = told(APIClient(raise_request_exception=False, **bearer), session, *CALLS[call])
     assert short == long
+
+
+@pytest.mark.parametrize(("secure", "status"), [(False, 301), (True, 201)])
+def test_both_ways_demand_tls_where_it_is_demanded_and_say_so(secure, status, session, bearer, settings):
+    settings.SECURE_SSL_REDIRECT, settings.SECURE_HSTS_SECONDS = True, 3600
+    answers = []
+    for middleware in (settings.MIDDLEWARE, [name for name in settings.MIDDLEWARE if "ShortWayBegins" not in name]):
+        settings.MIDDLEWARE = middleware
+        answers.append(told(APIClient(**bearer), session, *with_tls(CALLS["an event"], secure)))
+    assert answers[0][:2] == answers[1][:2]
+    assert answers[0][0] == status
+    assert answers[0][1].get("Strict-Transport-Security") == ("max-age=3600" if secure else None)
+
+
+def with_tls(call, secure):
+    method, path, options = call
+    return method, path, {**options, "secure": secure}
 
 
 def test_a_call_for_a_host_that_is_not_ours_is_refused(session, bearer):
