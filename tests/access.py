@@ -263,9 +263,9 @@ def methods_of(route: URLPattern) -> set[str]:
     return {name.upper() for name in names} - {"HEAD"}
 
 
-def early_in_a_minute() -> None:
+def early_in_a_minute(*, needed_s: float = 10) -> None:
     """The throttle counts by the minute: wait for the next when this one is nearly over."""
-    if (left := 60 - time.time() % 60) < 10:
+    if (left := 60 - time.time() % 60) < needed_s:
         time.sleep(left + 0.1)
 
 
