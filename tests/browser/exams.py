@@ -104,6 +104,16 @@ def open_client(page: Page, how: str, *, base: str = "", visit: str = "/blank", 
     return page.evaluate(OPEN_CLIENT, [base, how, options])
 
 
+def until_gathering(page: Page) -> None:
+    """Until the module has looked once for what waits; what is logged before that is not gathered, but sent at once."""
+    page.evaluate(
+        """async () => {
+            await new Promise((resolve) => setTimeout(resolve)); // after the one with which its loop begins
+            await navigator.locks.request(`proctoring-client ${client.id}`, () => {});
+        }"""
+    )
+
+
 def log(page: Page, count: int, **told: Any) -> None:
     """So many events, one after the other; returns when they are written down."""
     page.evaluate(

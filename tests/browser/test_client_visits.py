@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.exams import log, numbers, open_client
+from tests.browser.exams import log, numbers, open_client, until_gathering
 from tests.servers import until
 
 #: Longer than a test: what is logged then waits for something else than the loop.
@@ -33,6 +33,7 @@ def until_answered(page: Page) -> None:
 class TestATabThat:
     def test_closes_sends_a_beacon(self, exam, page):
         session_id = open_client(page, "Closes", gatherMs=NEVER_MS)
+        until_gathering(page)
         log(page, 7)
         assert exam.stored(session_id) == 0
         page.close(run_before_unload=True)
@@ -42,6 +43,7 @@ class TestATabThat:
     def test_closes_with_more_than_a_beacon_holds_sends_what_fits_and_the_rest_at_the_next_visit(self, exam, visitor):
         page = visitor.new_page()
         session_id = open_client(page, "Closes with much", gatherMs=NEVER_MS)
+        until_gathering(page)
         log(page, 300, message="x" * 3000)
         page.close(run_before_unload=True)
         exam.until_stored(session_id, 15)
