@@ -134,11 +134,11 @@ def find_video(name: str) -> Stored:
 
 
 def _changed_at(storage: Any, name: str) -> datetime | None:
+    """None where the storage tells no times, such as Deta Drive's: Django has it raise this then. Nothing is changed
+    there."""
     try:
         return storage.get_modified_time(name)
-    except (
-        NotImplementedError
-    ):  # Django's word for a storage that tells no times, such as Deta Drive's; none is changed
+    except NotImplementedError:
         return None
 
 
