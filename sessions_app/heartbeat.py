@@ -18,8 +18,8 @@ from proctoring_site.mongo_engine.instants import instant_of
 from sessions_app import coverage, ingestion
 from sessions_app.coverage import Coverage
 from sessions_app.errors import SessionNotFound
-from sessions_app.ingestion import Reported
 from sessions_app.models import Session, now, to_milliseconds
+from sessions_app.reported import MILLISECOND, Reported, document_of
 from sessions_app.states import OPEN, State, state_of
 
 #: The event that stands for a silence: when it began, and how long it was.
@@ -64,7 +64,7 @@ def beat(session_id: str, said: Beat, *, at: datetime | None = None) -> Answer:
     """Take a beat. A closed session's beats change nothing but confirmations. Raises SessionNotFound."""
     at = to_milliseconds(at or now())
     naive_at = at.astimezone(UTC).replace(tzinfo=None)
-    skew_ms = None if said.sent_at is None else round((said.sent_at - at) / ingestion.MILLISECOND)
+    skew_ms = None if said.sent_at is None else round((said.sent_at - at) / MILLISECOND)
     for _ in range(TRIES):
         stored = _sessions().find_one({"_id": session_id}, dict.fromkeys(FIELDS, 1), session=connection.session)
         if stored is None:
@@ -103,7 +103,7 @@ def log_gap(session_id: str, since: datetime, until: datetime) -> None:
         duration_s=round((until - since).total_seconds(), 3),
         source=SOURCE,
     )
-    ingestion.write([ingestion.document_of(session_id, gap, sent_at=None, received_at=until)])
+    ingestion.write([document_of(session_id, gap, sent_at=None, received_at=until)])
 
 
 def coverage_of(session: Session, *, at: datetime | None = None) -> Coverage | None:

@@ -5,14 +5,12 @@ order of the steps is that of counters.py: count first, then store; what turns o
 again. A crash in between leaves a count too high, which `recount` mends when the session ends.
 """
 
-import hashlib
-import json
 import time
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from operator import attrgetter, itemgetter
-from typing import Any, NamedTuple
+from datetime import timedelta
+from operator import itemgetter
+from typing import Any
 
 import bson
 from bson.errors import BSONError
@@ -28,84 +26,20 @@ from proctoring_site.mongo_engine.group_commit import Document, GroupCommit, Out
 from proctoring_site.mongo_engine.instants import instant_of
 from sessions_app import counters
 from sessions_app.errors import EventIdConflict, EventNotStorable, EventUndecided, SessionClosed, SessionNotFound
-from sessions_app.ids import new_event_id
-from sessions_app.models import Mark, to_milliseconds
+from sessions_app.models import Mark
 from sessions_app.policy import active_policy
+from sessions_app.reported import CLOCK_TOLERANCE
 from sessions_app.review.scores import after_late_event
 
 DUPLICATE_KEY = 11000
 #: The document's own fault: BadValue, InvalidBSON, DollarPrefixedFieldName, DocumentValidationFailure, two of size. Any
 #: other refusal (a full disk, an internal error) is the server's; a client that gave the event up then would lose it.
 NOT_STORABLE = frozenset({2, 22, 52, 121, 10334, 17280})
-#: A clock that runs ahead by less than this is not worth a mark; nor is a reaction that beats the start's round trip.
-CLOCK_TOLERANCE = timedelta(seconds=5)
 #: How long a duplicate's first copy may take to reach the majority before the client is asked to try again.
 SETTLE_TRIES, SETTLE_S = 50, 0.1
 #: The counts become durable with the events that are committed after them: the journal keeps their order.
 COUNTED_AT_ONCE = WriteConcern(w=1)
 _IS_OBJECT, _EXISTS, _NEVER_INSERTED = {"$type": "object"}, {"$exists": True}, {"_id": None}
-MILLISECOND = timedelta(milliseconds=1)
-
-
-class Reported(NamedTuple):
-    """One event as the client told it. `timestamp` None: now. `id` None: a new one, and no protection from a resend.
-
-    `is_storable`: it is known already that BSON can say it.
-    """
-
-    event_type: str
-    id: str | None = None
-    message: str | None = None
-    timestamp: datetime | None = None
-    is_naive: bool = False
-    duration_s: float | None = None
-    confidence: float | None = None
-    source: str | None = None
-    sequence: int | None = None
-    data: Mapping[str, Any] | None = None
-    is_storable: bool = False
-
-
-#: What makes two tellings of one id the same event.
-TOLD = tuple(name for name in Reported._fields if name not in {"id", "is_storable"})
-#: What most events leave out.
-MORE = ("duration_s", "confidence", "source", "sequence", "data")
-_more_of, NOTHING_MORE = attrgetter(*MORE), (None,) * len(MORE)
-
-
-def document_of(session_id: str, event: Reported, *, sent_at: datetime | None, received_at: datetime) -> Document:
-    """As it is stored: without the fields that nothing was told of. The client's instant stays as told; `occurred_at`
-    is that instant by our clock.
-
-    `received_at` is in whole milliseconds.
-    """
-    skew_ms = None if sent_at is None else round((sent_at - received_at) / MILLISECOND)
-    told = by_our_clock = received_at
-    marks = [Mark.NAIVE.value] if event.is_naive else []
-    if event.timestamp is not None:
-        told = by_our_clock = to_milliseconds(event.timestamp)
-        if skew_ms:
-            by_our_clock = to_milliseconds(event.timestamp - timedelta(milliseconds=skew_ms))
-        if by_our_clock > received_at + CLOCK_TOLERANCE:
-            marks.append(Mark.FUTURE.value)
-    document = {
-        "_id": event.id or new_event_id(),
-        "session_id": session_id,
-        "event_type": event.event_type,
-        "message": event.message,
-        "timestamp": told,
-        "occurred_at": by_our_clock,
-        "received_at": received_at,
-    }
-    if skew_ms is not None:
-        document["clock_skew_ms"] = skew_ms
-    if (more := _more_of(event)) != NOTHING_MORE:
-        document.update((name, value) for name, value in zip(MORE, more, strict=True) if value is not None)
-    if marks:
-        document["marks"] = marks
-    if event.id:
-        document["digest"] = _digest(event)
-    return document
 
 
 def write(documents: Sequence[Document], *, are_storable: bool = False) -> Sequence[Outcome]:
@@ -361,9 +295,3 @@ def _duplicate(document: Document, stored: Document | None) -> Outcome:
         return EventUndecided()
     same = stored["session_id"] == document["session_id"] and stored.get("digest") == document.get("digest") is not None
     return (stored, False) if same else EventIdConflict()
-
-
-def _digest(event: Reported) -> str:
-    """What the client told, but for when it sent it: a resend is another sending of the same."""
-    told = {name: getattr(event, name) for name in TOLD}
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()

@@ -14,11 +14,11 @@ from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.audit.recorded_insert import RecordedInsert
 from proctoring_site.mongo_engine.documents import document_of, instance_of
 from proctoring_site.mongo_engine.group_find import GroupFind
-from sessions_app import counters, heartbeat, ingestion, kept_timelines, moves
+from sessions_app import counters, heartbeat, ingestion, kept_timelines, moves, reported
 from sessions_app.errors import IllegalMove, ProctoringError, SessionNotFound
-from sessions_app.ingestion import Reported
 from sessions_app.models import OF_THE_REVIEW, Event, Session, new_id, now, to_milliseconds
 from sessions_app.policy import active_policy, policy_for
+from sessions_app.reported import Reported
 from sessions_app.review import changes, scores
 from sessions_app.review.scores import Standing
 from sessions_app.scoring import Score, integrity_score
@@ -77,7 +77,7 @@ def log_events(
     The stored events come as documents, for answers.py.
     """
     at = to_milliseconds(received_at or now())
-    documents = [ingestion.document_of(session_id, event, sent_at=sent_at, received_at=at) for event in events]
+    documents = [reported.document_of(session_id, event, sent_at=sent_at, received_at=at) for event in events]
     return ingestion.write(documents, are_storable=all(event.is_storable for event in events))
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import Serializer
 
-from sessions_app.ingestion import Reported
 from sessions_app.quick_check import plain_event
+from sessions_app.reported import Reported
 from sessions_app.serializers import ReportedEvent, SentEvent
 
 ZONE = re.compile(r"(?:[Zz]|[+-]\d\d:?(?:\d\d)?)$")

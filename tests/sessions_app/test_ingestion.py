@@ -9,7 +9,7 @@ from uuid import RFC_4122, UUID, uuid4
 import pytest
 from django.db import connection
 
-from sessions_app import ingestion, services
+from sessions_app import ingestion, reported, services
 from sessions_app.answers import EVENT_FIELDS
 from sessions_app.ids import new_event_id, new_id
 from sessions_app.models import Event, Session, now
@@ -44,7 +44,7 @@ def counts(session):
 
 def document(session, event_type, **told):
     event = services.Reported(event_type, **told)
-    return ingestion.document_of(session.pk, event, sent_at=None, received_at=now())
+    return reported.document_of(session.pk, event, sent_at=None, received_at=now())
 
 
 def new():
@@ -304,8 +304,7 @@ class TestCompanions:
     def test_an_unknown_session_is_told_so_and_fails_nobody_else(self, session):
         at = now()
         documents = [
-            ingestion.document_of(pk, services.Reported("x"), sent_at=None, received_at=at)
-            for pk in (session.pk, new())
+            reported.document_of(pk, services.Reported("x"), sent_at=None, received_at=at) for pk in (session.pk, new())
         ]
         known, unknown = ingestion.commit(documents)
         assert known[1] is True
