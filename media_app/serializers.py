@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from media_app.models import Recording, RecordingKind
 from media_app.tus import START_OFFSET_MAX_S
-from sessions_app.serializers import Text
+from sessions_app.strict_fields import Text
 
 FILENAME_MAX_LENGTH = 255
 

@@ -32,7 +32,8 @@ from sessions_app import counters, services
 from sessions_app.errors import ProctoringError
 from sessions_app.models import Session, to_milliseconds
 from sessions_app.review import scores
-from sessions_app.serializers import Instant, NewEvent, NewSession, Text
+from sessions_app.serializers import NewEvent, NewSession
+from sessions_app.strict_fields import Instant, Text
 
 BATCH = 1000
 DUPLICATE_KEY = 11000

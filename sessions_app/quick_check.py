@@ -13,7 +13,8 @@ from types import MappingProxyType
 from typing import Any
 
 from sessions_app.models import EVENT_TYPE_MAX_LENGTH, MESSAGE_MAX_LENGTH, SOURCE_MAX_LENGTH
-from sessions_app.serializers import DURATION_MAX_S, EARLIEST, LATEST, SEQUENCE_MAX, Identifier, is_flat, is_short
+from sessions_app.serializers import DURATION_MAX_S, SEQUENCE_MAX
+from sessions_app.strict_fields import EARLIEST, LATEST, Identifier, is_flat, is_short
 
 UTC_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3}(?:\d{3})?)?Z", re.ASCII)
 UUID = re.compile(Identifier.PATTERN)
