@@ -294,7 +294,7 @@ class StaffScheme(OpenApiAuthenticationExtension):
 class TextField(OpenApiSerializerFieldExtension):
     """What the field refuses beside too long a text: NUL, and only blanks where it trims them."""
 
-    target_class = "sessions_app.serializers.Text"
+    target_class = "sessions_app.strict_fields.Text"
 
     def map_serializer_field(self, auto_schema: openapi.AutoSchema, direction: str) -> dict[str, Any]:
         schema = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)
@@ -307,7 +307,7 @@ class TextField(OpenApiSerializerFieldExtension):
 
 
 class IdentifierField(OpenApiSerializerFieldExtension):
-    target_class = "sessions_app.serializers.Identifier"
+    target_class = "sessions_app.strict_fields.Identifier"
 
     def map_serializer_field(self, auto_schema: openapi.AutoSchema, direction: str) -> dict[str, Any]:
         return {"type": "string", "pattern": self.target.PATTERN, "example": "0b1f9c3e-51f4-4f0e-9a55-6d1c1a3f0c11"}

@@ -119,7 +119,8 @@ def store(facts: dict[str, Facts], scored: Sequence[Scored], *, at: datetime | N
     done = sessions.bulk_write(list(changes.values()), ordered=False, session=connection.session)
     if done.matched_count == len(changes):
         return everyone
-    mine = {"_id": {"$in": list(changes)}, "scored_at": at}
+    versions = list({one.policy_version for one in scored})  # somebody else's may be of the same millisecond
+    mine = {"_id": {"$in": list(changes)}, "scored_at": at, "policy_version": {"$in": versions}}
     stored = {row["_id"] for row in sessions.find(mine, {"_id": 1}, session=connection.session)}
     return (everyone - set(changes)) | stored
 
