@@ -7,7 +7,7 @@ from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session
 from sessions_app.review import changes, scores
 from sessions_app.review.errors import IncidentNotFound
-from sessions_app.review.facts import facts_of
+from sessions_app.review.facts import Facts, facts_of
 from sessions_app.review.folding import Seen
 from sessions_app.review.states import Outcome
 from sessions_app.review.weighing import Incident
@@ -43,12 +43,10 @@ def review_of(session: Session, *, seen_until: datetime | None = None) -> Review
     """The review as it is now; with `seen_until` without the events that were received later. Five trips at most,
     unless a crash left something to be completed. Raises SessionNotFound.
     """
-    facts = facts_of([session.pk], shown=True).get(session.pk)
-    if facts is None:
-        raise SessionNotFound
+    facts = _facts(session)
     if changes.is_behind(session.pk, facts.revision):
         changes.catch_up(session)
-        facts = facts_of([session.pk], shown=True)[session.pk]
+        facts = _facts(session)
     if facts.is_stale:
         scores.score_closed([session.pk])
     if seen_until is not None:
@@ -66,3 +64,11 @@ def review_of(session: Session, *, seen_until: datetime | None = None) -> Review
         allowed=facts.allowed,
         events=tuple(facts.events),
     )
+
+
+def _facts(session: Session) -> Facts:
+    """Raises SessionNotFound."""
+    facts = facts_of([session.pk], shown=True).get(session.pk)
+    if facts is None:
+        raise SessionNotFound
+    return facts

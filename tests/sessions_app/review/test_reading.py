@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from sessions_app import services as sessions
 from sessions_app.errors import SessionNotFound
 from sessions_app.models import Event, Session
-from sessions_app.review import services
+from sessions_app.review import changes, services
 from sessions_app.review.models import Allowance, JudgedIncident, Note, ReviewEntry
 from tests import plans, trips
 from tests.factories import NOON, make_session, make_staff
@@ -41,6 +42,18 @@ class TestAReview:
     def test_of_a_session_that_is_gone_is_told(self):
         with pytest.raises(SessionNotFound):
             services.review_of(Session(pk="gone"))
+
+    def test_nor_of_one_that_goes_while_what_a_crash_left_is_completed(self, monkeypatch):
+        session, catch_up = confirm(ended(0), by=make_staff("Reviewer")), changes.catch_up
+        Session.objects.filter(pk=session.pk).update(review_revision=None)  # the entry is there, and more is not
+
+        def and_then_somebody_deletes_it(session):
+            catch_up(session)
+            sessions.delete_session(session)
+
+        monkeypatch.setattr(changes, "catch_up", and_then_somebody_deletes_it)
+        with pytest.raises(SessionNotFound):
+            services.review_of(session)
 
     def test_finds_what_has_no_score_yet_and_scores_it(self):
         session = make_session(end_time=NOON)
