@@ -1,5 +1,6 @@
 """A session's review as its page shows it: folded and scored now, from what is stored."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from sessions_app.review import changes, scores
 from sessions_app.review.errors import IncidentNotFound
 from sessions_app.review.facts import Facts, facts_of
 from sessions_app.review.folding import Seen
+from sessions_app.review.models import EntryAction, ReviewEntry
 from sessions_app.review.states import Outcome
 from sessions_app.review.weighing import Incident
 from sessions_app.scoring import Policy, Score
@@ -39,14 +41,21 @@ class Review:
         return found
 
 
-def review_of(session: Session, *, seen_until: datetime | None = None) -> Review:
+def review_of(
+    session: Session, *, seen_until: datetime | None = None, without_allowances_of: str | None = None
+) -> Review:
     """The review as it is now; with `seen_until` without the events that were received later. Five trips at most,
     unless a crash left something to be completed. Raises SessionNotFound.
+
+    `without_allowances_of`: as it would be without what the account with this id allowed; one trip more, if somebody
+    allowed anything.
     """
     facts = _facts(session)
     if changes.is_behind(session.pk, facts.revision):
         changes.catch_up(session)
         facts = _facts(session)
+    if facts.allowed and without_allowances_of is not None:
+        facts.allowed = _allowed_by_others(session, facts.allowed, without_allowances_of)
     if facts.is_stale:
         scores.score_closed([session.pk])
     if seen_until is not None:
@@ -72,3 +81,10 @@ def _facts(session: Session) -> Facts:
     if facts is None:
         raise SessionNotFound
     return facts
+
+
+def _allowed_by_others(session: Session, allowed: Mapping[str, str], account_id: str) -> dict[str, str]:
+    """By the history: it knows accounts, where an allowance has but a name. Who allowed a type last, allowed it."""
+    entries = ReviewEntry.objects.since(session.pk, 0).filter(action=EntryAction.ALLOWED)
+    by = {entry.about["event_type"]: entry.actor_id for entry in entries}
+    return {event_type: why for event_type, why in allowed.items() if by.get(event_type) != account_id}

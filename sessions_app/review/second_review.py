@@ -20,7 +20,8 @@ REASON = "More points are off after this change than one person may decide on."
 
 
 def is_needed(review: Review) -> bool:
-    """By the lower of both scores: nobody dismisses alone what, undismissed, would need somebody else."""
+    """By the lower of both scores: nobody dismisses alone what, undismissed, would need somebody else. The review is
+    one without the allowances of who decides, for the same reason."""
     lower = min(review.machine.integrity_score, review.reviewed.integrity_score)
     return policies.second_review_is_needed(review.policy, lower)
 
@@ -52,7 +53,7 @@ def require(
     """
     outcome = Outcome.SECOND_REVIEW_REQUIRED
     while session.outcome is Outcome.VIOLATION:
-        review = review_of(session, seen_until=seen_until)
+        review = review_of(session, seen_until=seen_until, without_allowances_of=session.outcome_by_id)
         if review.outcome is not Outcome.VIOLATION or not is_needed(review) or _is_of_two(session):
             return
         change = Change(

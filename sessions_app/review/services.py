@@ -214,10 +214,10 @@ def decide(
 ) -> Session:
     """Decide on a closed session, or take a decision back (`not_reviewed`).
 
-    A violation with more points off than the policy's `second_review_above`, as the machine saw it or as reviewed,
-    becomes `second_review_required` first, and a violation when somebody else says so, too: look at
-    `session.outcome`. So does one that a later change of somebody brings above. Raises ReviewChanged, IllegalOutcome,
-    ReasonNeeded, SessionStillOpen, NothingConfirmed and SecondReviewerNeeded.
+    A violation with more points off than the policy's `second_review_above`, as the machine saw it or as reviewed, and
+    in both without what this person allowed, becomes `second_review_required` first, and a violation when somebody
+    else says so, too: look at `session.outcome`. So does one that a later change of somebody brings above. Raises
+    ReviewChanged, IllegalOutcome, ReasonNeeded, SessionStillOpen, NothingConfirmed and SecondReviewerNeeded.
     """
     reason = _clean(reason)
     changes.require_seen(session, seen)
@@ -250,7 +250,7 @@ def decide(
 
 def _violation(session: Session, *, by: AbstractBaseUser) -> Outcome:
     """A violation, or that somebody else must look first."""
-    review = review_of(session)
+    review = review_of(session, without_allowances_of=str(by.pk))
     if not any(incident.state == IncidentState.CONFIRMED for incident in review.incidents):
         raise NothingConfirmed
     if session.outcome is Outcome.SECOND_REVIEW_REQUIRED:

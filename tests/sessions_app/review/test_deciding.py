@@ -113,7 +113,7 @@ class TestAViolation:
 
     def test_that_somebody_lifts_later_waits_for_somebody_else_too(self, ada, bob):
         session = confirm(ended(*FOUR_PHONES), by=ada)
-        services.allow(session, "phone_detected", reason="A pump.", by=ada, seen=1)
+        services.allow(session, "phone_detected", reason="A pump.", by=bob, seen=1)
         assert decide(session, Outcome.VIOLATION, by=ada).outcome is Outcome.VIOLATION
         services.revoke_allowance(session, "phone_detected", reason="No pump.", by=ada, seen=3)
         assert (session.outcome, session.outcome_by) == (Outcome.SECOND_REVIEW_REQUIRED, "ada")
@@ -128,6 +128,30 @@ class TestAViolation:
         with pytest.raises(SecondReviewerNeeded):
             decide(session, Outcome.VIOLATION, by=ada)
         assert decide(session, Outcome.VIOLATION, by=bob).outcome is Outcome.VIOLATION
+
+    def test_goes_by_what_others_allowed_and_not_by_what_who_decides_did(self, ada, bob):
+        for allowing, outcome in ((ada, Outcome.SECOND_REVIEW_REQUIRED), (bob, Outcome.VIOLATION)):
+            session = confirm(ended(*FOUR_PHONES), by=ada)
+            services.allow(session, "phone_detected", reason="A pump.", by=allowing, seen=1)
+            assert session.machine_score == 100
+            assert decide(session, Outcome.VIOLATION, by=ada).outcome is outcome
+
+    def test_goes_by_who_allowed_last_whatever_they_were_called_then(self, ada, bob):
+        session = confirm(ended(*FOUR_PHONES), by=ada)
+        services.allow(session, "phone_detected", reason="A pump.", by=bob, seen=1)
+        services.revoke_allowance(session, "phone_detected", reason="No pump.", by=bob, seen=2)
+        services.allow(session, "phone_detected", reason="It is one.", by=ada, seen=3)
+        ada.username = "ada-married"
+        ada.save()
+        assert decide(session, Outcome.VIOLATION, by=ada).outcome is Outcome.SECOND_REVIEW_REQUIRED
+
+    def test_that_one_allowed_before_others_add_to_it_waits_for_somebody_else(self, ada, bob):
+        session = decide(confirm(ended(0, 100, 200), by=ada), Outcome.VIOLATION, by=ada)
+        services.allow(session, "phone_detected", reason="A pump.", by=ada, seen=2)
+        assert session.outcome is Outcome.VIOLATION  # 45 points, counted or not
+        told = {"event_type": "phone_detected", "start": NOON, "reason": "Another one."}
+        services.add_incident(session, **told, by=bob, seen=3)
+        assert (session.outcome, session.outcome_by) == (Outcome.SECOND_REVIEW_REQUIRED, "ada")
 
     def test_that_added_incidents_lift_does_too_and_not_before(self, ada):
         session = decide(confirm(ended(0), by=ada), Outcome.VIOLATION, by=ada)
