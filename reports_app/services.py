@@ -16,6 +16,7 @@ from pymongo import ReturnDocument
 from media_app import services as media
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
+from proctoring_site.jobs.queue import job, submit
 from proctoring_site.mongo_engine.documents import instance_of
 from proctoring_site.mongo_engine.group_find import GroupFind
 from proctoring_site.mongo_engine.instants import instant_of
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 _recorded = GroupFind(StoredReport._meta.db_table)
 #: Going again ends when the others do; giving up earlier is safe, the next request finds the file not current.
 STORE_TRIES = 5
+#: Each after the one before it. Whoever deletes has looked again by the first, unless they were killed or are slow.
+LOOKS_AFTER_S = (60, 600, 3600)
 
 
 def report_of(session: Session) -> Report:
@@ -173,13 +176,34 @@ def regenerate(session: Session) -> None:
 def delete_session(session: Session) -> None:
     """Delete a session with everything of it: reports, video, events. A second call finishes what was cut off.
 
-    The files go first: while the session is there, they can be found and deleted again; without it nobody would.
+    The files go first: while the session is there, they can be found and deleted again; without it nobody would, but
+    for `look_again`.
     """
     events = sum(session.counts.values())
     record(Action.DELETED, ObjectKind.SESSION, session.pk, events=events, video=session.video_path)
+    _look_later(session.pk, f"{session.pk}@{now().timestamp():.0f}")
     _delete_files(session)
     sessions.delete_session(session)
     _delete_files(session)  # again: what was stored meanwhile
+
+
+@job(name="deleted_session")
+def look_again(key: str, *, session_id: str, began: str, number: int) -> None:
+    """What was stored or logged while a session was being deleted, should who deleted it be killed before they looked
+    again. Of one that is there, nothing: a slow deletion goes on, or one was cut off that can be asked for again, or
+    the session was imported again since."""
+    if Session.objects.filter(pk=session_id).exists():
+        if number + 1 < len(LOOKS_AFTER_S):
+            _look_later(session_id, began, number + 1)
+        return
+    sessions.clear_deleted(session_id)
+    _delete_files(Session(pk=session_id))
+
+
+def _look_later(session_id: str, began: str, number: int = 0) -> None:
+    """Called before anything is deleted. A deletion has jobs of its own: one that runs is not taken for the next's."""
+    how = {"session_id": session_id, "began": began, "number": number}
+    submit(look_again, f"{began}/{number}", pause_s=LOOKS_AFTER_S[number], **how)
 
 
 def _delete_files(session: Session) -> None:

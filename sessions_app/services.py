@@ -167,13 +167,18 @@ def _settle(session: Session) -> Session:
 
 def delete_session(session: Session) -> None:
     """Delete a session and its events. Its files and reports: reports_app.services.delete_session."""
-    events = Event.objects.filter(session_id=session.pk)
-    events.delete()  # first: a deletion that was cut off here leaves a session that can be deleted again
+    # The events first: a deletion that is cut off here leaves a session that can be deleted again.
+    Event.objects.filter(session_id=session.pk).delete()
     Session.objects.filter(pk=session.pk).delete()
-    changes.delete(session.pk)
-    events.delete()  # again: what was logged meanwhile
-    kept_timelines.forget(session.pk)
+    clear_deleted(session.pk)
     logger.info("session %s deleted", session.pk)
+
+
+def clear_deleted(session_id: str) -> None:
+    """What was said and logged of a session while it was being deleted; again changes nothing."""
+    changes.delete(session_id)
+    Event.objects.filter(session_id=session_id).delete()
+    kept_timelines.forget(session_id)
 
 
 def recount(session: Session) -> bool:

@@ -1,22 +1,28 @@
 """Deleting a session takes all of it, and can be finished when it was cut off."""
 
+import os
+import signal
+import subprocess
+import sys
+
 import pytest
 from django.core.files import File
 from django.core.files.storage import storages
+from django.db import connection
 from orjson import Fragment
 
 from media_app import processing
 from media_app.models import Recording
 from media_app.services import attach_video
+from proctoring_site.jobs.models import Job
 from reports_app import services
 from reports_app.models import StoredReport
 from reports_app.renderers import FORMATS
 from sessions_app.errors import SessionNotFound
-from sessions_app.models import Event, Session
+from sessions_app.models import Event, Session, now
 from tests import clips
 from tests.factories import make_event, make_session
-
-pytestmark = pytest.mark.usefixtures("database")
+from tests.servers import REPOSITORY
 
 
 def files():
@@ -32,7 +38,7 @@ def nothing_is_left_of(session):
 
 
 @pytest.fixture
-def whole_session(tmp_path):
+def whole_session(database, tmp_path):
     """With events, a video and every report."""
     session = make_session()
     make_event(session)
@@ -119,7 +125,7 @@ def test_no_video_comes_to_a_deleted_session(whole_session, tmp_path):
     assert nothing_is_left_of(whole_session)
 
 
-def test_nor_to_one_that_is_deleted_in_that_moment(tmp_path, api, monkeypatch):
+def test_nor_to_one_that_is_deleted_in_that_moment(database, tmp_path, api, monkeypatch):
     session, plain = make_session(), processing.queue
 
     def queue(recording):
@@ -135,3 +141,69 @@ def test_it_leaves_a_file_that_may_be_another_sessions(whole_session):
     adopted = make_session(video_path=f"data/videos/{whole_session.video_name}")
     services.delete_session(adopted)
     assert Recording.objects.get(session_id=whole_session.pk).original in files()["videos"]
+
+
+#: What comes while the files are gone and the session is not yet, and an event that was under way; then kill -9.
+KILLED = """
+import os, signal, sys
+import django
+django.setup()
+from django.core.files import File
+from media_app.services import attach_video
+from reports_app import services
+from sessions_app.models import Event, Session
+
+session, plain = Session.objects.get(), services.sessions.delete_session
+
+def delete(session):
+    with open(sys.argv[1], "rb") as file:
+        attach_video(session, File(file, name="clip.webm"))
+    services.store(session, "html")
+    plain(session)
+
+def end(session_id):
+    Event.objects.create(session_id=session_id, event_type="focus_lost")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+services.sessions.delete_session = delete
+services.sessions.changes.delete = end
+services.delete_session(session)
+"""
+
+
+class TestADeletionThatIsKilledBeforeItLooksAgain:
+    def left(self, session):
+        return [not nothing_is_left_of(session), Event.objects.filter(session_id=session.pk).exists()]
+
+    def test_has_what_came_meanwhile_deleted_all_the_same(self, committed_database, run_jobs, data_dir, tmp_path):
+        session, clip = make_session(), clips.clip(tmp_path, ".webm")
+        names = {"MONGODB_DATABASE": connection.settings_dict["NAME"], "DATA_DIR": str(data_dir)}
+        command = [sys.executable, "-c", KILLED, str(clip)]
+        assert subprocess.run(command, env={**os.environ, **names}, cwd=REPOSITORY).returncode == -signal.SIGKILL
+        assert not Session.objects.exists()
+        assert self.left(session) == [True, True]
+        Job.objects.exclude(task="deleted_session").delete()  # what the upload wants done cleans up after itself
+        assert run_jobs() == 0  # not before who deletes could have done it
+        Job.objects.update(not_before=now())
+        assert run_jobs() == 1
+        assert self.left(session) == [False, False]
+
+    @pytest.mark.usefixtures("database")
+    def test_is_looked_at_later_again_while_the_session_is_there(self, run_jobs, monkeypatch):
+        session, looks = make_session(), 0
+        monkeypatch.setattr(services, "_delete_files", lambda session: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            services.delete_session(session)
+        monkeypatch.undo()
+        while Job.objects.filter(state="waiting").update(not_before=now()):
+            looks += run_jobs()
+        assert (looks, Session.objects.get()) == (len(services.LOOKS_AFTER_S), session)
+
+    @pytest.mark.usefixtures("database")
+    def test_leaves_a_session_alone_that_was_imported_again(self, whole_session, run_jobs):
+        services.delete_session(whole_session)
+        again = make_session(id=whole_session.pk)
+        make_event(again)
+        Job.objects.update(not_before=now())
+        run_jobs()
+        assert Event.objects.get().session_id == again.pk
