@@ -6,9 +6,8 @@ again when its worker was killed, and by nobody else while it runs. Its function
 
 import logging
 import random
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +20,7 @@ from pymongo import ASCENDING, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from proctoring_site.jobs.models import Job, JobState, new_id
+from proctoring_site.jobs.renewal import renewed
 from proctoring_site.mongo_engine.instants import naive_utc
 
 logger = logging.getLogger(__name__)
@@ -212,33 +212,21 @@ def _failed(taken: Job, error: Exception, max_attempts: int) -> bool:
     return False
 
 
-def _write(taken: Job, **fields: Any) -> None:
-    """As long as the job is still this runner's."""
-    _jobs().update_one({"_id": taken.pk, "runner": taken.runner}, {"$set": fields}, session=connection.session)
+def _write(taken: Job, **fields: Any) -> bool:
+    """As long as the job is still this runner's; whether it was."""
+    mine = {"_id": taken.pk, "runner": taken.runner}
+    return _jobs().update_one(mine, {"$set": fields}, session=connection.session).matched_count == 1
 
 
-@contextmanager
-def _kept(taken: Job) -> Iterator[None]:
-    """Renews the lease while the function runs, from a thread of its own: it may be busy for minutes."""
+def _kept(taken: Job) -> AbstractContextManager[None]:
+    """Renews the lease while the function runs."""
     if settings.JOBS == "by hand":  # inside of a test's transaction no other thread sees the row
-        yield
-        return
-    ended = threading.Event()
+        return nullcontext()
 
-    def renew() -> None:
-        while not ended.wait(settings.JOB_LEASE_S / 3):
-            try:
-                _write(taken, runs_until=_lease(timezone.now()))
-            except Exception:
-                logger.warning("job %s: its lease could not be renewed", taken.pk)
+    def renew() -> bool:
+        return _write(taken, runs_until=_lease(timezone.now()))
 
-    thread = threading.Thread(target=renew, daemon=True, name="job-lease")
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+    return renewed(f"job {taken.pk}", renew, every_s=settings.JOB_LEASE_S / 3)
 
 
 def _lease(at: datetime) -> datetime:
