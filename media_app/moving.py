@@ -154,9 +154,11 @@ def _move(recording: Recording, *, source: str, target: str, delete_source: bool
     names = [name for name in recording.files if not was_moved or (delete_source and here.exists(name))]
     try:
         for name in names:
-            _copy(name, _digests(recording).get(name), here, there)
+            _copy_of(recording, name, here, there)
         with storages["videos"].one_at_a_time(recording.session_id):
             moved = Recording.objects.filter(pk=recording.pk, stored_on=source).update(stored_on=target)
+            for name in set(names) - set(_files_now(recording)):
+                there.delete(name)
         if moved:
             logger.info("session %s: recording %s moved to %s", recording.session_id, recording.pk, target)
     finally:
@@ -165,6 +167,21 @@ def _move(recording: Recording, *, source: str, target: str, delete_source: bool
         for name in names:
             here.delete(name)
         thumbnails.forget(recording.pk, here)  # they are made again where it lies now
+
+
+def _copy_of(recording: Recording, name: str, here: Any, there: Any) -> None:
+    try:
+        _copy(name, _digests(recording).get(name), here, there)
+    except FileNotFoundError:
+        with storages["videos"].one_at_a_time(recording.session_id):
+            if name in _files_now(recording):
+                raise
+
+
+def _files_now(recording: Recording) -> list[str]:
+    """Of a recording that is ready, its original is let go only now (processing.py), by who holds the session's lock.
+    Of one that was deleted, those that it had: `remove_if_deleted` is for them."""
+    return (Recording.objects.filter(pk=recording.pk).first() or recording).files
 
 
 def _key(recording_id: str, how: dict[str, Any]) -> str:

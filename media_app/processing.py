@@ -50,15 +50,18 @@ def queue_all() -> int:
 
 @job(name="process_recording")
 def process_recording(recording_id: str) -> None:
-    recording = Recording.objects.filter(pk=recording_id, state=RecordingState.PROCESSING).first()
-    if recording is None:  # deleted meanwhile, or done by an earlier try
+    recording = Recording.objects.filter(pk=recording_id).first()
+    if recording is None:  # deleted meanwhile
         return
-    try:
-        _process(recording)
-    except Rejected as error:
-        _settle(recording, state=RecordingState.REJECTED, reason=str(error)[:300])
-        logger.warning("session %s: recording %s was rejected", recording.session_id, recording.pk)
-    arrival.choose_video(recording.session_id)
+    if recording.state == RecordingState.PROCESSING:  # else an earlier try came so far
+        try:
+            _process(recording)
+        except Rejected as error:
+            _settle(recording, state=RecordingState.REJECTED, reason=str(error)[:300])
+            logger.warning("session %s: recording %s was rejected", recording.session_id, recording.pk)
+        arrival.choose_video(recording.session_id)
+    if not settings.KEEP_ORIGINALS:
+        _let_original_go(recording)
 
 
 def _process(recording: Recording) -> None:
@@ -79,10 +82,18 @@ def _process(recording: Recording) -> None:
             _settle(recording, state=RecordingState.READY, **made)
         finally:
             remove_if_deleted(recording, names, _storage(recording))
-    if "watchable" in made and not settings.KEEP_ORIGINALS:
-        _storage(recording).delete(recording.original)
-        Recording.objects.filter(pk=recording.pk).update(original=None)
     logger.info("session %s: recording %s is ready", recording.session_id, recording.pk)
+
+
+def _let_original_go(recording: Recording) -> None:
+    """Once the row names what replaces it, whoever wrote that there; and wherever a move brought it meanwhile."""
+    with storages["videos"].one_at_a_time(recording.session_id):
+        now = Recording.objects.filter(pk=recording.pk, state=RecordingState.READY, watchable__isnull=False).first()
+        if now is None or now.original is None:
+            return
+        for backend in {recording.stored_on, now.stored_on}:
+            storages["videos"].on(backend).delete(now.original)
+        Recording.objects.filter(pk=recording.pk).update(original=None)
 
 
 def remove_if_deleted(recording: Recording, names: list[str], storage: Any) -> None:

@@ -23,6 +23,8 @@ MUXER = {WEBM: "webm", MATROSKA: "matroska", MP4: "mp4", MOV: "mov"}
 #: The index goes to the front, so that a player has it with the first bytes that it asks for.
 INDEX_FIRST = {WEBM: {"cues_to_front": "1"}, MATROSKA: {"cues_to_front": "1"}, MP4: {"movflags": "+faststart"}}
 INDEX_FIRST[MOV] = INDEX_FIRST[MP4]
+#: The same recording gives the same bytes: two workers, one of which was held for dead, store what both hashed.
+ALWAYS_ALIKE = {"fflags": "+bitexact"}
 THUMBNAIL_WIDTH, POSTER_WIDTH = 320, 640
 #: From the picture that can be decoded alone to the wanted one; browsers make one of those every few seconds.
 DECODED_FOR_S = 2.0
@@ -82,9 +84,10 @@ def remux(source: BinaryIO, target: Path, kind: VideoKind) -> Copied:
 
     A file that was cut off is copied as far as it goes.
     """
+    options = INDEX_FIRST[kind] | ALWAYS_ALIKE
     with (
         _opened(source, kind) as container,
-        av.open(str(target), "w", format=MUXER[kind], container_options=INDEX_FIRST[kind]) as copy,
+        av.open(str(target), "w", format=MUXER[kind], container_options=options) as copy,
     ):
         streams = [*filter(is_moving, container.streams.video), *container.streams.audio]
         targets = {stream.index: copy.add_stream_from_template(stream) for stream in streams}

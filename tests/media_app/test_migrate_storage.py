@@ -12,7 +12,7 @@ from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 from django.db import connections
 
-from media_app import moving, resumable
+from media_app import moving, processing, resumable
 from media_app.models import Recording
 from media_app.services import attach_video
 from proctoring_site.jobs.models import Job
@@ -157,6 +157,34 @@ def test_a_recording_that_is_deleted_meanwhile_is_nowhere(recordings, s3, data_d
     monkeypatch.setattr(moving, "_sha256", delete_meanwhile)
     migrate()
     assert not [key for key in keys(s3) if recording.session_id in key]
+
+
+@pytest.mark.parametrize("when", ["before it is copied", "once it is copied", "once it is looked for there"])
+def test_an_original_that_is_let_go_meanwhile_is_nowhere(data_dir, clips, run_jobs, s3, settings, monkeypatch, when):
+    """By the worker that made the seekable copy, and knows nothing of the move."""
+    settings.KEEP_ORIGINALS = True
+    with clips[".webm"].open("rb") as file:
+        session = attach_video(make_session(), File(file, name="clip"))
+    run_jobs()
+    settings.KEEP_ORIGINALS = False
+    recording, plain = Recording.objects.get(), moving._copy
+
+    def copy(name, *args, **how):
+        if name == recording.original and when == "before it is copied":
+            processing._let_original_go(recording)
+        plain(name, *args, **how)
+        if name == recording.original and when == "once it is copied":
+            processing._let_original_go(recording)
+
+    monkeypatch.setattr(moving, "_copy", copy)
+    assert migrate() == "1 recordings moved from local to s3, 0 are still to be moved."
+    processing._let_original_go(recording)
+    moved = Recording.objects.get()
+    assert (moved.stored_on, moved.original) == ("s3", None)
+    assert keys(s3) == {f"videos/{name}" for name in (moved.watchable, moved.poster)}
+    assert recording.original not in stored(data_dir / "videos")
+    reports.delete_session(session)
+    assert keys(s3) == set()
 
 
 def test_what_still_arrives_moves_another_time(recordings, s3):

@@ -91,6 +91,44 @@ class TestARecording:
         assert Recording.objects.get().original is None
         assert not (data_dir / "videos" / recording.original).exists()
 
+    def test_lets_it_go_though_an_earlier_try_was_killed_right_before(self, send, live, run_jobs, data_dir, settings):
+        settings.KEEP_ORIGINALS = True
+        recording = send(live)
+        run_jobs()
+        settings.KEEP_ORIGINALS = False
+        for _ in range(2):
+            processing.process_recording(recording.pk)
+        assert Recording.objects.get().original is None
+        assert not (data_dir / "videos" / recording.original).exists()
+
+    def test_that_two_workers_look_at_is_what_both_of_them_say(self, send, live, run_jobs, data_dir, monkeypatch):
+        """One was held for dead. The row is of who was quicker, the file of who was slower."""
+        recording, plain, others = send(live), recording_file.verify, [processing.process_recording]
+
+        def be_late(*args):
+            plain(*args)
+            while others:
+                others.pop()(recording.pk)
+
+        monkeypatch.setattr(recording_file, "verify", be_late)
+        run_jobs()
+        recording.refresh_from_db()
+        made = (data_dir / "videos" / recording.watchable).read_bytes()
+        assert (recording.state, recording.watchable_sha256) == ("ready", hashlib.sha256(made).hexdigest())
+
+    def test_is_not_let_go_by_who_was_late_when_it_is_what_is_shown(self, send, live, run_jobs, data_dir, monkeypatch):
+        recording, plain = send(live), recording_file.poster
+
+        def others_could_make_no_copy(*args):
+            shown = {"state": "ready", "reason": "No seekable copy could be made."}
+            Recording.objects.filter(pk=recording.pk).update(**shown)
+            return plain(*args)
+
+        monkeypatch.setattr(recording_file, "poster", others_could_make_no_copy)
+        run_jobs()
+        recording.refresh_from_db()
+        assert (data_dir / "videos" / recording.served_file).read_bytes() == live
+
     def test_keeps_its_original_when_the_settings_say_so(self, send, live, run_jobs, data_dir, settings):
         settings.KEEP_ORIGINALS = True
         recording = send(live)
