@@ -59,7 +59,7 @@ def process_recording(recording_id: str) -> None:
         except Rejected as error:
             _settle(recording, state=RecordingState.REJECTED, reason=str(error)[:300])
             logger.warning("session %s: recording %s was rejected", recording.session_id, recording.pk)
-        arrival.choose_video(recording.session_id)
+    arrival.choose_video(recording.session_id)
     if not settings.KEEP_ORIGINALS:
         _let_original_go(recording)
 
