@@ -162,6 +162,16 @@ class TestARecording:
         shown = Recording.objects.get(state="ready")
         assert Session.objects.get(pk=session.pk).video_path == f"videos/{shown.name}"
 
+    def test_is_it_though_the_try_before_was_killed_right_before(self, send, live, run_jobs):
+        first = send(b"no video at all")
+        second = send(live, session=Session.objects.get(pk=first.session_id))
+        for recording in (second, first):
+            processing.process_recording(recording.pk)
+        chosen = Session.objects.get().video_path
+        Session.objects.update(video_path=None)
+        processing.process_recording(first.pk)
+        assert Session.objects.get().video_path == chosen is not None
+
     def test_that_is_no_video_is_kept_and_never_shown(self, send, run_jobs, data_dir, api):
         recording = send(b"no video at all")
         run_jobs()
