@@ -24,8 +24,8 @@ from proctoring_site.jobs import queue
 
 logger = logging.getLogger(__name__)
 LOOK_EVERY_S = 5
-#: Redis that hangs, or is gone without a word, would else hold up whoever submits a job for ever. Longer than the second
-#: that a worker has it wait for the next message.
+#: Redis that hangs, or is gone without a word, would else hold up whoever submits a job for ever. Longer than the one
+#: second for which a worker has it wait for a message.
 BROKER_PATIENCE_S = 3
 
 app = Celery("proctoring", broker=settings.CELERY_BROKER_URL, set_as_current=False)
