@@ -42,6 +42,7 @@ app.conf.update(
         "visibility_timeout": 3600,
         "socket_timeout": BROKER_PATIENCE_S,
         "socket_connect_timeout": BROKER_PATIENCE_S,
+        "max_retries": 0,  # by kombu, which would pause for two seconds and wait once more
     },
     task_publish_retry=False,  # the row waits; whoever asked must not
 )
