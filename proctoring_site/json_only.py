@@ -46,13 +46,14 @@ class BoundedJSONParser(JSONParser):
 def read_json(body: bytes) -> Any:
     """orjson reads in a third of the time, but makes floats of long integers, knows no halves of surrogates and allows
     deeper nesting: what it refuses or might read in another way is left to Python's own reader. Raises ValueError for
-    what is not JSON, and RecursionError."""
+    what is not JSON or no finite number, and RecursionError."""
     if body.count(b"{") + body.count(b"[") <= DEEP and not LONG_NUMBER.search(body):
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError:
             pass
-    return json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+    # Python alone would make `1e400` infinite, which no answer could tell.
+    return json.loads(body.decode("utf-8"), parse_float=orjson.loads, parse_constant=_refuse_constant)
 
 
 class PlainTextJSONParser(BoundedJSONParser):

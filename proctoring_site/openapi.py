@@ -103,6 +103,12 @@ OUTAGE = Refusal(
     "The database is away",
     "The database cannot be reached at the moment; try again in a few seconds.",
 )
+TRY_AGAIN = Refusal(
+    503,
+    "try_again",
+    "Not safely stored yet",
+    "The event is not safely stored yet; send it again in a few seconds.",
+)
 
 
 def _invalid(field: str, sentence: str) -> Refusal:
@@ -120,7 +126,12 @@ ALSO: Mapping[tuple[str, str], tuple[Refusal, ...]] = MappingProxyType(
     {
         ("GET", "/sessions"): (_invalid("limit", "A whole number from 1 to 1000."),),
         ("POST", "/sessions"): (_invalid("candidate_name", REQUIRED), NOT_SIGNED_IN, NO_RIGHT),
-        ("POST", "/sessions/{id}/events"): (_invalid("event_type", REQUIRED), SESSION_CLOSED, ID_CONFLICT),
+        ("POST", "/sessions/{id}/events"): (
+            _invalid("event_type", REQUIRED),
+            SESSION_CLOSED,
+            ID_CONFLICT,
+            TRY_AGAIN,
+        ),
         ("POST", "/sessions/{id}/events/batch"): (_invalid("events", REQUIRED), SESSION_CLOSED),
         ("POST", "/sessions/{id}/heartbeat"): (_invalid("camera", "Must be a valid boolean."),),
         ("POST", "/sessions/{id}/end"): (ILLEGAL_MOVE,),
@@ -183,7 +194,7 @@ SENTENCES: Mapping[int, str] = MappingProxyType(
         413: "What was sent is too large.",
         415: "What was sent is of a type that is not accepted here.",
         429: "Too many calls from one address.",
-        503: "The database, or with it the audit log, cannot be reached.",
+        503: "It cannot be done now, and may be in a few seconds: the database, the audit log or the storage is away.",
     }
 )
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from proctoring_site.mongo_engine.instants import MILLISECOND
+
 SIGNALS = ("camera", "microphone", "screen")
-MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from rest_framework import serializers
 
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
+from proctoring_site.mongo_engine.group_insert import DUPLICATE_KEY
 from sessions_app import counters, services
 from sessions_app.errors import ProctoringError
 from sessions_app.models import Session, to_milliseconds
@@ -36,7 +37,6 @@ from sessions_app.serializers import NewEvent, NewSession
 from sessions_app.strict_fields import Instant, Text
 
 BATCH = 1000
-DUPLICATE_KEY = 11000
 ID_MAX_LENGTH = 200
 IDS = uuid5(NAMESPACE_URL, "urn:proctoring:imported")
 CSV_COLUMNS = (

@@ -23,6 +23,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from proctoring_site.mongo_engine.group_commit import Document, GroupCommit, Outcome
+from proctoring_site.mongo_engine.group_insert import DUPLICATE_KEY
 from proctoring_site.mongo_engine.instants import instant_of
 from sessions_app import counters
 from sessions_app.errors import EventIdConflict, EventNotStorable, EventUndecided, SessionClosed, SessionNotFound
@@ -31,7 +32,6 @@ from sessions_app.policy import active_policy
 from sessions_app.reported import CLOCK_TOLERANCE
 from sessions_app.review.scores import after_late_event
 
-DUPLICATE_KEY = 11000
 #: The document's own fault: BadValue, InvalidBSON, DollarPrefixedFieldName, DocumentValidationFailure, two of size. Any
 #: other refusal (a full disk, an internal error) is the server's; a client that gave the event up then would lose it.
 NOT_STORABLE = frozenset({2, 22, 52, 121, 10334, 17280})

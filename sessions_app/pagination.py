@@ -1,7 +1,7 @@
 """Pages of a bare array: keyset cursors in an RFC 8288 Link header, so that the millionth page costs as the first."""
 
 from base64 import b64decode, urlsafe_b64encode
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Q
@@ -11,11 +11,10 @@ from rest_framework.request import Request
 from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
-from proctoring_site.mongo_engine.instants import instant_of
+from proctoring_site.mongo_engine.instants import MILLISECOND, instant_of
 from sessions_app.listing import Page, page_for
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND = timedelta(milliseconds=1)
 
 
 class NewestFirst(BasePagination):

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from proctoring_site.mongo_engine.instants import MILLISECOND
 from sessions_app.ids import new_event_id
 from sessions_app.models import Mark, to_milliseconds
 
 #: A clock that runs ahead by less than this is not worth a mark; nor is a reaction that beats the start's round trip.
 CLOCK_TOLERANCE = timedelta(seconds=5)
-MILLISECOND = timedelta(milliseconds=1)
 
 
 class Reported(NamedTuple):

@@ -24,6 +24,7 @@ from proctoring_site.access.permissions import Guarded, Rule, holds, own_session
 from proctoring_site.access.roles import Right, may
 from proctoring_site.audit.actors import ActorKind, client_address, current_actor
 from proctoring_site.audit.log import record
+from proctoring_site.audit.looks import record_once
 from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.json_only import BoundedJSONParser, PlainTextJSONParser
 from proctoring_site.quick_dispatch import QuickDispatch
@@ -155,9 +156,12 @@ class SessionViewSet(Guarded, QuickDispatch, GenericViewSet):
         self._record_events_of_staff(pk)
         return self.answer(batches.log(pk, batch["events"], sent_at=batch.get("sent_at")))
 
+    def _is_by_staff(self) -> bool:
+        """By no candidate's browser, nor anybody of an open API."""
+        return current_actor().kind in {ActorKind.USER, ActorKind.TOKEN}
+
     def _record_events_of_staff(self, pk: str) -> None:
-        """Evidence that no candidate's browser made; nor anybody of an open API."""
-        if current_actor().kind in {ActorKind.USER, ActorKind.TOKEN}:
+        if self._is_by_staff():
             record(Action.CREATED, ObjectKind.EVENT, self.get_object().pk)
 
     @extend_schema(
@@ -167,8 +171,11 @@ class SessionViewSet(Guarded, QuickDispatch, GenericViewSet):
     )
     @action(detail=True, methods=["post"])
     def heartbeat(self, request: Request, pk: str) -> Response:
+        told = validated(_beat, request.data)
+        if self._is_by_staff():  # coverage and confirmations that no candidate's browser sent
+            record_once(Action.CHANGED, ObjectKind.SESSION, self.get_object().pk, heartbeats=True)
         browser = request.META.get("HTTP_USER_AGENT", "")[: beats.BROWSER_MAX_LENGTH] or None
-        answer = beats.beat(pk, beats.Beat(**validated(_beat, request.data), browser=browser))
+        answer = beats.beat(pk, beats.Beat(**told, browser=browser))
         return self.answer(_beat_answer.to_representation(answer))
 
     @extend_schema(summary="Have the candidate wait", request=Reason, responses=SessionSerializer)

@@ -42,16 +42,16 @@ def _answers(client: redis.Redis) -> bool:
         return False
 
 
+def environment(broker_url: str, data_dir: Path) -> dict[str, str]:
+    """Of a process on the tests' database that has this broker."""
+    settings = connection.settings_dict
+    own = {"MONGODB_URL": settings["HOST"], "MONGODB_DATABASE": settings["NAME"], "CELERY_BROKER_URL": broker_url}
+    return {**os.environ, **own, "SECRET_KEY": "of the tests", "DATA_DIR": str(data_dir), "JOB_LEASE_S": "3"}
+
+
 @pytest.fixture
 def start_worker(committed_database: None, broker: str, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen]]:
-    settings = connection.settings_dict
-    env = {**os.environ, "MONGODB_URL": settings["HOST"], "MONGODB_DATABASE": settings["NAME"]}
-    env |= {
-        "CELERY_BROKER_URL": broker,
-        "SECRET_KEY": "of the tests",
-        "DATA_DIR": str(tmp_path / "data"),
-        "JOB_LEASE_S": "3",
-    }
+    env = environment(broker, tmp_path / "data")
     workers = []
 
     def start(name: str, **environment: str) -> subprocess.Popen:

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
 
 from proctoring_site.access import api_tokens, candidate_token, throttle
@@ -84,7 +84,12 @@ class TokenInBody(BearerToken):
     def authenticate(self, request: Request) -> tuple[Any, str] | None:
         if settings.OPEN_API or not (request.content_type or "").startswith("text/plain"):
             return None
-        token = request.data.get("token") if isinstance(request.data, dict) else None
+        try:
+            told = request.data
+        except APIException:  # it is no JSON, or too large, and names nobody
+            count_nobody(request)
+            raise
+        token = told.get("token") if isinstance(told, dict) else None
         return self.by_token(request, token) if isinstance(token, str) else None
 
 

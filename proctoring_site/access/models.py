@@ -2,13 +2,7 @@
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
 from django.utils import timezone
-
-
-class ApiTokenQuerySet(models.QuerySet):
-    def valid(self) -> "ApiTokenQuerySet":
-        return self.filter(Q(revoked_at=None) & Q(expires_at__gt=timezone.now()))
 
 
 class ApiToken(models.Model):
@@ -23,8 +17,6 @@ class ApiToken(models.Model):
     #: To the minute.
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
-
-    objects = ApiTokenQuerySet.as_manager()
 
     class Meta:
         db_table = "api_tokens"

@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+import pymongo
 from django.db import connection
 from pymongo import ReturnDocument
 from pymongo.write_concern import WriteConcern
 from rest_framework.exceptions import Throttled
 
-from proctoring_site.mongo_engine.group_commit import GroupCommit
+from proctoring_site.mongo_engine.group_commit import PATIENCE_S, GroupCommit
 
 WINDOW_S = 60
 COLLECTION = "throttle"
@@ -43,7 +44,8 @@ def count(scope: str, address: str, *, per_minute: int) -> None:
 
 def _counted(key: str, ends: int, per_minute: int) -> int:
     places = max(1, min(AHEAD_MAX, per_minute // AHEAD_SHARE))
-    (last,) = _counters[hash(key) % len(_counters)].submit([(key, ends, places)])
+    with pymongo.timeout(PATIENCE_S):
+        (last,) = _counters[hash(key) % len(_counters)].submit([(key, ends, places)])
     _ahead.keep(key, range(last - places + 2, last + 1))
     return last - places + 1
 

@@ -20,7 +20,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
-from proctoring_site.admin_lists import UncountedWhenUnfiltered
+from proctoring_site.admin_lists import ListedInItsOrder, UncountedWhenUnfiltered
 from proctoring_site.audit import export, log
 from proctoring_site.audit.actors import ActorKind
 from proctoring_site.audit.models import Action, AuditRecord, ObjectKind
@@ -71,7 +71,7 @@ def _midnight(day: str) -> datetime:
 
 
 @admin.register(AuditRecord)
-class AuditRecordAdmin(admin.ModelAdmin):
+class AuditRecordAdmin(ListedInItsOrder, admin.ModelAdmin):
     list_display = ["instant", "who", "what", "which", "address", "request_id"]
     list_filter = ["action", "actor_kind", "object_kind", DayFilter]
     search_fields = ["actor_name", "object_id", "request_id"]

@@ -15,9 +15,9 @@ COLUMNS = tuple(field.name for field in AuditRecord._meta.fields)
 
 
 def csv_pieces(records: QuerySet) -> Iterator[bytes]:
-    """UTF-8 without a byte order mark; the header first, then the records, which must be newest first."""
+    """UTF-8 without a byte order mark; the header first, then the records, newest first."""
     yield _lines([COLUMNS])
-    for page in _pages(records):
+    for page in _pages(records.order_by("-at", "-id")):
         yield _lines([_row(record) for record in page])
 
 

@@ -1,4 +1,4 @@
-"""Looks that come as many requests: a player asks for a video piece by piece, and all of it is one look."""
+"""What comes as many requests and is one thing: a player asks for a video piece by piece, a client beats."""
 
 from datetime import timedelta
 from typing import Any
@@ -22,24 +22,30 @@ INDEX = "audit_object"
 
 def record_look(object_kind: ObjectKind, object_id: str, **details: Any) -> None:
     """One record of this actor's look from this address, before anything is shown; none when the last LOOK_S have it.
+    Raises AuditFailed."""
+    record_once(Action.LOOKED, object_kind, object_id, **details)
+
+
+def record_once(action: Action, object_kind: ObjectKind, object_id: str, **details: Any) -> None:
+    """The same of whatever else this actor does again and again, before it is done.
 
     Two requests at the same moment may both write: too many records, never too few. Raises AuditFailed.
     """
     try:
-        is_known = _is_recorded(same_look(object_kind, object_id, details))
+        is_known = _is_recorded(same_act(action, object_kind, object_id, details))
     except PyMongoError as error:
         raise AuditFailed from error
     if not is_known:
-        record(Action.LOOKED, object_kind, object_id, **details)
+        record(action, object_kind, object_id, **details)
 
 
-def same_look(object_kind: ObjectKind, object_id: str, details: dict[str, Any]) -> dict[str, Any]:
+def same_act(action: Action, object_kind: ObjectKind, object_id: str, details: dict[str, Any]) -> dict[str, Any]:
     """Which records would do, for MongoDB."""
     actor = current_actor()
     return {
         "object_id": str(object_id)[:255],
         "at": {"$gte": naive_utc(timezone.now() - timedelta(seconds=LOOK_S))},
-        "action": str(Action.LOOKED),
+        "action": str(action),
         "object_kind": str(object_kind),
         "actor_kind": str(actor.kind),
         "actor_id": actor.id,

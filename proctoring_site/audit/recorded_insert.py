@@ -21,11 +21,10 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from proctoring_site.audit.errors import AuditFailed
 from proctoring_site.audit.models import AuditRecord
 from proctoring_site.mongo_engine.group_commit import Document, GroupCommit, Outcome
-from proctoring_site.mongo_engine.group_insert import NotInserted
+from proctoring_site.mongo_engine.group_insert import DUPLICATE_KEY, NotInserted
 
 AT_ONCE: Mapping[str, Any] = {"w": 1, "j": False}
 DURABLE: Mapping[str, Any] = {"w": "majority", "j": True}
-DUPLICATE_KEY = 11000
 RECORDS = AuditRecord._meta.db_table
 
 Pair = tuple[RawBSONDocument, RawBSONDocument]

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from proctoring_site.access.roles import Right, may
-from proctoring_site.admin_lists import UncountedWhenUnfiltered
+from proctoring_site.admin_lists import ListedInItsOrder, UncountedWhenUnfiltered
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.jobs import queue
@@ -15,13 +15,12 @@ from proctoring_site.jobs.models import Job
 
 
 @admin.register(Job)
-class JobAdmin(admin.ModelAdmin):
+class JobAdmin(ListedInItsOrder, admin.ModelAdmin):
     list_display = ["queued_at", "task", "key", "state", "attempts", "error", "started_at", "finished_at"]
     list_filter = ["state"]
     search_fields = ["key__startswith"]
     search_help_text = "The beginning of a key, such as a recording's id."
     ordering = ["-queued_at", "-id"]
-    sortable_by = ()
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = UncountedWhenUnfiltered

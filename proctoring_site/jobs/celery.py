@@ -24,6 +24,9 @@ from proctoring_site.jobs import queue
 
 logger = logging.getLogger(__name__)
 LOOK_EVERY_S = 5
+#: Redis that hangs, or is gone without a word, would else hold up whoever submits a job for ever. Longer than the one
+#: second for which a worker has it wait for a message.
+BROKER_PATIENCE_S = 3
 
 app = Celery("proctoring", broker=settings.CELERY_BROKER_URL, set_as_current=False)
 app.conf.update(
@@ -35,7 +38,12 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     worker_hijack_root_logger=False,
     broker_connection_retry_on_startup=True,
-    broker_transport_options={"visibility_timeout": 3600},
+    broker_transport_options={
+        "visibility_timeout": 3600,
+        "socket_timeout": BROKER_PATIENCE_S,
+        "socket_connect_timeout": BROKER_PATIENCE_S,
+        "max_retries": 0,  # by kombu, which would pause for two seconds and wait once more
+    },
     task_publish_retry=False,  # the row waits; whoever asked must not
 )
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 class JobState(models.TextChoices):
     WAITING = "waiting"
     RUNNING = "running"
-    DONE = "done"
+    DONE = "done"  # MongoDB forgets it after 30 days (migration 0003)
     FAILED = "failed"  # as often as it may be tried; a person may have it run again
 
 

@@ -31,6 +31,10 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 2, 600
 ERROR_MAX_LENGTH = 300
 
 
+class WorkerLost(Exception):
+    """Nobody wrote down how the last try went: it may well have been the job that ended its worker."""
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     name: str
@@ -109,6 +113,8 @@ def run(taken: Job) -> bool:
         with _kept(taken):
             if task is None:
                 raise LookupError("no such task in this release")
+            if taken.attempts > task.max_attempts:
+                raise WorkerLost(f"at the last of {task.max_attempts} tries")
             task.function(taken.key, **taken.arguments)
     except Exception as error:
         return _failed(taken, error, task.max_attempts if task else 1)
@@ -185,7 +191,7 @@ def _insert(waiting: Job, pause_s: float) -> tuple[str, bool]:
     while found is None:
         try:
             found = _jobs().find_one_and_update(
-                {"slot": waiting.slot},
+                _having(waiting.slot),
                 {"$setOnInsert": fields},
                 upsert=True,
                 projection=["_id"],
@@ -195,6 +201,11 @@ def _insert(waiting: Job, pause_s: float) -> tuple[str, bool]:
         except DuplicateKeyError:  # another made it in the same moment
             continue
     return found["_id"], found["_id"] == fields["_id"]
+
+
+def _having(slot: str) -> dict[str, Any]:
+    """With its type, since the index of the slots has only those that are text: without, every job would be read."""
+    return {"slot": {"$eq": slot, "$type": "string"}}
 
 
 def _failed(taken: Job, error: Exception, max_attempts: int) -> bool:

@@ -11,6 +11,9 @@ from pymongo.errors import BulkWriteError, PyMongoError
 
 from proctoring_site.mongo_engine.group_commit import PATIENCE_S, Document, GroupCommit, Outcome
 
+#: The server's word for an `_id`, or another unique value, that is there already.
+DUPLICATE_KEY = 11000
+
 
 class NotInserted(PyMongoError):
     """The server refused this document of a group, and no other."""

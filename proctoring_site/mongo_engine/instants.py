@@ -1,7 +1,10 @@
 """Instants written as text, as the earlier service's documents may hold them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+#: What BSON's instants are whole numbers of.
+MILLISECOND = timedelta(milliseconds=1)
 
 
 def parse_instant(text: Any) -> datetime | None:

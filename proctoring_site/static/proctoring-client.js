@@ -557,9 +557,9 @@ export class ProctoringClient extends EventTarget {
   async #beat() {
     clearTimeout(this.#beatTimer);
     if (this.#isBeating || !this.#signals) return;
-    this.#isBeating = true;
     const confirmed = [...this.#commands.keys()].filter((id) => this.#commands.get(id));
-    const said = { ...this.#signals(), sent_at: instant(), confirmed };
+    const said = { ...this.#saidSignals(), sent_at: instant(), confirmed };
+    this.#isBeating = true;
     const answer = await this.#post(`${this.#path}/heartbeat`, said);
     this.#isBeating = false;
     if (isTemporary(answer)) return this.#beatAgain(Math.max(answer.retryAfterS, this.#nextBeatS));
@@ -569,6 +569,16 @@ export class ProctoringClient extends EventTarget {
     else await this.#hear(answer.body, confirmed);
     const isOver = this.stopped || CLOSED.has(this.state);
     if (!isOver || this.#commands.size) this.#beatAgain(this.#nextBeatS);
+  }
+
+  /** What the page says. One that fails, or says what is no JSON, says nothing this time: the client is there. */
+  #saidSignals() {
+    try {
+      return JSON.parse(JSON.stringify({ ...this.#signals() }));
+    } catch (error) {
+      console.error(error);
+      return {};
+    }
   }
 
   #beatAgain(inS) {

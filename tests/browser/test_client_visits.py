@@ -133,6 +133,21 @@ class TestAClockThat:
         assert page.evaluate("told.rejected") == []
 
 
+class TestAHeartbeat:
+    def test_goes_on_after_signals_that_failed_or_were_no_json(self, exam, page):
+        session_id = open_client(page, "No track yet")
+        page.evaluate(
+            """client.heartbeat(() => {
+                window.asked = (window.asked ?? 0) + 1;
+                if (asked === 1) throw new Error("no track yet");
+                return { camera: asked === 2 ? 1n : true };
+            })"""
+        )
+        stored = exam.database["sessions"]
+        until(lambda: stored.find_one({"_id": session_id})["heartbeat"]["camera"])
+        assert stored.find_one({"_id": session_id})["heartbeat"]["beats"] >= 3
+
+
 class TestWhatStaffAsk:
     def test_reaches_the_page_once_each_and_is_confirmed(self, exam, page):
         session_id = open_client(page, "Asked")

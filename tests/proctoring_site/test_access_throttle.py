@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from django.db import connection
+from pymongo.errors import PyMongoError
 from rest_framework.exceptions import Throttled
 
 from proctoring_site.access import throttle
@@ -59,6 +60,11 @@ class TestWhatIsCounted:
             return ask(caller("pk_guess"), "GET", "/sessions", REMOTE_ADDR="198.51.100.1")
 
         assert statuses(guess, 5) == [401, 401, 401, 429, 429]
+
+    def test_what_could_be_a_beacon_and_is_no_json(self, limits):
+        path = f"/sessions/{make_session().pk}/events/batch"
+        from_there = {"content_type": "text/plain", "REMOTE_ADDR": "198.51.100.1"}
+        assert statuses(lambda: caller().post(path, "nonsense", **from_there), 5) == [400, 400, 400, 429, 429]
 
     def test_not_the_work_of_candidates_machines_and_staff(self, limits):
         session = make_session()
@@ -158,3 +164,17 @@ def test_of_a_high_limit_some_places_are_taken_ahead_and_none_is_given_twice(com
                 continue
             passed += 1
     assert passed == 300
+
+
+def test_a_database_that_says_nothing_is_not_waited_for_as_long_as_a_read_may_take(committed_database, monkeypatch):
+    monkeypatch.setattr(throttle, "PATIENCE_S", 0.2)
+    client = connection.database.client
+    slow = {"blockConnection": True, "blockTimeMS": 1000, "appName": client.options.pool_options.appname}
+    data = {"failCommands": ["findAndModify"], **slow}
+    client.admin.command("configureFailPoint", "failCommand", mode="alwaysOn", data=data)
+    try:
+        with pytest.raises(PyMongoError) as refused:
+            throttle.count("test", "198.51.100.4", per_minute=5)
+    finally:
+        client.admin.command("configureFailPoint", "failCommand", mode="off")
+    assert refused.value.timeout

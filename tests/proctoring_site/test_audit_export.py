@@ -49,6 +49,18 @@ class TestTheExport:
         assert [row["at"] for row in rows] == sorted((row["at"] for row in rows), reverse=True)
         assert len(exported(auditor, q="rita")) == 100
 
+    def test_holds_each_record_once_whatever_order_is_asked_for(self, auditor, monkeypatch):
+        monkeypatch.setattr(export, "ROWS_AT_ONCE", 7)
+        write(*(make_record(at=NOON + timedelta(seconds=n), address=f"10.0.0.{n * 37 % 100}") for n in range(100)))
+        page = auditor.get(LIST, {"o": 4, "q": "rita"})
+        assert [record.at for record in page.context["cl"].result_list[:2]] == [
+            NOON + timedelta(seconds=n) for n in (99, 98)
+        ]
+        assert "sortable" not in page.content.decode()
+        assert [row["id"] for row in exported(auditor, o=4)] == [row["id"] for row in exported(auditor)]
+        unsorted = AuditRecord.objects.filter(action="looked").order_by("address")
+        assert b"".join(export.csv_pieces(unsorted)).count(b"\r\n") == 101
+
     @pytest.mark.parametrize("count", [6, 7, 8, 14])
     def test_ends_well_at_the_edges_of_a_piece(self, auditor, monkeypatch, count):
         monkeypatch.setattr(export, "ROWS_AT_ONCE", 7)

@@ -7,11 +7,11 @@ from django.db import connection
 from django.utils import timezone
 
 from media_app.models import Recording
-from proctoring_site.audit.looks import INDEX, LOOK_S, same_look
-from proctoring_site.audit.models import AuditRecord, ObjectKind
+from proctoring_site.audit.looks import INDEX, LOOK_S, same_act
+from proctoring_site.audit.models import Action, AuditRecord, ObjectKind
 from tests import access, drives
-from tests.access import ask, caller, content_of, machine
-from tests.audit_records import make_record, recording, write
+from tests.access import ask, caller, candidate, content_of, machine
+from tests.audit_records import make_record, recording, told, write
 from tests.factories import make_staff
 from tests.plans import plan_of
 
@@ -82,10 +82,20 @@ def test_pictures_are_a_look_of_their_own_and_one_for_all(evidence, video):
     assert [one.details for one in records] == [{"recording": evidence.recording}, pictures]
 
 
+def test_the_beats_of_a_machine_are_one_record_and_those_of_the_candidate_none(evidence):
+    path = f"/sessions/{evidence.session.pk}/heartbeat"
+    client, own = machine(make_staff("Operator")), candidate(evidence.session)
+    with recording() as records:
+        for each in (client, own, client, own):
+            assert each.post(path, {"camera": True}, content_type="application/json").status_code == 200
+    assert told(records) == [("changed", "session", evidence.session.pk)]
+    assert (records[0].actor_kind, records[0].details) == ("token", {"heartbeats": True})
+
+
 def test_whether_there_was_one_is_read_by_an_index(committed_database):
     write(*(make_record(at=timezone.now(), object_id="exam-2") for _ in range(50)))
     write(*(make_record(at=timezone.now(), details={"recording": str(n)}) for n in range(3)))
-    wanted = same_look(ObjectKind.VIDEO, "exam-1", {"recording": "x"})
+    wanted = same_act(Action.LOOKED, ObjectKind.VIDEO, "exam-1", {"recording": "x"})
     find = {"find": "audit_log", "filter": wanted, "limit": 1, "hint": INDEX}
     plan = plan_of(connection.database.command("explain", find, verbosity="executionStats"))
     assert plan.uses_index

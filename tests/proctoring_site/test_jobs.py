@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.utils import timezone
 
 from proctoring_site.audit.models import AuditRecord
@@ -90,6 +91,15 @@ class TestAJob:
         assert job_tasks.done == [("a", "hello")]
         queue._write(dead, state="failed")  # the dead one comes back, and has nothing to say any more
         assert Job.objects.get().state == "done"
+
+    def test_that_is_lost_with_each_of_its_workers_has_failed(self, run_jobs):
+        job = queue.submit(job_tasks.fail, "a")
+        for _ in range(3):
+            queue.take(job.pk)
+            Job.objects.update(runs_until=timezone.now() - timedelta(seconds=1))
+        assert run_jobs() == 1
+        job = Job.objects.get(pk=job.pk)
+        assert (job.state, job.error, job.slot) == ("failed", "WorkerLost: at the last of 3 tries", None)
 
     def test_without_a_trip_for_nothing(self):
         with trips.exactly("findAndModify jobs"):
@@ -182,6 +192,28 @@ class TestTheAdmin:
         record = AuditRecord.objects.get(object_kind="job")
         assert (record.actor_name, record.object_id) == (operator.username, failed.pk)
         assert run_jobs() == 1
+
+
+def test_one_is_submitted_by_an_index_however_many_are_done(committed_database):
+    Job.objects.bulk_create([Job(task="test.note", key=str(n), state="done") for n in range(100)])
+    database = connection.database
+    database.command("profile", 2)
+    try:
+        for word in ("one", "two"):
+            queue.submit(job_tasks.note, "a", word=word)
+        seen = list(database["system.profile"].find({"command.findAndModify": "jobs"}))
+    finally:
+        database.command("profile", 0)
+        database["system.profile"].drop()
+    assert [entry["docsExamined"] for entry in seen] == [0, 1]
+    assert {entry["planSummary"] for entry in seen} == {"IXSCAN { slot: 1 }"}
+
+
+def test_what_is_done_is_forgotten_and_what_failed_is_not(committed_database):
+    until = connection.get_collection("jobs").index_information()["jobs_until"]
+    assert until["key"] == [("finished_at", 1)]
+    assert until["expireAfterSeconds"] == 30 * 24 * 3600
+    assert until["partialFilterExpression"] == {"state": "done"}
 
 
 def test_its_list_is_asked_for_by_an_index(committed_database):

@@ -1,6 +1,9 @@
 """Background work with a broker: Debian's Redis, and two real Celery workers, one of which is killed in the middle."""
 
 import json
+import socket
+import subprocess
+import sys
 
 import redis
 
@@ -47,3 +50,12 @@ def test_a_message_holds_the_id_of_a_job_and_nothing_else(committed_database, br
     (message,) = redis.Redis.from_url(broker).lrange("celery", 0, -1)
     assert job.pk in json.dumps(json.loads(message)["headers"])
     assert b"of a candidate" not in message
+
+
+def test_a_broker_that_hangs_holds_up_nobody_for_long(committed_database, tmp_path):
+    tell = "import django; django.setup(); from proctoring_site.jobs import queue; queue.tell('of-a-job')"
+    with socket.create_server(("127.0.0.1", 0)) as hangs:
+        env = celery_workers.environment(f"redis://127.0.0.1:{hangs.getsockname()[1]}/0", tmp_path)
+        env["DJANGO_SETTINGS_MODULE"] = "proctoring_site.settings"
+        told = subprocess.run([sys.executable, "-c", tell], env=env, capture_output=True, text=True, timeout=60)
+    assert (told.returncode, "job of-a-job waits" in told.stderr) == (0, True), told.stderr

@@ -27,7 +27,7 @@ def test_it_reads_what_was_written(value, ascii_only):
     "body",
     [
         b'{"a": 1, "a": 2}',
-        b"[1e400, -0, -0.0, 1E5, 4.9e-324]",
+        b"[1e308, -0, -0.0, 1E5, 4.9e-324]",
         b"[18446744073709551616, 9223372036854775808, -9223372036854775809]",
         b'"\\ud800"',
         b'"\\ud83d\\ude00 \\u0000 \x7f"',
@@ -49,6 +49,12 @@ def test_a_piece_that_is_rendered_already_stays_beside_what_orjson_refuses():
 def test_what_is_not_json_is_refused(body):
     with pytest.raises(ValueError, match=r"Expecting|not JSON|Extra data|decode|Invalid|BOM|Illegal"):
         read_json(body)
+
+
+@pytest.mark.parametrize("number", [b"1e400", b"-1E+309", b"1" * 400 + b".5", b"1e400, 1234567890123456789"])
+def test_a_number_that_would_be_kept_as_infinite_is_refused(number):
+    with pytest.raises(ValueError, match="infinity"):
+        read_json(b"[" + number + b"]")
 
 
 def test_nesting_that_python_does_not_read_is_not_read_at_all():

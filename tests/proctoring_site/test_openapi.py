@@ -17,7 +17,9 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from jsonschema import Draft202012Validator, FormatChecker
 
 from media_app.models import Recording
+from proctoring_site.errors import exception_handler
 from proctoring_site.outage import outage_response
+from sessions_app.errors import EventUndecided
 from sessions_app.models import Session
 from tests import access, drives
 from tests.access import IMPORTED, account_of, ask, caller, candidate, early_in_a_minute, machine, methods_of, routes
@@ -319,3 +321,11 @@ def test_an_outage_is_said_as_in_its_example():
     assert set(said["headers"]) - {"X-Request-ID"} <= set(answer.headers)
     page = outage_response(RequestFactory().get("/sessions", headers={"accept": "text/html"}))
     assert page.headers["Content-Type"].partition(";")[0] in said["content"]
+
+
+def test_an_event_that_is_not_decided_is_said_as_in_its_example():
+    """When that happens, test_refused_by_the_server.py says."""
+    said = documented("POST", "/sessions/{id}/events", 503)["examples"].values()
+    answer = exception_handler(EventUndecided(), {})
+    assert answer.data in [it["value"] for it in said]
+    assert "Retry-After" in answer.headers
