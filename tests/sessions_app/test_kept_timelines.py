@@ -74,6 +74,16 @@ def test_of_one_that_was_deleted_elsewhere_they_end_in_time(session, messages, m
         assert time.monotonic() < deadline
 
 
+def test_one_that_is_too_large_is_not_kept_and_drops_no_other(session, messages, monkeypatch):
+    large = services.start_session(candidate_name="Bo")
+    make_event(large, message="x" * 300)
+    assert messages(session) == ["first"]
+    monkeypatch.setattr(kept_timelines, "KEPT_BYTES_MAX", 500)
+    assert messages(large) == ["x" * 300]
+    with trips.exactly(*AGAIN):
+        assert messages(session) == ["first"]
+
+
 def test_they_take_so_much_memory_and_no_more(messages, monkeypatch):
     sessions = [services.start_session(candidate_name="Ada") for _ in range(4)]
     for session in sessions:
