@@ -15,7 +15,7 @@ from proctoring_site.audit.recorded_insert import RecordedInsert
 from proctoring_site.mongo_engine.documents import document_of, instance_of
 from proctoring_site.mongo_engine.group_find import GroupFind
 from sessions_app import counters, heartbeat, ingestion, kept_timelines, moves, reported
-from sessions_app.errors import IllegalMove, ProctoringError, SessionNotFound
+from sessions_app.errors import IllegalMove, MovedMeanwhile, ProctoringError, SessionNotFound
 from sessions_app.models import OF_THE_REVIEW, Event, Session, new_id, now, to_milliseconds
 from sessions_app.policy import active_policy, policy_for
 from sessions_app.reported import Reported
@@ -87,13 +87,13 @@ def find_document(session_id: str) -> dict[str, Any] | None:
 
 
 def pause_session(session: Session, *, reason_code: str | None = None, reason: str | None = None) -> Session:
-    """Have the candidate wait. Raises IllegalMove."""
+    """Have the candidate wait. Raises IllegalMove, MovedMeanwhile."""
     moves.move(session, State.PAUSED, reason_code=reason_code, reason=reason)
     return session
 
 
 def resume_session(session: Session, *, reason_code: str | None = None, reason: str | None = None) -> Session:
-    """Let a paused candidate go on. Raises IllegalMove."""
+    """Let a paused candidate go on. Raises IllegalMove, MovedMeanwhile."""
     moves.move(session, State.RUNNING, reason_code=reason_code, reason=reason)
     return session
 
@@ -137,7 +137,7 @@ def close_stale_sessions(*, at: datetime | None = None, dry_run: bool = False) -
         heard = {"last_seen_at": seen.replace(tzinfo=None) if seen else None}
         try:
             moved = moves.move(session, State.EXPIRED, at=at, end_time=seen or session.start_time, only_if=heard)
-        except (IllegalMove, SessionNotFound):  # somebody else was quicker
+        except (IllegalMove, MovedMeanwhile, SessionNotFound):  # somebody else was quicker
             continue
         if moved:
             _settle(session)

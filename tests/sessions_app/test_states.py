@@ -8,7 +8,8 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, connections
 
-from sessions_app import heartbeat, services
+from proctoring_site.audit.models import AuditRecord
+from sessions_app import heartbeat, moves, services
 from sessions_app.errors import IllegalMove, NobodyThere
 from sessions_app.heartbeat import Beat
 from sessions_app.models import Event, Session
@@ -68,6 +69,31 @@ class TestMoves:
         assert Session.objects.get().state is State.RUNNING
 
     def test_of_many_who_end_and_terminate_at_once_one_succeeds(self, committed_database):
+    def test_that_others_forestall_each_time_is_to_be_tried_again(self, api, database, monkeypatch):
+        session, plain = make_session(), moves.record
+
+        def record(*told, changes, **more):
+            plain(*told, changes=changes, **more)
+            other = State.PAUSED if changes["state"][0] is State.RUNNING else State.RUNNING
+            Session.objects.filter(pk=session.pk).update(status=other)
+
+        monkeypatch.setattr(moves, "record", record)
+        answer = api.post(f"/sessions/{session.pk}/end")
+        assert (answer.status_code, answer.json()["code"]) == (503, "try_again")
+        assert answer["Retry-After"]
+        assert Session.objects.get(pk=session.pk).state in OPEN
+
+    def test_whose_claim_is_lost_from_the_same_state_is_recorded_once(self, database, monkeypatch):
+        session, plain = make_session(status=None), moves.record
+
+        def record(*told, **more):
+            plain(*told, **more)
+            Session.objects.filter(pk=session.pk).update(status=State.RUNNING)  # without a word it was that before
+
+        monkeypatch.setattr(moves, "record", record)
+        services.end_session(session)
+        assert AuditRecord.objects.filter(object_id=session.pk).count() == len(session.moves) == 1
+
         session = make_session()
         barrier = Barrier(8)
 
