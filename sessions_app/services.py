@@ -101,7 +101,7 @@ def resume_session(session: Session, *, reason_code: str | None = None, reason: 
 def terminate_session(
     session: Session, *, reason_code: str, reason: str | None = None, at: datetime | None = None
 ) -> Session:
-    """Stop a sitting. Raises IllegalMove."""
+    """Stop a sitting. Raises IllegalMove, MovedMeanwhile, EventUndecided."""
     return _close(session, State.TERMINATED, at=at, reason_code=reason_code, reason=reason)
 
 
@@ -112,7 +112,9 @@ def message_candidate(session: Session, *, message: str) -> Session:
 
 
 def end_session(session: Session, *, at: datetime | None = None) -> Session:
-    """End a session once; a second call changes nothing and keeps the first `end_time`. Raises IllegalMove."""
+    """End a session once; a second call changes nothing and keeps the first `end_time`. Raises IllegalMove,
+    MovedMeanwhile, and EventUndecided where the silence before the end cannot be kept; a second call does that.
+    """
     try:
         return _close(session, State.ENDED, at=at)
     except IllegalMove:
@@ -148,15 +150,14 @@ def close_stale_sessions(*, at: datetime | None = None, dry_run: bool = False) -
 
 
 def _close(session: Session, to: State, *, at: datetime | None, **why: str | None) -> Session:
-    at = to_milliseconds(at or now())
-    if since := heartbeat.missing_since(session, at=at):
-        heartbeat.log_gap(session.pk, since, at)
     moves.move(session, to, at=at, **why)
     return _settle(session)
 
 
 def _settle(session: Session) -> Session:
-    """What a closed session needs: exact counts, its coverage as it stays, and its scores."""
+    """What a closed session needs: the silence before its end, exact counts, its coverage as it stays, its scores."""
+    if session.queue_rank is None:  # nobody did all of it yet; a move that is refused must leave no gap
+        heartbeat.log_last_gap(session)
     recount(session)
     if covered := heartbeat.coverage_of(session):
         Session.objects.filter(pk=session.pk).update(covered=covered.weakest)

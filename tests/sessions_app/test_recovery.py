@@ -1,15 +1,17 @@
 """After something was cut off in the middle: the next ordinary step puts the counts right."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.db import connection
 
 from reports_app import services as reports
-from sessions_app import counters, imports, services
+from sessions_app import counters, heartbeat, imports, moves, services
 from sessions_app.models import Event, Session
 from sessions_app.scoring import DEFAULT_WEIGHTS
-from tests.factories import make_session
+from sessions_app.states import State
+from tests.factories import NOON, make_session
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -27,6 +29,16 @@ def test_ending_again_mends_what_a_cut_off_end_left():
     Session.objects.filter(pk=session.pk).update(end_time=session.start_time)  # the end was cut off before its recount
     services.end_session(Session.objects.get(pk=session.pk))
     assert stored_and_counted(session.pk) == (1, 1)
+
+
+def test_ending_again_keeps_the_silence_that_a_cut_off_end_left_out():
+    session = make_session()
+    heartbeat.beat(session.pk, heartbeat.Beat(), at=NOON)
+    moves.move(session, State.ENDED, at=NOON + timedelta(hours=1))  # and killed
+    for _ in range(2):
+        services.end_session(Session.objects.get(pk=session.pk))
+        assert Event.objects.get().duration_s == 3600
+        assert stored_and_counted(session.pk) == (1, 1)
 
 
 def test_a_report_of_an_ended_session_counts_the_event_that_came_after_the_recount(api):

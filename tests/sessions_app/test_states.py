@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
+from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 from django.core.management import call_command
@@ -68,7 +69,6 @@ class TestMoves:
             assert (answer.status_code, set(answer.json()["fields"])) == (400, {"reason_code"})
         assert Session.objects.get().state is State.RUNNING
 
-    def test_of_many_who_end_and_terminate_at_once_one_succeeds(self, committed_database):
     def test_that_others_forestall_each_time_is_to_be_tried_again(self, api, database, monkeypatch):
         session, plain = make_session(), moves.record
 
@@ -94,6 +94,7 @@ class TestMoves:
         services.end_session(session)
         assert AuditRecord.objects.filter(object_id=session.pk).count() == len(session.moves) == 1
 
+    def test_of_many_who_end_and_terminate_at_once_one_succeeds(self, committed_database):
         session = make_session()
         barrier = Barrier(8)
 
@@ -237,7 +238,21 @@ class TestHeartbeats:
         services.end_session(session, at=NOON + timedelta(seconds=100))
         (gap,) = Event.objects.all()
         assert (gap.timestamp, gap.duration_s) == (NOON + timedelta(seconds=10), 90.0)
-        assert session.counts == {"missing": 1}
+        assert (session.counts, gap.marks) == ({"missing": 1}, None)
+
+    def test_a_client_that_knows_its_beats_cannot_keep_a_gap_off_the_timeline(self, database):
+        session = self.beats(make_session(), 0)
+        guess = uuid5(NAMESPACE_URL, f"{session.pk}/missing/{NOON.isoformat()}")
+        make_event(session, event_type="focus_back", id=str(guess))
+        self.beats(session, 1200)
+        assert Event.objects.get(event_type="missing").duration_s == 1200
+
+    def test_a_silence_up_to_where_a_session_expires_is_one_too(self, database, settings):
+        session = self.beats(make_session(), 0)
+        make_event(session, timestamp=NOON + AN_HOUR)
+        services.close_stale_sessions(at=NOON + AN_HOUR + timedelta(seconds=settings.SESSION_EXPIRES_AFTER_S + 1))
+        gap = Event.objects.get(event_type="missing")
+        assert (gap.duration_s, gap.marks) == (3600, None)
 
     def test_a_camera_that_was_off_half_the_time_is_too_little(self, database):
         session = self.beats(make_session(), *range(0, 51, 10), camera=True)
