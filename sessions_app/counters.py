@@ -111,11 +111,12 @@ def correct(session_ids: Iterable[str], *, weighed: Container[str]) -> int:
     return len(changes)
 
 
-def recount(session_id: str, *, weighed: Container[str]) -> bool:
-    """Set a session's counts to what is stored. True when they differed and were mended.
+def recount(session_id: str, *, weighed: Container[str]) -> bool | None:
+    """Set a session's counts to what is stored. True when they differed and were mended, False when they are right.
 
     A difference may be a writer between its two steps. So it must stand still for SETTLE_S × SETTLE_TRIES before it
-    is taken for the trace of a crash, and while others still write, nothing is touched: their counts are exact.
+    is taken for the trace of a crash, and while others still write, nothing is touched: their counts are exact, and the
+    answer is None. A writer may be slower than that: unless the answer is False, look again when nobody can be.
     """
     first_seen: int | None = None
     for look in range(SETTLE_TRIES):
@@ -124,13 +125,15 @@ def recount(session_id: str, *, weighed: Container[str]) -> bool:
             count_adopted([session_id], weighed=weighed)
             return True
         stored = _under_safe_keys(_stored_types([session_id])[session_id], weighed=weighed, keep=kept)
-        if stored == kept or (look and revision != first_seen):
+        if stored == kept:
             return False
         first_seen = revision
+        if look and revision != first_seen:
+            return None
         time.sleep(SETTLE_S)
     mended = {"$set": {"event_counts": stored}, "$inc": {"revision": 1}}
     unchanged = {"_id": session_id, "revision": first_seen}
-    return _sessions().update_one(unchanged, mended, session=connection.session).modified_count == 1
+    return _sessions().update_one(unchanged, mended, session=connection.session).modified_count == 1 or None
 
 
 _IS_COUNTED: Mapping[str, Any] = {"event_counts": {"$type": "object"}}

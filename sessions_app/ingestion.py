@@ -29,7 +29,7 @@ from sessions_app.errors import EventIdConflict, EventNotStorable, EventUndecide
 from sessions_app.models import Mark
 from sessions_app.policy import active_policy
 from sessions_app.reported import CLOCK_TOLERANCE
-from sessions_app.review.scores import after_late_event
+from sessions_app.review.scores import score_soon
 
 DUPLICATE_KEY = 11000
 #: The document's own fault: BadValue, InvalidBSON, DollarPrefixedFieldName, DocumentValidationFailure, two of size. Any
@@ -150,11 +150,11 @@ def _look_and_count(
             outcomes[n] = _refusal(sessions.get(pk), documents[n])
             if outcomes[n] is None:
                 counted[n] = _count_key(sessions[pk]["event_counts"], documents[n], weighed=policy.weights)
-    gone = _count(documents, counted, by=1)
+    ends = {pk: session.get("end_time") for pk, session in sessions.items()}
+    uncounted = _count(documents, counted, by=1, ends=ends)
     for n, key in counted.items():
-        if documents[n]["session_id"] in gone:
-            outcomes[n] = SessionNotFound()
-        else:
+        outcomes[n] = uncounted.get(documents[n]["session_id"])
+        if outcomes[n] is None:
             keys[n] = key
 
 
@@ -188,7 +188,7 @@ def _refusal(session: Document | None, document: Document) -> Exception | None:
         if document["received_at"] > closed + timedelta(seconds=settings.EVENT_GRACE_S):
             return SessionClosed()
         document.setdefault("marks", []).append(Mark.LATE.value)
-        after_late_event(document["session_id"], document["received_at"])
+        score_soon(document["session_id"], document["received_at"])
     return None
 
 
@@ -202,19 +202,35 @@ def _count_key(counts: dict[str, int], document: Document, *, weighed: Container
     return key
 
 
-def _count(documents: Sequence[Document], keys: Mapping[int, str], *, by: int) -> set[str]:
-    """Add to the counts of the sessions; answers with those sessions that have been deleted since they were found."""
+def _count(
+    documents: Sequence[Document], keys: Mapping[int, str], *, by: int, ends: Mapping[str, Any] | None = None
+) -> dict[str, Exception]:
+    """Add to the counts of the sessions; answers with those of which it could not, and why.
+
+    `ends`: the sessions' `end_time` as it was found. One that ended since was scored without the event: that is to be
+    sent again, and is late then. One that was deleted since is not there.
+    """
+    ends = ends or {}
     own: dict[str, list[int]] = {}
     for n in keys:
         own.setdefault(documents[n]["session_id"], []).append(n)
     if not own:
-        return set()
+        return {}
     changes = [
-        UpdateOne({"_id": pk}, _step([documents[n] for n in places], [keys[n] for n in places], by=by))
+        UpdateOne(
+            {"_id": pk, **({"end_time": {"$eq": ends[pk]}} if pk in ends else {})},
+            _step([documents[n] for n in places], [keys[n] for n in places], by=by),
+        )
         for pk, places in own.items()
     ]
+    failed: dict[str, Exception] = {}
     found = _sessions_at_once().bulk_write(changes, ordered=False, session=connection.session).matched_count
-    return set() if found == len(own) else set(own) - set(_find_sessions(list(own)))
+    if found < len(own):
+        there = _find_sessions(list(own))
+        failed |= {pk: SessionNotFound() for pk in own if pk not in there}
+        changed = (pk for pk in own.keys() & ends.keys() & there.keys() if there[pk].get("end_time") != ends[pk])
+        failed |= {pk: EventUndecided() for pk in changed}
+    return failed
 
 
 def _sessions_at_once() -> Collection:

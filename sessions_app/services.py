@@ -158,7 +158,8 @@ def _settle(session: Session) -> Session:
     """What a closed session needs: the silence before its end, exact counts, its coverage as it stays, its scores."""
     if session.queue_rank is None:  # nobody did all of it yet; a move that is refused must leave no gap
         heartbeat.log_last_gap(session)
-    recount(session)
+    if recount(session) is not False:  # an event under way may be stored yet, and would be in no score
+        scores.score_soon(session.pk, now())
     if covered := heartbeat.coverage_of(session):
         Session.objects.filter(pk=session.pk).update(covered=covered.weakest)
     scores.score_closed([session.pk])
@@ -182,13 +183,14 @@ def clear_deleted(session_id: str) -> None:
     kept_timelines.forget(session_id)
 
 
-def recount(session: Session) -> bool:
-    """Bring the counts in line with the stored events, after a crash between the two. True when they were not."""
-    if counters.recount(session.pk, weighed=active_policy().weights):
+def recount(session: Session) -> bool | None:
+    """Bring the counts in line with the stored events, after a crash between the two. True when they were not, None
+    while others write."""
+    mended = counters.recount(session.pk, weighed=active_policy().weights)
+    if mended:
         logger.warning("session %s: counts differed from its stored events and were mended", session.pk)
         session.refresh_from_db()
-        return True
-    return False
+    return mended
 
 
 def count_where_missing(sessions: Iterable[Session]) -> None:

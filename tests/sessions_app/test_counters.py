@@ -284,7 +284,7 @@ class TestAfterACrash:
             finally:
                 done.set()
 
-        assert together(3, work)[0] is False
+        assert together(3, work)[0] is None
         assert counts_of(session.pk) == {**stored_of(session.pk), "focus_lost": 1}
         assert counters.recount(session.pk, weighed=WEIGHED) is True
         assert counts_of(session.pk) == stored_of(session.pk)
