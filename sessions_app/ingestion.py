@@ -5,6 +5,7 @@ order of the steps is that of counters.py: count first, then store; what turns o
 again. A crash in between leaves a count too high, which `recount` mends when the session ends.
 """
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -30,6 +31,8 @@ from sessions_app.models import Mark
 from sessions_app.policy import active_policy
 from sessions_app.reported import CLOCK_TOLERANCE
 from sessions_app.review.scores import score_soon
+
+logger = logging.getLogger(__name__)
 
 DUPLICATE_KEY = 11000
 #: The document's own fault: BadValue, InvalidBSON, DollarPrefixedFieldName, DocumentValidationFailure, two of size. Any
@@ -208,7 +211,8 @@ def _count(
     """Add to the counts of the sessions; answers with those of which it could not, and why.
 
     `ends`: the sessions' `end_time` as it was found. One that ended since was scored without the event: that is to be
-    sent again, and is late then. One that was deleted since is not there.
+    sent again, and is late then. One that was deleted since is not there. One that cannot be counted (its document is
+    at its largest, or an adopted one's numbers are none) fails nobody else.
     """
     ends = ends or {}
     own: dict[str, list[int]] = {}
@@ -224,8 +228,17 @@ def _count(
         for pk, places in own.items()
     ]
     failed: dict[str, Exception] = {}
-    found = _sessions_at_once().bulk_write(changes, ordered=False, session=connection.session).matched_count
-    if found < len(own):
+    try:
+        found = _sessions_at_once().bulk_write(changes, ordered=False, session=connection.session).matched_count
+    except BulkWriteError as error:
+        if connection.session is not None or error.details["writeConcernErrors"]:
+            raise
+        found = error.details["nMatched"]
+        for fault in error.details["writeErrors"]:
+            pk = list(own)[fault["index"]]
+            logger.error("session %s cannot be counted: the server answers with error %d", pk, fault["code"])
+            failed[pk] = EventUndecided()
+    if found + len(failed) < len(own):
         there = _find_sessions(list(own))
         failed |= {pk: SessionNotFound() for pk in own if pk not in there}
         changed = (pk for pk in own.keys() & ends.keys() & there.keys() if there[pk].get("end_time") != ends[pk])

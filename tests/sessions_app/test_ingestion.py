@@ -335,3 +335,13 @@ class TestCompanions:
         assert [counts(one) for one in (session, adopted, later)] == [{"focus_lost": 1}] * 3
         assert counts(ended) == {}
         assert (Session.objects.count(), Event.objects.count()) == (before, 4)
+    def test_a_session_that_cannot_be_counted_fails_nobody_else(self, session):
+        odd, told = services.start_session(candidate_name="Bo"), new()
+        connection.database["sessions"].update_one({"_id": odd.pk}, {"$set": {"revision": "seven"}})
+        documents = [document(one, "focus_lost") for one in (odd, session)]
+        documents.append({**document(session, "focus_lost"), "session_id": told})
+        uncounted, fine, unknown = ingestion.commit(documents)
+        assert (uncounted.code, fine[1], unknown.code) == ("try_again", True, "not_found")
+        assert counts(session) == {"focus_lost": 1}
+        assert Event.objects.get().session_id == session.pk
+
