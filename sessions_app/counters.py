@@ -3,8 +3,9 @@
 Raw pymongo: one `$inc` counts an event and proves that its session exists, in a single round trip; the ORM has no
 word for a counter inside a document. The rule that keeps counts exact: **count first, then store the event**. Only
 then may a session without counts (adopted from the earlier service) be counted by whoever comes first: nobody has
-stored an event of the new kind before the counts were there. A crash between the two steps leaves a count too high,
-never too low; `recount` mends it when the session ends.
+stored an event of the new kind before the counts were there. A crash between the two steps leaves a count too high. It
+is too low only after a failover that took back a count (w=1) and not its event, which the driver stored on the new
+primary. `recount` mends both when the session ends.
 """
 
 import time
@@ -127,9 +128,9 @@ def recount(session_id: str, *, weighed: Container[str]) -> bool | None:
         stored = _under_safe_keys(_stored_types([session_id])[session_id], weighed=weighed, keep=kept)
         if stored == kept:
             return False
-        first_seen = revision
         if look and revision != first_seen:
             return None
+        first_seen = revision
         time.sleep(SETTLE_S)
     mended = {"$set": {"event_counts": stored}, "$inc": {"revision": 1}}
     unchanged = {"_id": session_id, "revision": first_seen}

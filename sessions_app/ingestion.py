@@ -38,9 +38,11 @@ DUPLICATE_KEY = 11000
 #: The document's own fault: BadValue, InvalidBSON, DollarPrefixedFieldName, DocumentValidationFailure, two of size. Any
 #: other refusal (a full disk, an internal error) is the server's; a client that gave the event up then would lose it.
 NOT_STORABLE = frozenset({2, 22, 52, 121, 10334, 17280})
-#: How long a duplicate's first copy may take to reach the majority before the client is asked to try again.
-SETTLE_TRIES, SETTLE_S = 50, 0.1
-#: The counts become durable with the events that are committed after them: the journal keeps their order.
+#: How long a duplicate's first copy may take to reach the majority before the client is asked to try again. Everybody
+#: whose events wait does so behind this.
+SETTLE_TRIES, SETTLE_S = 5, 0.05
+#: The counts become durable with the events that are committed after them: the journal keeps their order. A failover
+#: may take back a count and not the event, which the driver then stores on the new primary: see counters.py.
 COUNTED_AT_ONCE = WriteConcern(w=1)
 _IS_OBJECT, _EXISTS, _NEVER_INSERTED = {"$type": "object"}, {"$exists": True}, {"_id": None}
 
@@ -128,7 +130,9 @@ def _count_open(
         reply = connection.database.command(
             "update", "sessions", updates=changes, ordered=False, writeConcern=COUNTED_AT_ONCE.document
         )
-    except NotPrimaryError:  # so nothing was changed; the driver's own way to write looks for the new one
+    except NotPrimaryError:
+        # Nothing was changed, but where the primary stepped down in the midst of it: then some are counted twice until
+        # their sessions end, as after a crash. The driver's own way to write looks for the new one.
         return by_session
     if "writeConcernError" in reply:
         raise WriteConcernError(reply["writeConcernError"]["errmsg"], reply["writeConcernError"]["code"])
@@ -147,18 +151,32 @@ def _look_and_count(
     """Count those that can be taken, and say of the others why not."""
     sessions = _sessions_of(by_session)
     counted: dict[int, str] = {}
+    closed: list[int] = []
     policy = active_policy()
     for pk, own in by_session.items():
         for n in own:
             outcomes[n] = _refusal(sessions.get(pk), documents[n])
             if outcomes[n] is None:
                 counted[n] = _count_key(sessions[pk]["event_counts"], documents[n], weighed=policy.weights)
+            elif isinstance(outcomes[n], SessionClosed) and "digest" in documents[n]:
+                closed.append(n)
+    if closed:
+        _know_again(closed, documents, outcomes)
     ends = {pk: session.get("end_time") for pk, session in sessions.items()}
     uncounted = _count(documents, counted, by=1, ends=ends)
     for n, key in counted.items():
         outcomes[n] = uncounted.get(documents[n]["session_id"])
         if outcomes[n] is None:
             keys[n] = key
+
+
+def _know_again(closed: Sequence[int], documents: Sequence[Document], outcomes: list[Outcome | None]) -> None:
+    """Of those that come too late: a resend of what is stored gets the answer that was lost, however late."""
+    there = _stored([documents[n]["_id"] for n in closed], tries=1)
+    for n in closed:
+        known = _duplicate(documents[n], there.get(documents[n]["_id"]))
+        if not isinstance(known, Exception):
+            outcomes[n] = known
 
 
 def _sessions_of(session_ids: Iterable[str]) -> dict[str, Document]:
@@ -301,13 +319,13 @@ def _insert_in_transaction(documents: Sequence[Document]) -> dict[int, int]:
     return refused
 
 
-def _stored(ids: Sequence[str]) -> dict[str, Document]:
+def _stored(ids: Sequence[str], *, tries: int = SETTLE_TRIES) -> dict[str, Document]:
     """The first copies of duplicates, once a majority has them: only then may they be acknowledged as stored."""
     events = connection.get_collection("events")
     if connection.session is None:  # a transaction has a read concern of its own
         events = events.with_options(read_concern=ReadConcern("majority"))
     found: dict[str, Document] = {}
-    for look in range(SETTLE_TRIES):
+    for look in range(tries):
         if look:
             time.sleep(SETTLE_S)
         found = {
