@@ -101,7 +101,7 @@ def test_an_end_that_is_refused_leaves_no_gap_of_a_client_that_is_silent(session
     beat(session.pk, Beat(), at=at)
     before = state()
     with full_audit_log(), pytest.raises(AuditFailed):
-        end_session(session, at=at + timedelta(minutes=1))
+        end_session(Session.objects.get(pk=session.pk), at=at + timedelta(minutes=1))
     assert state() == before
     beat(session.pk, Beat(), at=at + timedelta(minutes=20))
     assert Event.objects.get(event_type="missing").duration_s == 20 * 60
