@@ -8,7 +8,7 @@ again. A crash in between leaves a count too high, which `recount` mends when th
 import logging
 import time
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from operator import itemgetter
 from typing import Any
@@ -152,12 +152,13 @@ def _look_and_count(
     sessions = _sessions_of(by_session)
     counted: dict[int, str] = {}
     closed: list[int] = []
-    policy = active_policy()
+    weighed = active_policy().weights
     for pk, own in by_session.items():
         for n in own:
             outcomes[n] = _refusal(sessions.get(pk), documents[n])
             if outcomes[n] is None:
-                counted[n] = _count_key(sessions[pk]["event_counts"], documents[n], weighed=policy.weights)
+                counts, event_type = sessions[pk]["event_counts"], documents[n]["event_type"]
+                counted[n] = counters.key_among(counts, event_type, weighed=weighed)
             elif isinstance(outcomes[n], SessionClosed) and "digest" in documents[n]:
                 closed.append(n)
     if closed:
@@ -211,16 +212,6 @@ def _refusal(session: Document | None, document: Document) -> Exception | None:
         document.setdefault("marks", []).append(Mark.LATE.value)
         score_soon(document["session_id"], document["received_at"])
     return None
-
-
-def _count_key(counts: dict[str, int], document: Document, *, weighed: Container[str]) -> str:
-    """Where the event is counted: under its type, or with the others once the session counts many types by name."""
-    key = counters.key_of(document["event_type"])
-    is_named = key in counts or document["event_type"] in weighed
-    if not is_named and len(counts) >= counters.DISTINCT_TYPES_MAX:
-        return counters.OTHER_KEY
-    counts.setdefault(key, 0)
-    return key
 
 
 def _count(

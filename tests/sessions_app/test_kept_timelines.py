@@ -47,7 +47,7 @@ def test_the_next_event_is_seen_at_once(session, messages):
 
 
 def test_what_is_counted_and_not_yet_stored_is_not_missed_later(session, messages):
-    counters.count_event(session.pk, "focus_lost", weighed={})
+    counters.count_events({session.pk: {"focus_lost": 1}}, weighed={})
     assert messages(session) == ["first"]
     event = connection.get_collection("events").find_one({"session_id": session.pk})
     later = {**event, "_id": "later", "message": "stored at last"}

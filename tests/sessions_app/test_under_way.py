@@ -91,7 +91,7 @@ class TestWhileItsSessionEnds:
 
     def test_how_soon_follows_from_how_long_it_may_take(self, session, settings):
         settings.SHORT_WRITE_LIMIT_S = 30
-        counters.count_event(session.pk, "no_face", weighed={})
+        counters.count_events({session.pk: {"no_face": 1}}, weighed={})
         services.end_session(session)
         assert (Job.objects.get().not_before - session.end_time).total_seconds() > 30
 
@@ -101,7 +101,7 @@ class TestWhileItsSessionEnds:
         assert not Job.objects.exists()
 
     def test_a_session_that_is_deleted_by_then_is_left_alone(self, session, run_jobs):
-        counters.count_event(session.pk, "no_face", weighed={})
+        counters.count_events({session.pk: {"no_face": 1}}, weighed={})
         services.end_session(session)
         services.delete_session(session)
         when_it_is_due(run_jobs)
