@@ -19,7 +19,7 @@ from pymongo.write_concern import WriteConcern
 from proctoring_site.mongo_engine.instants import instant_of
 from sessions_app import coverage, ingestion
 from sessions_app.coverage import Coverage
-from sessions_app.errors import EventUndecided, SessionNotFound
+from sessions_app.errors import EventIdConflict, EventUndecided, SessionNotFound
 from sessions_app.models import Session, now, to_milliseconds
 from sessions_app.reported import MILLISECOND, Reported, document_of
 from sessions_app.states import OPEN, State, state_of
@@ -113,6 +113,19 @@ def log_gap(session_id: str, since: datetime, until: datetime) -> None:
         (outcome,) = ingestion.write([document_of(session_id, gap, sent_at=None, received_at=until)])
     if isinstance(outcome, EventUndecided):
         raise outcome
+    if isinstance(outcome, EventIdConflict):
+        _log_rest(session_id, gap.id, until)
+
+
+def _log_rest(session_id: str, kept_id: str, until: datetime) -> None:
+    """A gap is there already, and ends earlier: with a beat that could not be written after it. Who sent it was there
+    just then, and then silent again."""
+    events = connection.get_collection("events")
+    kept = events.find_one({"_id": kept_id}, {"timestamp": 1, "duration_s": 1}, session=connection.session)
+    if kept:
+        since = kept["timestamp"].replace(tzinfo=UTC) + timedelta(seconds=kept["duration_s"])
+        if until - since > missing_after():
+            log_gap(session_id, since, until)
 
 
 def log_last_gap(session: Session) -> None:

@@ -8,6 +8,7 @@ from uuid import NAMESPACE_URL, uuid5
 import pytest
 from django.core.management import call_command
 from django.db import connection, connections
+from pymongo.errors import AutoReconnect
 
 from proctoring_site.audit.models import AuditRecord
 from sessions_app import heartbeat, moves, services
@@ -246,6 +247,17 @@ class TestHeartbeats:
         make_event(session, event_type="focus_back", id=str(guess))
         self.beats(session, 1200)
         assert Event.objects.get(event_type="missing").duration_s == 1200
+
+    def test_a_silence_on_both_sides_of_a_beat_that_could_not_be_written_is_two(self, database, monkeypatch):
+        session = self.beats(make_session(), 0)
+        monkeypatch.setattr(heartbeat, "_write", lambda *told: (_ for _ in ()).throw(AutoReconnect("gone")))
+        with pytest.raises(AutoReconnect):
+            self.beats(session, 100)
+        monkeypatch.undo()
+        self.beats(session, 1200)
+        services.end_session(session, at=NOON + timedelta(seconds=1200))
+        gaps = [(gap.timestamp, gap.duration_s) for gap in Event.objects.in_order()]
+        assert gaps == [(NOON, 100), (NOON + timedelta(seconds=100), 1100)]
 
     def test_a_silence_up_to_where_a_session_expires_is_one_too(self, database, settings):
         session = self.beats(make_session(), 0)
