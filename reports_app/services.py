@@ -34,7 +34,8 @@ logger = logging.getLogger(__name__)
 _recorded = GroupFind(StoredReport._meta.db_table)
 #: Going again ends when the others do; giving up earlier is safe, the next request finds the file not current.
 STORE_TRIES = 5
-#: Each after the one before it. Whoever deletes has looked again by the first, unless they were killed or are slow.
+#: Each after the one before it. Whoever deletes has looked again by the first, unless they were killed or are slow; and
+#: an event that was under way at the end of that is stored by the second (SHORT_WRITE_LIMIT_S).
 LOOKS_AFTER_S = (60, 600, 3600)
 
 
@@ -189,12 +190,13 @@ def delete_session(session: Session) -> None:
 
 @job(name="deleted_session")
 def look_again(key: str, *, session_id: str, began: str, number: int) -> None:
-    """What was stored or logged while a session was being deleted, should who deleted it be killed before they looked
-    again. Of one that is there, nothing: a slow deletion goes on, or one was cut off that can be asked for again, or
-    the session was imported again since."""
+    """What was stored or logged while a session was being deleted: should who deleted it be killed before they looked
+    again, or an event that was under way be stored after that. Of one that is there, nothing: a slow deletion goes on,
+    or one was cut off that can be asked for again, or the session was imported again since. Each look is followed by
+    the next: a slow deletion may have ended right before it."""
+    if number + 1 < len(LOOKS_AFTER_S):
+        _look_later(session_id, began, number + 1)
     if Session.objects.filter(pk=session_id).exists():
-        if number + 1 < len(LOOKS_AFTER_S):
-            _look_later(session_id, began, number + 1)
         return
     sessions.clear_deleted(session_id)
     _delete_files(Session(pk=session_id))

@@ -19,7 +19,7 @@ from proctoring_site.admin_lists import UncountedWhenUnfiltered
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from sessions_app import acts, heartbeat, scoring, services
-from sessions_app.errors import IllegalMove
+from sessions_app.errors import ProctoringError
 from sessions_app.models import CANDIDATE_NAME_MAX_LENGTH, Session
 from sessions_app.states import State
 
@@ -193,11 +193,11 @@ class SessionAdmin(admin.ModelAdmin):
         for session in sessions:
             try:
                 service(session)
-            except IllegalMove:
+            except ProctoringError:
                 refused += 1
         self.message_user(request, f"Sessions {done}: {len(sessions) - refused}.", messages.SUCCESS)
         if refused:
-            self.message_user(request, f"Not possible from where they stand: {refused}.", messages.WARNING)
+            self.message_user(request, f"Not possible from where they stand, or not now: {refused}.", messages.WARNING)
 
     @admin.display(description="candidate")
     def name(self, session: Session) -> str:

@@ -19,6 +19,9 @@ BATCH = 1000
 LAST_INSTANT = datetime.max.replace(microsecond=999_000)
 #: Where a value that is no instant is kept beside the emptied field.
 AS_STORED = "_as_stored"
+_IS_WHOLE = {"$in": [{"$type": "$$this.v"}, ["int", "long"]]}
+_ARE_COUNTS = {"$allElementsTrue": [{"$map": {"input": {"$objectToArray": "$event_counts"}, "in": _IS_WHOLE}}]}
+_IS_OBJECT = {"$eq": [{"$type": "$event_counts"}, "object"]}
 
 
 def convert_text_instants(documents: Collection, fields: Iterable[str]) -> int:
@@ -45,6 +48,15 @@ def set_aside(documents: Collection, names: Iterable[str], *, ours: str) -> None
     for name in names:
         theirs = {name: {"$exists": True}, ours: {"$exists": False}}
         documents.update_many(theirs, {"$rename": {name: f"adopted.{name}"}})
+
+
+def set_aside_what_cannot_be_counted(sessions: Collection) -> None:
+    """A `revision` and `event_counts` of theirs to which nobody can add: kept, as `adopted.…`."""
+    theirs = {"revision": {"$exists": True, "$not": {"$type": "number"}}}
+    sessions.update_many(theirs, {"$rename": {"revision": "adopted.revision"}})
+    no_counts = {"$expr": {"$not": [{"$cond": [_IS_OBJECT, _ARE_COUNTS, False]}]}}
+    theirs = {"event_counts": {"$exists": True}, **no_counts}
+    sessions.update_many(theirs, {"$rename": {"event_counts": "adopted.event_counts"}})
 
 
 def count_sessions(database: Database, *, weighed: Container[str]) -> int:

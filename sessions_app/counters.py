@@ -3,14 +3,14 @@
 Raw pymongo: one `$inc` counts an event and proves that its session exists, in a single round trip; the ORM has no
 word for a counter inside a document. The rule that keeps counts exact: **count first, then store the event**. Only
 then may a session without counts (adopted from the earlier service) be counted by whoever comes first: nobody has
-stored an event of the new kind before the counts were there. A crash between the two steps leaves a count too high,
-never too low; `recount` mends it when the session ends.
+stored an event of the new kind before the counts were there. A crash between the two steps leaves a count too high. It
+is too low only after a failover that took back a count (w=1) and not its event, which the driver stored on the new
+primary. `recount` mends both when the session ends.
 """
 
 import time
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping
-from typing import Any
 
 from django.db import connection
 from pymongo import UpdateOne
@@ -55,24 +55,35 @@ def by_type(event_counts: Counts | None) -> dict[str, int]:
     return dict(counts)
 
 
-def count_event(session_id: str, event_type: str, *, weighed: Container[str], times: int = 1) -> None:
-    """Count an event that is about to be stored, or several alike. Raises SessionNotFound; nothing is changed then.
+def key_among(counts: dict[str, int], event_type: str, *, weighed: Container[str]) -> str:
+    """Where an event is counted: under its type, or with the others once the session counts many types by name. A new
+    key is put among `counts`.
 
     `weighed` are the types that the policy names; they are exempt from DISTINCT_TYPES_MAX.
     """
     key = key_of(event_type)
-    is_weighed = event_type in weighed
-    already_named = {f"event_counts.{key}": {"$exists": True}}
-    while True:
-        if _increment(session_id, key, times, where=_IS_COUNTED if is_weighed else already_named):
-            return
-        if not is_weighed and _increment(session_id, key, times, where=_HAS_ROOM):
-            return
-        _, counts = _look(session_id)
-        if counts is None:
-            count_adopted([session_id], weighed=weighed)
-        elif not is_weighed and _increment(session_id, OTHER_KEY, times, where=_IS_FULL):
-            return
+    if key not in counts and event_type not in weighed and len(counts) >= DISTINCT_TYPES_MAX:
+        return OTHER_KEY
+    counts.setdefault(key, 0)
+    return key
+
+
+def count_events(types: Mapping[str, Counts], *, weighed: Container[str]) -> None:
+    """Count events that are about to be stored, in two trips: session id → type → how many. The sessions have counts.
+
+    Raises SessionNotFound when one of them is gone; the others are counted then, and `recount` mends it.
+    """
+    found = _sessions().find({"_id": {"$in": list(types)}}, {"event_counts": 1}, session=connection.session)
+    changes = []
+    for session in found:
+        more: Counter[str] = Counter()
+        for event_type, n in types[session["_id"]].items():
+            more[key_among(session["event_counts"], event_type, weighed=weighed)] += n
+        step = {"$inc": {**{f"event_counts.{key}": n for key, n in more.items()}, "revision": 1}}
+        changes.append(UpdateOne({"_id": session["_id"]}, step))
+    done = _sessions().bulk_write(changes, ordered=False, session=connection.session).matched_count if changes else 0
+    if done < len(types):
+        raise SessionNotFound
 
 
 def count_adopted(session_ids: Iterable[str], *, weighed: Container[str]) -> None:
@@ -111,11 +122,12 @@ def correct(session_ids: Iterable[str], *, weighed: Container[str]) -> int:
     return len(changes)
 
 
-def recount(session_id: str, *, weighed: Container[str]) -> bool:
-    """Set a session's counts to what is stored. True when they differed and were mended.
+def recount(session_id: str, *, weighed: Container[str]) -> bool | None:
+    """Set a session's counts to what is stored. True when they differed and were mended, False when they are right.
 
     A difference may be a writer between its two steps. So it must stand still for SETTLE_S × SETTLE_TRIES before it
-    is taken for the trace of a crash, and while others still write, nothing is touched: their counts are exact.
+    is taken for the trace of a crash, and while others still write, nothing is touched: their counts are exact, and the
+    answer is None. A writer may be slower than that: unless the answer is False, look again when nobody can be.
     """
     first_seen: int | None = None
     for look in range(SETTLE_TRIES):
@@ -124,31 +136,19 @@ def recount(session_id: str, *, weighed: Container[str]) -> bool:
             count_adopted([session_id], weighed=weighed)
             return True
         stored = _under_safe_keys(_stored_types([session_id])[session_id], weighed=weighed, keep=kept)
-        if stored == kept or (look and revision != first_seen):
+        if stored == kept:
             return False
+        if look and revision != first_seen:
+            return None
         first_seen = revision
         time.sleep(SETTLE_S)
     mended = {"$set": {"event_counts": stored}, "$inc": {"revision": 1}}
     unchanged = {"_id": session_id, "revision": first_seen}
-    return _sessions().update_one(unchanged, mended, session=connection.session).modified_count == 1
-
-
-_IS_COUNTED: Mapping[str, Any] = {"event_counts": {"$type": "object"}}
-# The server may look at `$expr` where `_IS_COUNTED` does not hold, and must not fail there.
-_COUNTS_OR_NONE = {"$cond": [{"$eq": [{"$type": "$event_counts"}, "object"]}, "$event_counts", {}]}
-_NAMED_TYPES = {"$size": {"$objectToArray": _COUNTS_OR_NONE}}
-#: While the session counts fewer than DISTINCT_TYPES_MAX types by name, and from then on.
-_HAS_ROOM: Mapping[str, Any] = {**_IS_COUNTED, "$expr": {"$lt": [_NAMED_TYPES, DISTINCT_TYPES_MAX]}}
-_IS_FULL: Mapping[str, Any] = {**_IS_COUNTED, "$expr": {"$gte": [_NAMED_TYPES, DISTINCT_TYPES_MAX]}}
+    return _sessions().update_one(unchanged, mended, session=connection.session).modified_count == 1 or None
 
 
 def _sessions() -> Collection:
     return connection.get_collection("sessions")
-
-
-def _increment(session_id: str, key: str, times: int, *, where: Mapping[str, Any]) -> bool:
-    more = {"$inc": {f"event_counts.{key}": times, "revision": 1}}
-    return _sessions().update_one({"_id": session_id, **where}, more, session=connection.session).matched_count == 1
 
 
 def _look(session_id: str) -> tuple[int | None, Counts | None]:

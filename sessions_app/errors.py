@@ -24,6 +24,11 @@ class IllegalMove(ProctoringError):
         super().__init__(f"The session is {state} and cannot become {to}.")
 
 
+class MovedMeanwhile(ProctoringError):
+    code = "try_again"
+    sentence = "Others are changing this session at the moment; try again in a few seconds."
+
+
 class NobodyThere(ProctoringError):
     code = "nobody_there"
     sentence = "The session is not open; nobody would see the message."

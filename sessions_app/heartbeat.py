@@ -7,17 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
+from uuid import UUID
 
+import pymongo
 from django.conf import settings
 from django.db import connection
+from django.utils.crypto import salted_hmac
 from pymongo.collection import Collection
 from pymongo.write_concern import WriteConcern
 
 from proctoring_site.mongo_engine.instants import instant_of
 from sessions_app import coverage, ingestion
 from sessions_app.coverage import Coverage
-from sessions_app.errors import SessionNotFound
+from sessions_app.errors import EventIdConflict, EventUndecided, SessionNotFound
 from sessions_app.models import Session, now, to_milliseconds
 from sessions_app.reported import MILLISECOND, Reported, document_of
 from sessions_app.states import OPEN, State, state_of
@@ -61,7 +63,11 @@ def missing_after() -> timedelta:
 
 
 def beat(session_id: str, said: Beat, *, at: datetime | None = None) -> Answer:
-    """Take a beat. A closed session's beats change nothing but confirmations. Raises SessionNotFound."""
+    """Take a beat. A closed session's beats change nothing but confirmations.
+
+    Raises SessionNotFound, and EventUndecided where the silence before it cannot be kept: then it counts for no beat,
+    and the next one tells of that silence.
+    """
     at = to_milliseconds(at or now())
     naive_at = at.astimezone(UTC).replace(tzinfo=None)
     skew_ms = None if said.sent_at is None else round((said.sent_at - at) / MILLISECOND)
@@ -95,15 +101,38 @@ def beat(session_id: str, said: Beat, *, at: datetime | None = None) -> Answer:
 
 
 def log_gap(session_id: str, since: datetime, until: datetime) -> None:
-    """Keep a silence on the timeline, once: whoever comes second finds it there."""
+    """Keep a silence on the timeline, once: whoever comes second finds it there. Raises EventUndecided."""
     gap = Reported(
         MISSING,
-        id=str(uuid5(NAMESPACE_URL, f"{session_id}/missing/{since.isoformat()}")),
+        id=_gap_id(session_id, since),
         timestamp=since,
         duration_s=round((until - since).total_seconds(), 3),
         source=SOURCE,
     )
-    ingestion.write([document_of(session_id, gap, sent_at=None, received_at=until)])
+    with pymongo.timeout(settings.SHORT_WRITE_LIMIT_S):  # an end has none of its own, and may lead events that do
+        (outcome,) = ingestion.write([document_of(session_id, gap, sent_at=None, received_at=until)])
+    if isinstance(outcome, EventUndecided):
+        raise outcome
+    if isinstance(outcome, EventIdConflict):
+        _log_rest(session_id, gap.id, until)
+
+
+def _log_rest(session_id: str, kept_id: str, until: datetime) -> None:
+    """A gap is there already, and ends earlier: with a beat that could not be written after it. Who sent it was there
+    just then, and then silent again."""
+    events = connection.get_collection("events")
+    kept = events.find_one({"_id": kept_id}, {"timestamp": 1, "duration_s": 1}, session=connection.session)
+    if kept:
+        since = kept["timestamp"].replace(tzinfo=UTC) + timedelta(seconds=kept["duration_s"])
+        if until - since > missing_after():
+            log_gap(session_id, since, until)
+
+
+def log_last_gap(session: Session) -> None:
+    """Keep the silence that a closed session ended with, as known at its end, so not late. Raises EventUndecided."""
+    last_at = session.heartbeat["last_at"] if isinstance(session.heartbeat, dict) else session.end_time
+    if session.end_time - last_at > missing_after():
+        log_gap(session.pk, last_at, session.end_time)
 
 
 def coverage_of(session: Session, *, at: datetime | None = None) -> Coverage | None:
@@ -123,6 +152,12 @@ def missing_since(session: Session, *, at: datetime | None = None) -> datetime |
         return None
     last_at = session.heartbeat["last_at"]
     return last_at if (at or now()) - last_at > missing_after() else None
+
+
+def _gap_id(session_id: str, since: datetime) -> str:
+    """The same for whoever notices it, and known to no client: its own event under this id would keep the gap off."""
+    told = f"{session_id}/{since.isoformat()}"
+    return str(UUID(bytes=salted_hmac("proctoring.missing", told, algorithm="sha256").digest()[:16], version=5))
 
 
 def _covered(sums: dict[str, Any], stored: dict[str, Any], at: datetime) -> float | None:

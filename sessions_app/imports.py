@@ -183,9 +183,11 @@ def _store(sessions: list[dict], events: list[dict]) -> None:
             session=connection.session,
         )
     counters.count_adopted({event["session_id"] for event in events} | {s["_id"] for s in sessions}, weighed=weighed)
-    for (session_id, event_type), n in Counter((e["session_id"], e["event_type"]) for e in events).items():
-        counters.count_event(session_id, event_type, weighed=weighed, times=n)
     if events:
+        types: dict[str, Counter[str]] = {}
+        for event in events:
+            types.setdefault(event["session_id"], Counter())[event["event_type"]] += 1
+        counters.count_events(types, weighed=weighed)
         _insert(events)
 
 

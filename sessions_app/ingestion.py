@@ -5,9 +5,10 @@ order of the steps is that of counters.py: count first, then store; what turns o
 again. A crash in between leaves a count too high, which `recount` mends when the session ends.
 """
 
+import logging
 import time
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from operator import itemgetter
 from typing import Any
@@ -30,14 +31,18 @@ from sessions_app.errors import EventIdConflict, EventNotStorable, EventUndecide
 from sessions_app.models import Mark
 from sessions_app.policy import active_policy
 from sessions_app.reported import CLOCK_TOLERANCE
-from sessions_app.review.scores import after_late_event
+from sessions_app.review.scores import score_soon
+
+logger = logging.getLogger(__name__)
 
 #: The document's own fault: BadValue, InvalidBSON, DollarPrefixedFieldName, DocumentValidationFailure, two of size. Any
 #: other refusal (a full disk, an internal error) is the server's; a client that gave the event up then would lose it.
 NOT_STORABLE = frozenset({2, 22, 52, 121, 10334, 17280})
-#: How long a duplicate's first copy may take to reach the majority before the client is asked to try again.
-SETTLE_TRIES, SETTLE_S = 50, 0.1
-#: The counts become durable with the events that are committed after them: the journal keeps their order.
+#: How long a duplicate's first copy may take to reach the majority before the client is asked to try again. Everybody
+#: whose events wait does so behind this.
+SETTLE_TRIES, SETTLE_S = 5, 0.05
+#: The counts become durable with the events that are committed after them: the journal keeps their order. A failover
+#: may take back a count and not the event, which the driver then stores on the new primary: see counters.py.
 COUNTED_AT_ONCE = WriteConcern(w=1)
 _IS_OBJECT, _EXISTS, _NEVER_INSERTED = {"$type": "object"}, {"$exists": True}, {"_id": None}
 
@@ -125,7 +130,9 @@ def _count_open(
         reply = connection.database.command(
             "update", "sessions", updates=changes, ordered=False, writeConcern=COUNTED_AT_ONCE.document
         )
-    except NotPrimaryError:  # so nothing was changed; the driver's own way to write looks for the new one
+    except NotPrimaryError:
+        # Nothing was changed, but where the primary stepped down in the midst of it: then some are counted twice until
+        # their sessions end, as after a crash. The driver's own way to write looks for the new one.
         return by_session
     if "writeConcernError" in reply:
         raise WriteConcernError(reply["writeConcernError"]["errmsg"], reply["writeConcernError"]["code"])
@@ -144,18 +151,33 @@ def _look_and_count(
     """Count those that can be taken, and say of the others why not."""
     sessions = _sessions_of(by_session)
     counted: dict[int, str] = {}
-    policy = active_policy()
+    closed: list[int] = []
+    weighed = active_policy().weights
     for pk, own in by_session.items():
         for n in own:
             outcomes[n] = _refusal(sessions.get(pk), documents[n])
             if outcomes[n] is None:
-                counted[n] = _count_key(sessions[pk]["event_counts"], documents[n], weighed=policy.weights)
-    gone = _count(documents, counted, by=1)
+                counts, event_type = sessions[pk]["event_counts"], documents[n]["event_type"]
+                counted[n] = counters.key_among(counts, event_type, weighed=weighed)
+            elif isinstance(outcomes[n], SessionClosed) and "digest" in documents[n]:
+                closed.append(n)
+    if closed:
+        _know_again(closed, documents, outcomes)
+    ends = {pk: session.get("end_time") for pk, session in sessions.items()}
+    uncounted = _count(documents, counted, by=1, ends=ends)
     for n, key in counted.items():
-        if documents[n]["session_id"] in gone:
-            outcomes[n] = SessionNotFound()
-        else:
+        outcomes[n] = uncounted.get(documents[n]["session_id"])
+        if outcomes[n] is None:
             keys[n] = key
+
+
+def _know_again(closed: Sequence[int], documents: Sequence[Document], outcomes: list[Outcome | None]) -> None:
+    """Of those that come too late: a resend of what is stored gets the answer that was lost, however late."""
+    there = _stored([documents[n]["_id"] for n in closed], tries=1)
+    for n in closed:
+        known = _duplicate(documents[n], there.get(documents[n]["_id"]))
+        if not isinstance(known, Exception):
+            outcomes[n] = known
 
 
 def _sessions_of(session_ids: Iterable[str]) -> dict[str, Document]:
@@ -188,33 +210,49 @@ def _refusal(session: Document | None, document: Document) -> Exception | None:
         if document["received_at"] > closed + timedelta(seconds=settings.EVENT_GRACE_S):
             return SessionClosed()
         document.setdefault("marks", []).append(Mark.LATE.value)
-        after_late_event(document["session_id"], document["received_at"])
+        score_soon(document["session_id"], document["received_at"])
     return None
 
 
-def _count_key(counts: dict[str, int], document: Document, *, weighed: Container[str]) -> str:
-    """Where the event is counted: under its type, or with the others once the session counts many types by name."""
-    key = counters.key_of(document["event_type"])
-    is_named = key in counts or document["event_type"] in weighed
-    if not is_named and len(counts) >= counters.DISTINCT_TYPES_MAX:
-        return counters.OTHER_KEY
-    counts.setdefault(key, 0)
-    return key
+def _count(
+    documents: Sequence[Document], keys: Mapping[int, str], *, by: int, ends: Mapping[str, Any] | None = None
+) -> dict[str, Exception]:
+    """Add to the counts of the sessions; answers with those of which it could not, and why.
 
-
-def _count(documents: Sequence[Document], keys: Mapping[int, str], *, by: int) -> set[str]:
-    """Add to the counts of the sessions; answers with those sessions that have been deleted since they were found."""
+    `ends`: the sessions' `end_time` as it was found. One that ended since was scored without the event: that is to be
+    sent again, and is late then. One that was deleted since is not there. One that cannot be counted (its document is
+    at its largest, or an adopted one's numbers are none) fails nobody else.
+    """
+    ends = ends or {}
     own: dict[str, list[int]] = {}
     for n in keys:
         own.setdefault(documents[n]["session_id"], []).append(n)
     if not own:
-        return set()
+        return {}
     changes = [
-        UpdateOne({"_id": pk}, _step([documents[n] for n in places], [keys[n] for n in places], by=by))
+        UpdateOne(
+            {"_id": pk, **({"end_time": {"$eq": ends[pk]}} if pk in ends else {})},
+            _step([documents[n] for n in places], [keys[n] for n in places], by=by),
+        )
         for pk, places in own.items()
     ]
-    found = _sessions_at_once().bulk_write(changes, ordered=False, session=connection.session).matched_count
-    return set() if found == len(own) else set(own) - set(_find_sessions(list(own)))
+    failed: dict[str, Exception] = {}
+    try:
+        found = _sessions_at_once().bulk_write(changes, ordered=False, session=connection.session).matched_count
+    except BulkWriteError as error:
+        if connection.session is not None or error.details["writeConcernErrors"]:
+            raise
+        found = error.details["nMatched"]
+        for fault in error.details["writeErrors"]:
+            pk = list(own)[fault["index"]]
+            logger.error("session %s cannot be counted: the server answers with error %d", pk, fault["code"])
+            failed[pk] = EventUndecided()
+    if found + len(failed) < len(own):
+        there = _find_sessions(list(own))
+        failed |= {pk: SessionNotFound() for pk in own if pk not in there}
+        changed = (pk for pk in own.keys() & ends.keys() & there.keys() if there[pk].get("end_time") != ends[pk])
+        failed |= {pk: EventUndecided() for pk in changed}
+    return failed
 
 
 def _sessions_at_once() -> Collection:
@@ -272,13 +310,13 @@ def _insert_in_transaction(documents: Sequence[Document]) -> dict[int, int]:
     return refused
 
 
-def _stored(ids: Sequence[str]) -> dict[str, Document]:
+def _stored(ids: Sequence[str], *, tries: int = SETTLE_TRIES) -> dict[str, Document]:
     """The first copies of duplicates, once a majority has them: only then may they be acknowledged as stored."""
     events = connection.get_collection("events")
     if connection.session is None:  # a transaction has a read concern of its own
         events = events.with_options(read_concern=ReadConcern("majority"))
     found: dict[str, Document] = {}
-    for look in range(SETTLE_TRIES):
+    for look in range(tries):
         if look:
             time.sleep(SETTLE_S)
         found = {

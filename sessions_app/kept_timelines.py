@@ -64,6 +64,8 @@ def _keep(pk: str, timeline: _Timeline) -> None:
     global _kept_bytes
     with _lock:
         _drop(pk)
+        if len(timeline.content) > KEPT_BYTES_MAX:  # all others would make room for it in vain
+            return
         _kept[pk] = timeline
         _kept_bytes += len(timeline.content)
         while _kept_bytes > KEPT_BYTES_MAX:

@@ -16,7 +16,7 @@ from proctoring_site.audit.actors import current_actor
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.mongo_engine.instants import instant_of
-from sessions_app.errors import IllegalMove, NobodyThere, SessionNotFound, TooManyCommands
+from sessions_app.errors import IllegalMove, MovedMeanwhile, NobodyThere, SessionNotFound, TooManyCommands
 from sessions_app.models import Session, new_id, now, to_milliseconds
 from sessions_app.states import ALLOWED, OPEN, State, state_of
 
@@ -42,9 +42,10 @@ def move(
     """Move a session; the instance is fresh afterwards. `end_time` when it is another than `at`, for closing moves.
 
     `only_if`: what must still be so in the document; False when it is not, and nothing was changed then. Raises
-    IllegalMove, also when somebody else was quicker, and SessionNotFound.
+    IllegalMove, also when somebody else was quicker, MovedMeanwhile when TRIES others were, and SessionNotFound.
     """
     at = to_milliseconds(at or now())
+    recorded: State | None = None
     for _ in range(TRIES):
         stored = _look(session.pk)
         state = _state(stored)
@@ -52,13 +53,9 @@ def move(
             raise IllegalMove(state, to)
         if only_if and any(stored.get(name) != value for name, value in only_if.items()):
             return False
-        record(
-            Action.ENDED if to is State.ENDED else Action.CHANGED,
-            ObjectKind.SESSION,
-            session.pk,
-            changes={"state": (state, to)},
-            **({"reason_code": reason_code} if reason_code else {}),
-        )
+        if state is not recorded:
+            _record(session.pk, state, to, reason_code)
+            recorded = state
         changes: dict[str, Any] = {"status": to.value, "revision": {"$add": [{"$ifNull": ["$revision", 0]}, 1]}}
         changes["moves"] = _and_one_more("moves", _move_document(state, to, at, reason_code, reason))
         if to in ASKS:
@@ -71,7 +68,7 @@ def move(
             logger.info("session %s: %s, was %s", session.pk, to.value, state.value)
             session.refresh_from_db()
             return True
-    raise IllegalMove(state, to)
+    raise MovedMeanwhile
 
 
 def ask(session: Session, *, message: str, at: datetime | None = None) -> None:
@@ -93,6 +90,16 @@ def ask(session: Session, *, message: str, at: datetime | None = None) -> None:
         if session.state in OPEN:
             raise TooManyCommands
         raise NobodyThere(session.state)
+
+
+def _record(session_id: str, state: State, to: State, reason_code: str | None) -> None:
+    record(
+        Action.ENDED if to is State.ENDED else Action.CHANGED,
+        ObjectKind.SESSION,
+        session_id,
+        changes={"state": (state, to)},
+        **({"reason_code": reason_code} if reason_code else {}),
+    )
 
 
 def _move_document(state: State, to: State, at: datetime, code: str | None, reason: str | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from proctoring_site.audit.recorded_insert import RecordedInsert
 from proctoring_site.mongo_engine.documents import document_of, instance_of
 from proctoring_site.mongo_engine.group_find import GroupFind
 from sessions_app import counters, heartbeat, ingestion, kept_timelines, moves, reported
-from sessions_app.errors import IllegalMove, ProctoringError, SessionNotFound
+from sessions_app.errors import IllegalMove, MovedMeanwhile, ProctoringError, SessionNotFound
 from sessions_app.models import OF_THE_REVIEW, Event, Session, new_id, now, to_milliseconds
 from sessions_app.policy import active_policy, policy_for
 from sessions_app.reported import Reported
@@ -87,13 +87,13 @@ def find_document(session_id: str) -> dict[str, Any] | None:
 
 
 def pause_session(session: Session, *, reason_code: str | None = None, reason: str | None = None) -> Session:
-    """Have the candidate wait. Raises IllegalMove."""
+    """Have the candidate wait. Raises IllegalMove, MovedMeanwhile."""
     moves.move(session, State.PAUSED, reason_code=reason_code, reason=reason)
     return session
 
 
 def resume_session(session: Session, *, reason_code: str | None = None, reason: str | None = None) -> Session:
-    """Let a paused candidate go on. Raises IllegalMove."""
+    """Let a paused candidate go on. Raises IllegalMove, MovedMeanwhile."""
     moves.move(session, State.RUNNING, reason_code=reason_code, reason=reason)
     return session
 
@@ -101,7 +101,7 @@ def resume_session(session: Session, *, reason_code: str | None = None, reason: 
 def terminate_session(
     session: Session, *, reason_code: str, reason: str | None = None, at: datetime | None = None
 ) -> Session:
-    """Stop a sitting. Raises IllegalMove."""
+    """Stop a sitting. Raises IllegalMove, MovedMeanwhile, EventUndecided."""
     return _close(session, State.TERMINATED, at=at, reason_code=reason_code, reason=reason)
 
 
@@ -112,7 +112,9 @@ def message_candidate(session: Session, *, message: str) -> Session:
 
 
 def end_session(session: Session, *, at: datetime | None = None) -> Session:
-    """End a session once; a second call changes nothing and keeps the first `end_time`. Raises IllegalMove."""
+    """End a session once; a second call changes nothing and keeps the first `end_time`. Raises IllegalMove,
+    MovedMeanwhile, and EventUndecided where the silence before the end cannot be kept; a second call does that.
+    """
     try:
         return _close(session, State.ENDED, at=at)
     except IllegalMove:
@@ -137,7 +139,7 @@ def close_stale_sessions(*, at: datetime | None = None, dry_run: bool = False) -
         heard = {"last_seen_at": seen.replace(tzinfo=None) if seen else None}
         try:
             moved = moves.move(session, State.EXPIRED, at=at, end_time=seen or session.start_time, only_if=heard)
-        except (IllegalMove, SessionNotFound):  # somebody else was quicker
+        except (IllegalMove, MovedMeanwhile, SessionNotFound):  # somebody else was quicker
             continue
         if moved:
             _settle(session)
@@ -148,16 +150,16 @@ def close_stale_sessions(*, at: datetime | None = None, dry_run: bool = False) -
 
 
 def _close(session: Session, to: State, *, at: datetime | None, **why: str | None) -> Session:
-    at = to_milliseconds(at or now())
-    if since := heartbeat.missing_since(session, at=at):
-        heartbeat.log_gap(session.pk, since, at)
     moves.move(session, to, at=at, **why)
     return _settle(session)
 
 
 def _settle(session: Session) -> Session:
-    """What a closed session needs: exact counts, its coverage as it stays, and its scores."""
-    recount(session)
+    """What a closed session needs: the silence before its end, exact counts, its coverage as it stays, its scores."""
+    if session.queue_rank is None:  # nobody did all of it yet; a move that is refused must leave no gap
+        heartbeat.log_last_gap(session)
+    if recount(session) is not False:  # an event under way may be stored yet, and would be in no score
+        scores.score_soon(session.pk, now())
     if covered := heartbeat.coverage_of(session):
         Session.objects.filter(pk=session.pk).update(covered=covered.weakest)
     scores.score_closed([session.pk])
@@ -181,13 +183,14 @@ def clear_deleted(session_id: str) -> None:
     kept_timelines.forget(session_id)
 
 
-def recount(session: Session) -> bool:
-    """Bring the counts in line with the stored events, after a crash between the two. True when they were not."""
-    if counters.recount(session.pk, weighed=active_policy().weights):
+def recount(session: Session) -> bool | None:
+    """Bring the counts in line with the stored events, after a crash between the two. True when they were not, None
+    while others write."""
+    mended = counters.recount(session.pk, weighed=active_policy().weights)
+    if mended:
         logger.warning("session %s: counts differed from its stored events and were mended", session.pk)
         session.refresh_from_db()
-        return True
-    return False
+    return mended
 
 
 def count_where_missing(sessions: Iterable[Session]) -> None:

@@ -11,6 +11,7 @@ def adopt(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     database = schema_editor.connection.database
     adoption.convert_text_instants(database["sessions"], ("start_time", "end_time"))
     adoption.convert_text_instants(database["events"], ("timestamp",))
+    adoption.set_aside_what_cannot_be_counted(database["sessions"])
     adoption.count_sessions(database, weighed=services.active_policy().weights)
 
 

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from pymongo import UpdateOne
 
 from proctoring_site.jobs.queue import job, submit
 from proctoring_site.mongo_engine.instants import naive_utc
+from sessions_app import counters
 from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session, now
-from sessions_app.policy import policy_for
+from sessions_app.policy import active_policy, policy_for
 from sessions_app.review import policies
 from sessions_app.review.facts import Facts, facts_of
 from sessions_app.review.states import queue_rank
@@ -31,8 +33,8 @@ BATCH = 500
 #: Closed, and never scored.
 UNSCORED = {"end_time": {"$ne": None}, "queue_rank": None}
 #: Late events of one session that come within so many seconds are scored together, once the last of them is stored:
-#: the pause is longer than that and than an event may take (SHORT_WRITE_LIMIT_S).
-LATE_TOGETHER_S, LATE_PAUSE_S = 5, 10
+#: the pause is longer than that and than an event may take (SHORT_WRITE_LIMIT_S) by a margin.
+LATE_TOGETHER_S, LATE_MARGIN_S = 5, 2
 #: Session → the seconds whose job this process submitted last; that job waits still, while they last.
 _submitted: dict[str, int] = {}
 SUBMITTED_MAX = 1000
@@ -125,13 +127,14 @@ def store(facts: dict[str, Facts], scored: Sequence[Scored], *, at: datetime | N
     return (everyone - set(changes)) | stored
 
 
-def after_late_event(session_id: str, received_at: datetime) -> None:
-    """Have the score follow an event that comes after the end, soon. Called before the event is stored, for each event
-    of a batch: all but the first of some seconds cost nothing."""
-    moment = int(received_at.timestamp()) // LATE_TOGETHER_S
+def score_soon(session_id: str, at: datetime) -> None:
+    """Have the score follow an event that comes after the end, or is under way at it, once it is surely stored. Called
+    before that, for each event of a batch: all but the first of some seconds cost nothing."""
+    moment = int(at.timestamp()) // LATE_TOGETHER_S
     if _submitted.get(session_id) == moment:
         return
-    submit(score_late, f"{session_id}@{moment}", pause_s=LATE_PAUSE_S)
+    pause_s = LATE_TOGETHER_S + settings.SHORT_WRITE_LIMIT_S + LATE_MARGIN_S
+    submit(score_late, f"{session_id}@{moment}", pause_s=pause_s)
     if len(_submitted) >= SUBMITTED_MAX:
         _submitted.clear()
     _submitted[session_id] = moment
@@ -165,7 +168,13 @@ def _ids(where: dict[str, Any]) -> list[str]:
 
 @job(name="score_session")
 def score_late(key: str) -> None:
-    score_closed([key.rpartition("@")[0]])
+    """Counts first: the recount at the end takes a writer that is slower than a second for a crash."""
+    session_id = key.rpartition("@")[0]
+    try:
+        counters.recount(session_id, weighed=active_policy().weights)
+    except SessionNotFound:  # deleted meanwhile
+        return
+    score_closed([session_id])
 
 
 def scored_under(facts: Facts, policy: Policy) -> Scored:

@@ -231,7 +231,6 @@ def exam(site: Site) -> Iterator[Exam]:
         site.data_dir,
         MONGODB_DATABASE=name,
         HEARTBEAT_EVERY_S="1",
-        SHORT_WRITE_LIMIT_S="10",  # what an undecided event takes is longer than the shipped 3 s
         CORS_ALLOWED_ORIGINS=front_end,
         UPLOAD_CLAIM_S="2",  # what a client waits whose server was killed in the middle of a part
     )

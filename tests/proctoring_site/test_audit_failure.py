@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
@@ -12,9 +13,12 @@ from django.test import Client
 
 from media_app.services import attach_video
 from proctoring_site.access.models import ApiToken
+from proctoring_site.audit.errors import AuditFailed
 from proctoring_site.audit.models import AuditRecord
 from reports_app.models import StoredReport
+from sessions_app.heartbeat import Beat, beat
 from sessions_app.models import Event, Session
+from sessions_app.services import end_session
 from tests import drives
 from tests.access import IMPORTED, ask, caller, candidate, clip_bytes, content_of, machine, send_csrf_token
 from tests.factories import make_event, make_session, make_staff
@@ -90,6 +94,17 @@ def test_a_candidate_neither_uploads_nor_ends(session, path):
     with full_audit_log():
         assert_refused(ask(client, "POST", path.format(id=session.pk)), before)
     assert ask(client, "POST", path.format(id=session.pk)).status_code == 200
+
+
+def test_an_end_that_is_refused_leaves_no_gap_of_a_client_that_is_silent(session):
+    at = session.start_time
+    beat(session.pk, Beat(), at=at)
+    before = state()
+    with full_audit_log(), pytest.raises(AuditFailed):
+        end_session(Session.objects.get(pk=session.pk), at=at + timedelta(minutes=1))
+    assert state() == before
+    beat(session.pk, Beat(), at=at + timedelta(minutes=20))
+    assert Event.objects.get(event_type="missing").duration_s == 20 * 60
 
 
 @pytest.mark.parametrize(

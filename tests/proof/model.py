@@ -81,10 +81,9 @@ class World:
 
     def log(self, sitting: Sitting, event_id: str | None, told: Told, *, is_clients: bool) -> str:
         """created, duplicate, session_closed or event_id_conflict. The caller keeps what was created."""
-        if sitting.is_over:
-            return "session_closed"
+        known = "session_closed" if sitting.is_over else "event_id_conflict"
         for other in self.sittings:
             if event_id in other.events:
                 same = other is sitting and other.events[event_id].told == told and is_clients
-                return "duplicate" if same else "event_id_conflict"
-        return "created"
+                return "duplicate" if same else known
+        return "session_closed" if sitting.is_over else "created"

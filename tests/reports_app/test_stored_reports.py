@@ -118,7 +118,7 @@ class TestAStoredReport:
     def test_without_an_event_that_is_counted_and_not_yet_stored_does_not_pass_for_current(self, get, format_name):
         session = make_session()
         get(session, format_name)
-        counters.count_event(session.pk, "focus_lost", weighed={})
+        counters.count_events({session.pk: {"focus_lost": 1}}, weighed={})
         get(session, format_name)
         assert not services.is_current(Session.objects.get(pk=session.pk), format_name)
         Event.objects.create(session=session, event_type="focus_lost", message="stored at last", timestamp=NOON)

@@ -305,6 +305,22 @@ class TestTheConversion:
         assert fresh["events"].count_documents({"timestamp": datetime(2026, 3, 2, 10)}) == 20
         assert all(session.counts == {"focus_lost": 2} for session in Session.objects.all())
 
+    def test_numbers_that_are_none_are_set_aside_and_the_session_goes_on(self, fresh, api):
+        odd = {
+            "revision": ["seven", {"of": 7}, None, 7],
+            "event_counts": ["many", {"focus_lost": "many"}, {"focus_lost": 2.5}, {"focus_lost": 3}],
+        }
+        sessions = [old_session(**{name: value}) for name, values in odd.items() for value in values]
+        write_old_documents(sessions, [old_event(session) for session in sessions])
+        migrate()
+        adopted = [fresh["sessions"].find_one({"_id": session["_id"]}).get("adopted") for session in sessions]
+        aside = [{name: value} for name, values in odd.items() for value in values[:3]]
+        assert adopted == [*aside[:3], None, *aside[3:], None]
+        for session in sessions:
+            answer = api.post(f"/sessions/{session['_id']}/events", {"event_type": "focus_lost"}, format="json")
+            assert answer.status_code == 201
+            assert Session.objects.get(pk=session["_id"]).counts == {"focus_lost": 4 if session is sessions[-1] else 2}
+
     def test_events_of_sessions_that_are_gone_disturb_nothing(self, fresh, api):
         write_old_documents(events=[old_event({"_id": "gone"}), {"_id": "of nobody"}])
         migrate()

@@ -12,6 +12,7 @@ from sessions_app import counters, services
 from sessions_app.errors import EventNotStorable, SessionNotFound
 from sessions_app.models import Event, Session
 from sessions_app.scoring import DEFAULT_WEIGHTS
+from tests import trips
 from tests.factories import make_event, make_session, old_event, old_session, write_old_documents
 
 WEIGHED = DEFAULT_WEIGHTS
@@ -215,9 +216,26 @@ class TestManyWriters:
         assert counters.DISTINCT_TYPES_MAX < len(counts) <= counters.DISTINCT_TYPES_MAX + 1 + 16
 
 
+class TestManyAtOnce:
+    def test_are_counted_in_two_trips_and_within_the_cap(self, database):
+        sessions = [make_session(), make_session()]
+        types = {f"type {n:03}": n for n in range(1, 121)} | {"phone_detected": 5}
+        with trips.exactly("find sessions", "update sessions"):
+            counters.count_events({session.pk: types for session in sessions}, weighed=WEIGHED)
+        for session in sessions:
+            counts = counts_of(session.pk)
+            assert (counts["type 100"], counts["phone_detected"], len(counts)) == (100, 5, 102)
+            assert counts[counters.OTHER_TYPES] == sum(range(101, 121))
+            assert Session.objects.get(pk=session.pk).revision == 1
+
+    def test_of_a_session_that_is_gone_are_refused(self, database):
+        with pytest.raises(SessionNotFound):
+            counters.count_events({make_session().pk: {"x": 1}, "nobody": {"x": 1}}, weighed=WEIGHED)
+
+
 class TestAfterACrash:
     def crash_between_counting_and_storing(self, session, event_type="focus_lost"):
-        counters.count_event(session.pk, event_type, weighed=WEIGHED)
+        counters.count_events({session.pk: {event_type: 1}}, weighed=WEIGHED)
 
     def test_ending_the_session_mends_its_counts(self, database):
         session = make_session()
@@ -284,7 +302,7 @@ class TestAfterACrash:
             finally:
                 done.set()
 
-        assert together(3, work)[0] is False
+        assert together(3, work)[0] is None
         assert counts_of(session.pk) == {**stored_of(session.pk), "focus_lost": 1}
         assert counters.recount(session.pk, weighed=WEIGHED) is True
         assert counts_of(session.pk) == stored_of(session.pk)

@@ -88,6 +88,39 @@ class TestAResend:
         stored = log(candidate, session).json()
         assert log(candidate, session, id=stored["id"]).status_code == 409
 
+    def test_gets_it_after_the_time_for_late_events_too(self, candidate, session, settings):
+        told = {"id": new(), "message": "the answer was lost"}
+        first = log(candidate, session, **told)
+        services.end_session(session)
+        settings.EVENT_GRACE_S = -1
+        before = Session.objects.get(pk=session.pk).revision
+        assert log(candidate, session, **told).json() == first.json()
+        batch = log_batch(candidate, session, {"event_type": "focus_lost", **told})
+        assert (batch.status_code, batch.json()["duplicate"]) == (200, [{"index": 0, "id": told["id"]}])
+        for other in ({**told, "message": "another"}, {"id": new()}, {}):
+            assert log(candidate, session, **other).json()["code"] == "session_closed"
+        mixed = log_batch(candidate, session, {"event_type": "focus_lost", **told}, {"event_type": "x"})
+        assert mixed.json()["code"] == "session_closed"
+        assert Event.objects.count() == 1
+        assert Session.objects.get(pk=session.pk).revision == before
+
+    def test_whose_first_copy_is_not_to_be_seen_holds_nobody_up(self, session, monkeypatch):
+        """It is deleted meanwhile, or no majority has it yet."""
+        told, plain = document(session, "focus_lost", id=new()), ingestion._insert
+
+        def insert(documents):
+            refused = plain(documents)
+            connection.get_collection("events").delete_many({})
+            return refused
+
+        ingestion.commit([told])
+        monkeypatch.setattr(ingestion, "_insert", insert)
+        looks = ["find events"] * ingestion.SETTLE_TRIES
+        with trips.exactly("update sessions", "insert events", "delete events", "update sessions", *looks):
+            (outcome,) = ingestion.commit([dict(told)])
+        assert outcome.code == "try_again"
+        assert ingestion.SETTLE_TRIES * ingestion.SETTLE_S < 0.5
+
     def test_by_many_at_once_is_stored_once_and_all_are_told_the_same(self, candidate, session):
         event = {"id": new(), "timestamp": NOON.isoformat()}
         with ThreadPoolExecutor(16) as pool:
@@ -310,6 +343,16 @@ class TestCompanions:
         assert known[1] is True
         assert unknown.code == "not_found"
         assert connection.database["events"].count_documents({}) == 1
+
+    def test_a_session_that_cannot_be_counted_fails_nobody_else(self, session):
+        odd, told = services.start_session(candidate_name="Bo"), new()
+        connection.database["sessions"].update_one({"_id": odd.pk}, {"$set": {"revision": "seven"}})
+        documents = [document(one, "focus_lost") for one in (odd, session)]
+        documents.append({**document(session, "focus_lost"), "session_id": told})
+        uncounted, fine, unknown = ingestion.commit(documents)
+        assert (uncounted.code, fine[1], unknown.code) == ("try_again", True, "not_found")
+        assert counts(session) == {"focus_lost": 1}
+        assert Event.objects.get().session_id == session.pk
 
     def test_open_sessions_are_counted_in_one_trip_however_many(self, session):
         sessions = [session, services.start_session(candidate_name="Bo"), services.start_session(candidate_name="Cy")]

@@ -47,7 +47,7 @@ def test_the_next_event_is_seen_at_once(session, messages):
 
 
 def test_what_is_counted_and_not_yet_stored_is_not_missed_later(session, messages):
-    counters.count_event(session.pk, "focus_lost", weighed={})
+    counters.count_events({session.pk: {"focus_lost": 1}}, weighed={})
     assert messages(session) == ["first"]
     event = connection.get_collection("events").find_one({"session_id": session.pk})
     later = {**event, "_id": "later", "message": "stored at last"}
@@ -72,6 +72,16 @@ def test_of_one_that_was_deleted_elsewhere_they_end_in_time(session, messages, m
     deadline = time.monotonic() + 10
     while messages(session) != ["imported again"]:
         assert time.monotonic() < deadline
+
+
+def test_one_that_is_too_large_is_not_kept_and_drops_no_other(session, messages, monkeypatch):
+    large = services.start_session(candidate_name="Bo")
+    make_event(large, message="x" * 300)
+    assert messages(session) == ["first"]
+    monkeypatch.setattr(kept_timelines, "KEPT_BYTES_MAX", 500)
+    assert messages(large) == ["x" * 300]
+    with trips.exactly(*AGAIN):
+        assert messages(session) == ["first"]
 
 
 def test_they_take_so_much_memory_and_no_more(messages, monkeypatch):

@@ -1,15 +1,17 @@
 """After something was cut off in the middle: the next ordinary step puts the counts right."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.db import connection
 
 from reports_app import services as reports
-from sessions_app import counters, imports, services
+from sessions_app import counters, heartbeat, imports, moves, services
 from sessions_app.models import Event, Session
 from sessions_app.scoring import DEFAULT_WEIGHTS
-from tests.factories import make_session
+from sessions_app.states import State
+from tests.factories import NOON, make_session
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -23,15 +25,25 @@ def stored_and_counted(pk: str) -> tuple[int, int]:
 def test_ending_again_mends_what_a_cut_off_end_left():
     session = make_session()
     services.log_event(session.pk, services.Reported("no_face"))
-    counters.count_event(session.pk, "no_face", weighed=WEIGHED)  # counted, and the server died before it stored
+    counters.count_events({session.pk: {"no_face": 1}}, weighed=WEIGHED)  # and the server died before it was stored
     Session.objects.filter(pk=session.pk).update(end_time=session.start_time)  # the end was cut off before its recount
     services.end_session(Session.objects.get(pk=session.pk))
     assert stored_and_counted(session.pk) == (1, 1)
 
 
+def test_ending_again_keeps_the_silence_that_a_cut_off_end_left_out():
+    session = make_session()
+    heartbeat.beat(session.pk, heartbeat.Beat(), at=NOON)
+    moves.move(session, State.ENDED, at=NOON + timedelta(hours=1))  # and killed
+    for _ in range(2):
+        services.end_session(Session.objects.get(pk=session.pk))
+        assert Event.objects.get().duration_s == 3600
+        assert stored_and_counted(session.pk) == (1, 1)
+
+
 def test_a_report_of_an_ended_session_counts_the_event_that_came_after_the_recount(api):
     session = make_session()
-    counters.count_event(session.pk, "phone_detected", weighed=WEIGHED)
+    counters.count_events({session.pk: {"phone_detected": 1}}, weighed=WEIGHED)
     services.end_session(session)  # takes the very slow writer for a crash
     Event.objects.create(session_id=session.pk, event_type="phone_detected")
     assert stored_and_counted(session.pk) == (1, 0)

@@ -3,12 +3,15 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
+from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 from django.core.management import call_command
 from django.db import connection, connections
+from pymongo.errors import AutoReconnect
 
-from sessions_app import heartbeat, services
+from proctoring_site.audit.models import AuditRecord
+from sessions_app import heartbeat, moves, services
 from sessions_app.errors import IllegalMove, NobodyThere
 from sessions_app.heartbeat import Beat
 from sessions_app.models import Event, Session
@@ -66,6 +69,31 @@ class TestMoves:
             answer = api.post(f"/sessions/{session.pk}/terminate", body, format="json")
             assert (answer.status_code, set(answer.json()["fields"])) == (400, {"reason_code"})
         assert Session.objects.get().state is State.RUNNING
+
+    def test_that_others_forestall_each_time_is_to_be_tried_again(self, api, database, monkeypatch):
+        session, plain = make_session(), moves.record
+
+        def record(*told, changes, **more):
+            plain(*told, changes=changes, **more)
+            other = State.PAUSED if changes["state"][0] is State.RUNNING else State.RUNNING
+            Session.objects.filter(pk=session.pk).update(status=other)
+
+        monkeypatch.setattr(moves, "record", record)
+        answer = api.post(f"/sessions/{session.pk}/end")
+        assert (answer.status_code, answer.json()["code"]) == (503, "try_again")
+        assert answer["Retry-After"]
+        assert Session.objects.get(pk=session.pk).state in OPEN
+
+    def test_whose_claim_is_lost_from_the_same_state_is_recorded_once(self, database, monkeypatch):
+        session, plain = make_session(status=None), moves.record
+
+        def record(*told, **more):
+            plain(*told, **more)
+            Session.objects.filter(pk=session.pk).update(status=State.RUNNING)  # without a word it was that before
+
+        monkeypatch.setattr(moves, "record", record)
+        services.end_session(session)
+        assert AuditRecord.objects.filter(object_id=session.pk).count() == len(session.moves) == 1
 
     def test_of_many_who_end_and_terminate_at_once_one_succeeds(self, committed_database):
         session = make_session()
@@ -211,7 +239,32 @@ class TestHeartbeats:
         services.end_session(session, at=NOON + timedelta(seconds=100))
         (gap,) = Event.objects.all()
         assert (gap.timestamp, gap.duration_s) == (NOON + timedelta(seconds=10), 90.0)
-        assert session.counts == {"missing": 1}
+        assert (session.counts, gap.marks) == ({"missing": 1}, None)
+
+    def test_a_client_that_knows_its_beats_cannot_keep_a_gap_off_the_timeline(self, database):
+        session = self.beats(make_session(), 0)
+        guess = uuid5(NAMESPACE_URL, f"{session.pk}/missing/{NOON.isoformat()}")
+        make_event(session, event_type="focus_back", id=str(guess))
+        self.beats(session, 1200)
+        assert Event.objects.get(event_type="missing").duration_s == 1200
+
+    def test_a_silence_on_both_sides_of_a_beat_that_could_not_be_written_is_two(self, database, monkeypatch):
+        session = self.beats(make_session(), 0)
+        monkeypatch.setattr(heartbeat, "_write", lambda *told: (_ for _ in ()).throw(AutoReconnect("gone")))
+        with pytest.raises(AutoReconnect):
+            self.beats(session, 100)
+        monkeypatch.undo()
+        self.beats(session, 1200)
+        services.end_session(session, at=NOON + timedelta(seconds=1200))
+        gaps = [(gap.timestamp, gap.duration_s) for gap in Event.objects.in_order()]
+        assert gaps == [(NOON, 100), (NOON + timedelta(seconds=100), 1100)]
+
+    def test_a_silence_up_to_where_a_session_expires_is_one_too(self, database, settings):
+        session = self.beats(make_session(), 0)
+        make_event(session, timestamp=NOON + AN_HOUR)
+        services.close_stale_sessions(at=NOON + AN_HOUR + timedelta(seconds=settings.SESSION_EXPIRES_AFTER_S + 1))
+        gap = Event.objects.get(event_type="missing")
+        assert (gap.duration_s, gap.marks) == (3600, None)
 
     def test_a_camera_that_was_off_half_the_time_is_too_little(self, database):
         session = self.beats(make_session(), *range(0, 51, 10), camera=True)
