@@ -101,7 +101,8 @@ def write(
         if checksum is None:
             _append(recording, claim, chunks)
         else:
-            with _checked(chunks, checksum) as file:
+            with _checked(claim.renewed_while(chunks), checksum) as file:
+                claim.keep()  # before the storage is touched: the last bytes may have been long in coming
                 _append(recording, claim, iter(lambda: file.read(READ_BYTES), b""))
     if recording.is_whole:
         finish(recording)

@@ -173,6 +173,14 @@ class TestPieces:
         storage.finish_parts("a.webm", state)
         assert content(storage, "a.webm") == data
 
+    def test_are_not_taken_back_by_who_comes_with_an_old_state(self, storage):
+        """A server that slept comes to itself, and has no byte to send."""
+        old = storage.start_parts("a.webm")
+        state = sent(storage, "a.webm", old, b"hello")
+        assert sent(storage, "a.webm", old) == old
+        storage.finish_parts("a.webm", sent(storage, "a.webm", state, b" world"))
+        assert content(storage, "a.webm") == b"hello world"
+
     @pytest.mark.parametrize("end", ["finish_parts", "abort_parts"])
     def test_leave_nothing_of_what_was_never_written_down(self, storage, end):
         """The server died then, and the client sends the rest in other pieces than before."""

@@ -209,6 +209,35 @@ class TestAPart:
             resumable.write(recording, offset=0, chunks=chunks())
         assert Recording.objects.get().offset == 0
 
+    def test_with_a_checksum_is_its_writers_for_as_long_as_it_comes(self, session, videos, monkeypatch):
+        recording = resumable.begin(session, size_bytes=4)
+        monkeypatch.setattr(resumable, "RENEWALS_PER_CLAIM", 10**9)
+
+        def chunks():
+            Recording.objects.update(writer_until=timezone.now() - timedelta(seconds=1))
+            yield b"ab"
+            assert Recording.objects.get().writer_until > timezone.now()
+            yield b"cd"
+
+        checksum = ("sha256", hashlib.sha256(b"abcd").digest())
+        assert resumable.write(recording, offset=0, chunks=chunks(), checksum=checksum).is_whole
+
+    def test_of_one_who_lost_the_claim_takes_nothing_from_the_next(self, session, videos, monkeypatch):
+        """Its end was so long in coming that the client sent it again meanwhile, which was answered."""
+        recording = resumable.begin(session, size_bytes=8)
+        monkeypatch.setattr(resumable, "RENEWALS_PER_CLAIM", 10**9)
+
+        def chunks():
+            yield b"abcd"
+            Recording.objects.update(writer_until=timezone.now() - timedelta(seconds=1))
+            resumable.write(Recording.objects.get(), offset=0, chunks=iter([b"abcd"]))
+
+        checksum = ("sha256", hashlib.sha256(b"abcd").digest())
+        with pytest.raises(resumable.UploadBusy):
+            resumable.write(recording, offset=0, chunks=chunks(), checksum=checksum)
+        whole = resumable.write(Recording.objects.get(), offset=4, chunks=iter([b"efgh"]))
+        assert (videos / whole.original).read_bytes() == b"abcdefgh"
+
     def test_that_breaks_off_is_kept_as_far_as_it_came(self, session, videos):
         recording = resumable.begin(session, size_bytes=10)
         resumable.write(recording, offset=0, chunks=iter([b"ab", b"c"]), length=8)
