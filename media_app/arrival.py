@@ -6,6 +6,7 @@ Every step may be repeated, so that whatever was cut off is finished by doing it
 import logging
 import re
 from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import storages
@@ -57,11 +58,13 @@ def show(recording: Recording, kind: VideoKind, *, instead: bool = False) -> Non
     """Give a recording that is a video the name at which it is served, once.
 
     The first one of the camera is the session's video, at the path of the earlier service, however long it takes to
-    look at it; `instead` makes this one it.
+    look at it; `instead` makes this one it, also when it has its name already.
     """
     if recording.name is None:
         recording.name = _session_video(recording, kind, instead=instead) or watchable_name(recording, kind)
         Recording.objects.filter(pk=recording.pk).update(name=recording.name)
+    elif instead:
+        _point({"_id": recording.session_id, "video_path": {"$ne": SERVED_UNDER + recording.name}}, recording.name)
 
 
 def _session_video(recording: Recording, kind: VideoKind, *, instead: bool) -> str | None:
@@ -76,11 +79,16 @@ def _session_video(recording: Recording, kind: VideoKind, *, instead: bool) -> s
         return None
     if not instead and (shows_something(Session(video_path=path)) or _waits_for_another(recording)):
         return None
-    if Recording.objects.filter(name=name).exists():
+    if Recording.objects.filter(name=name).exists() or is_old_file(name):
         name = watchable_name(recording, kind)
+    return name if _point({"_id": recording.session_id, "video_path": path}, name) else None
+
+
+def _point(which: dict[str, Any], name: str) -> bool:
+    """Make this the video of the session that is so still; False when there is none."""
     change = {"$set": {"video_path": SERVED_UNDER + name}, "$inc": {"revision": 1}}
-    unchanged = {"_id": recording.session_id, "video_path": path}
-    return name if sessions.update_one(unchanged, change, session=connection.session).matched_count else None
+    sessions = connection.get_collection(Session._meta.db_table)
+    return sessions.update_one(which, change, session=connection.session).matched_count == 1
 
 
 def _waits_for_another(recording: Recording) -> bool:
@@ -96,9 +104,7 @@ def choose_video(session_id: str) -> None:
     first = ready.filter(name__isnull=False).first()
     if session is None or first is None or shows_something(session) or _waits_for_another(first):
         return
-    change = {"$set": {"video_path": SERVED_UNDER + first.name}, "$inc": {"revision": 1}}
-    unchanged = {"_id": session_id, "video_path": session.video_path}
-    connection.get_collection(Session._meta.db_table).update_one(unchanged, change, session=connection.session)
+    _point({"_id": session_id, "video_path": session.video_path}, first.name)
 
 
 def shows_something(session: Session) -> bool:

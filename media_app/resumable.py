@@ -75,6 +75,8 @@ def find(session: Session, upload_id: str) -> Recording:
         raise UploadNotFound
     if recording.state == RecordingState.RECEIVING and recording.is_whole:
         finish(recording)
+    elif recording.state == RecordingState.RECEIVING and recording.parts is None:  # it comes in one request
+        raise UploadNotFound
     return recording
 
 
@@ -129,8 +131,15 @@ def give_up(recording: Recording) -> None:
 
 
 def _abort(recording: Recording) -> None:
-    _storage(recording).abort_parts(recording.original, recording.parts)
-    Recording.objects.filter(pk=recording.pk, state=RecordingState.RECEIVING).delete()
+    row = Recording.objects.filter(pk=recording.pk, state=RecordingState.RECEIVING)
+    if recording.parts is not None:
+        _storage(recording).abort_parts(recording.original, recording.parts)
+        row.delete()
+        return
+    with storages["videos"].one_at_a_time(recording.session_id):  # whose bytes may just be coming again
+        if row.exists():
+            _storage(recording).delete(recording.original)
+            row.delete()
 
 
 def expire(*, at: datetime | None = None, dry_run: bool = False) -> int:

@@ -7,7 +7,7 @@ from media_app import resumable
 
 
 class Command(BaseCommand):
-    help = "Remove the uploads in parts that nobody went on with for UPLOAD_EXPIRES_AFTER_S; for cron."
+    help = "Remove the unfinished uploads that nobody went on with for UPLOAD_EXPIRES_AFTER_S; for cron."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="only say how many that would be")
