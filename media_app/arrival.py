@@ -13,7 +13,7 @@ from django.core.files.storage import storages
 from django.db import connection
 
 from media_app.models import SERVED_UNDER, Recording, RecordingKind, RecordingState
-from media_app.video import VideoKind
+from media_app.video import KINDS, VideoKind
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from sessions_app.errors import SessionNotFound
@@ -36,6 +36,12 @@ def watchable_name(recording: Recording, kind: VideoKind) -> str:
 
 def poster_name(recording: Recording) -> str:
     return f"{recording.session_id}.{recording.pk}.jpg"
+
+
+def names_of(recording: Recording) -> list[str]:
+    """Of every file that may have been stored for it, whatever kind of video it is."""
+    watchable = [watchable_name(recording, kind) for kind in KINDS.values()]
+    return [original_name(recording), *watchable, poster_name(recording)]
 
 
 def note(recording: Recording, action: Action = Action.UPLOADED) -> None:

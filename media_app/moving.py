@@ -15,7 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.core.files.storage import storages
 
-from media_app import processing, thumbnails
+from media_app import arrival, processing, thumbnails
 from media_app.arrival import OF_A_RECORDING
 from media_app.errors import StorageFailed
 from media_app.models import Recording, RecordingState
@@ -41,11 +41,11 @@ def move_all(*, source: str, target: str, delete_source: bool) -> list[str]:
 
     With `delete_source` those that lie on `target` already, too: an earlier run may have left their files behind.
     """
-    ids = list(movable(source).values_list("pk", flat=True))
+    ids = list(movable(source).values_list("pk", "session_id"))
     if delete_source:
-        ids += movable(target).values_list("pk", flat=True)
+        ids += movable(target).values_list("pk", "session_id")
     how = {"source": source, "target": target, "delete_source": delete_source}
-    return [submit(move_recording, _key(recording_id, how), **how).pk for recording_id in ids]
+    return [submit(move_recording, _key(pk, how), session_id=session_id, **how).pk for pk, session_id in ids]
 
 
 def files_without_a_row(source: str) -> list[tuple[str, str]]:
@@ -139,13 +139,22 @@ def _session_id_of(file: tuple[str, str]) -> str:
 
 
 @job(name="move_recording")
-def move_recording(key: str, *, source: str, target: str, delete_source: bool) -> None:
-    """`key` begins with the recording's id."""
+def move_recording(key: str, *, source: str, target: str, delete_source: bool, session_id: str | None = None) -> None:
+    """`key` begins with the recording's id; `session_id` is for when there is no row any more to say so."""
     recording_id = key.partition(" ")[0]
     with _alone(recording_id):
-        recording = Recording.objects.filter(pk=recording_id, state__in=SETTLED).first()
-        if recording is not None and recording.stored_on in (source, target):
+        recording = Recording.objects.filter(pk=recording_id).first()
+        if recording is None:
+            if session_id:
+                _remove_everywhere(Recording(pk=recording_id, session_id=session_id), source, target)
+        elif recording.state in SETTLED and recording.stored_on in (source, target):
             _move(recording, source=source, target=target, delete_source=delete_source)
+
+
+def _remove_everywhere(deleted: Recording, *backends: str) -> None:
+    """An earlier try may have been killed before it looked whether the session was deleted, at any step."""
+    for backend in backends:
+        processing.remove_if_deleted(deleted, arrival.names_of(deleted), storages["videos"].on(backend))
 
 
 def _move(recording: Recording, *, source: str, target: str, delete_source: bool) -> None:

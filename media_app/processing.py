@@ -37,7 +37,7 @@ class Rejected(Exception):
 
 def queue(recording: Recording) -> None:
     """Have it looked at, unless that waits already."""
-    submit(process_recording, recording.pk)
+    submit(process_recording, recording.pk, session_id=recording.session_id, stored_on=recording.stored_on)
 
 
 def queue_all() -> int:
@@ -49,9 +49,15 @@ def queue_all() -> int:
 
 
 @job(name="process_recording")
-def process_recording(recording_id: str) -> None:
-    recording = Recording.objects.filter(pk=recording_id, state=RecordingState.PROCESSING).first()
-    if recording is None:  # deleted meanwhile, or done by an earlier try
+def process_recording(recording_id: str, *, session_id: str | None = None, stored_on: str | None = None) -> None:
+    """`session_id` and `stored_on` are for when there is no row any more to say so."""
+    recording = Recording.objects.filter(pk=recording_id).first()
+    if recording is None:  # deleted meanwhile; an earlier try may have been killed before it looked
+        if session_id and stored_on:
+            gone = Recording(pk=recording_id, session_id=session_id, stored_on=stored_on)
+            remove_if_deleted(gone, arrival.names_of(gone), _storage(gone))
+        return
+    if recording.state != RecordingState.PROCESSING:  # done by an earlier try
         return
     try:
         _process(recording)

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import threading
+from datetime import timedelta
 from uuid import uuid4
 
 import httpx
@@ -11,6 +12,7 @@ from django.core.files import File
 from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 from django.db import connections
+from django.utils import timezone
 
 from media_app import moving, resumable
 from media_app.models import Recording
@@ -157,6 +159,31 @@ def test_a_recording_that_is_deleted_meanwhile_is_nowhere(recordings, s3, data_d
     monkeypatch.setattr(moving, "_sha256", delete_meanwhile)
     migrate()
     assert not [key for key in keys(s3) if recording.session_id in key]
+
+
+@pytest.mark.parametrize("killed_in", ["_copy", "processing.remove_if_deleted"])
+def test_a_move_that_was_cut_off_leaves_nothing_of_what_is_deleted_since(
+    recordings, s3, data_dir, monkeypatch, run_jobs, killed_in
+):
+    """Before the row says that it moved, and after."""
+    plain, calls = moving._copy, []
+
+    def killed(*args, **how):
+        calls.append(args)
+        if killed_in != "_copy" or len(calls) > 1:
+            raise KeyboardInterrupt
+        plain(*args, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"media_app.moving.{killed_in}", killed)
+        with pytest.raises(KeyboardInterrupt):
+            migrate(*(["--delete-source"] if killed_in != "_copy" else []))
+    (job,) = Job.objects.filter(state="running")
+    recording = next(one for one in recordings if job.key.startswith(one.pk))
+    reports.delete_session(Session.objects.get(pk=recording.session_id))
+    Job.objects.filter(pk=job.pk).update(runs_until=timezone.now() - timedelta(seconds=1))
+    run_jobs()
+    assert not [name for name in [*keys(s3), *stored(data_dir / "videos")] if recording.pk in name]
 
 
 def test_what_still_arrives_moves_another_time(recordings, s3):

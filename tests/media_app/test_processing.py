@@ -3,12 +3,14 @@
 import hashlib
 import io
 from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 
 import av
 import pytest
 from django.core.files.storage import storages
 from django.core.management import call_command
+from django.utils import timezone
 
 from media_app import processing, recording_file, resumable, video
 from media_app.errors import StorageFailed
@@ -196,6 +198,25 @@ class TestARecording:
         with pytest.raises(StorageFailed) if storage_fails else nullcontext():
             processing.process_recording(recording.pk)
         assert Recording.objects.count() == 0
+        assert stored(data_dir / "videos") == []
+
+    def test_whose_worker_is_killed_after_that_leaves_nothing_once_another_looks(
+        self, send, live, data_dir, monkeypatch, run_jobs
+    ):
+        recording = send(live)
+
+        def deleted_and_killed(*args):
+            reports.delete_session(Session.objects.get(pk=recording.session_id))
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(recording_file, "poster", deleted_and_killed)
+            patch.setattr(processing, "remove_if_deleted", lambda *args: None)
+            with pytest.raises(KeyboardInterrupt):
+                run_jobs()
+        assert stored(data_dir / "videos") != []
+        Job.objects.filter(task="process_recording").update(runs_until=timezone.now() - timedelta(seconds=1))
+        run_jobs()
         assert stored(data_dir / "videos") == []
 
 
