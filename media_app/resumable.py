@@ -8,6 +8,7 @@ import hashlib
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from tempfile import TemporaryFile
 from time import monotonic
@@ -20,6 +21,7 @@ from django.db import connection
 
 from media_app import arrival, processing
 from media_app.errors import (
+    StorageFailed,
     TooManyRecordings,
     UploadBusy,
     UploadFinished,
@@ -53,7 +55,7 @@ def begin(session: Session, *, size_bytes: int, at: datetime | None = None, **to
     recording.stored_on = settings.STORAGE_BACKEND
     recording.original = arrival.original_name(recording)
     recording.expires_at = at + timedelta(seconds=settings.UPLOAD_EXPIRES_AFTER_S)
-    recording.parts = _storage(recording).start_parts(recording.original, recording.told_type)
+    recording.parts = _storage(recording).start_parts(recording.original)
     recording.save(force_insert=True)
     if not Session.objects.filter(pk=session.pk).exists():  # its deletion may have been through before there was a row
         _abort(recording)
@@ -142,12 +144,21 @@ def _abort(recording: Recording) -> None:
             row.delete()
 
 
-def expire(*, at: datetime | None = None, dry_run: bool = False) -> int:
-    """Remove the uploads that nobody went on with in time; answers how many. Safe on several machines at once."""
+@dataclass(slots=True)
+class Expiry:
+    """How many were removed, and how many could not be dealt with, since their storage failed."""
+
+    removed: int = 0
+    failed: int = 0
+
+
+def expire(*, at: datetime | None = None, dry_run: bool = False) -> Expiry:
+    """Remove the uploads that nobody went on with in time; one that fails stops no other. Safe on several machines at
+    once."""
     stale = Recording.objects.unfinished_since(at or now())
     if dry_run:
-        return stale.count()
-    removed = 0
+        return Expiry(removed=stale.count())
+    done = Expiry()
     for recording in stale.iterator():
         try:
             if recording.is_whole:
@@ -156,8 +167,12 @@ def expire(*, at: datetime | None = None, dry_run: bool = False) -> int:
             give_up(recording)
         except (UploadBusy, UploadNotFound):  # another machine was quicker, or the client came back
             continue
-        removed += 1
-    return removed
+        except (StorageFailed, OSError) as error:
+            logger.error("session %s: upload %s did not expire: %s", recording.session_id, recording.pk, error)
+            done.failed += 1
+            continue
+        done.removed += 1
+    return done
 
 
 def _storage(recording: Recording) -> Any:

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 from django.core.files.storage import storages
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from media_app import resumable
 from media_app.models import Recording
-from media_app.storage.local import PIECES
+from media_app.storage.local import INCOMING, PIECES
 from reports_app import services as reports
 from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session
@@ -300,6 +300,16 @@ class TestExpiry:
         assert len(pieces(videos)) == 1
         call_command("expire_uploads")
         assert Recording.objects.count() == 1
+
+    def test_of_one_that_cannot_be_finished_keeps_no_other(self, session, videos, capsys):
+        broken, other = (resumable.begin(session, size_bytes=4) for _ in range(2))
+        (videos / INCOMING / broken.parts["part"]).unlink()
+        Recording.objects.filter(pk=broken.pk).update(offset=4, expires_at=timezone.now() - timedelta(days=1))
+        Recording.objects.filter(pk=other.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+        with pytest.raises(CommandError, match="1 could not be"):
+            call_command("expire_uploads")
+        assert capsys.readouterr().out == "1 unfinished uploads removed.\n"
+        assert Recording.objects.get().pk == broken.pk
 
     def test_comes_later_with_every_part(self, candidate, session):
         where = begun(candidate, session, 10)
