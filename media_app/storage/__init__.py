@@ -103,8 +103,8 @@ class SwitchingStorage(Storage):
     def signed_url(self, name: str, **how: Any) -> str | None:
         return self.backend.signed_url(name, **how)
 
-    def start_parts(self, name: str, content_type: str | None = None) -> dict[str, Any]:
-        return self.backend.start_parts(name, content_type)
+    def start_parts(self, name: str) -> dict[str, Any]:
+        return self.backend.start_parts(name)
 
     def append(self, name: str, state: dict[str, Any], chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
         try:

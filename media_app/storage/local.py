@@ -92,7 +92,7 @@ class LocalStorage(FileSystemStorage):
 
     # --- Files that arrive in pieces, over many requests: {"offset", "part"}; the part is a file in `incoming()`
 
-    def start_parts(self, name: str, content_type: str | None = None) -> dict[str, Any]:
+    def start_parts(self, name: str) -> dict[str, Any]:
         part = f"{uuid4().hex}{PIECES}"
         (self.incoming() / part).touch(exist_ok=False)
         return {"offset": 0, "part": part}

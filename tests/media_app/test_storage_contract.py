@@ -138,7 +138,7 @@ class TestAFile:
 class TestPieces:
     def test_of_any_size_make_the_file_whoever_takes_them(self, storage, another):
         data = os.urandom(25 * MIB + 12345)
-        state = storage.start_parts("a.webm", "video/webm")
+        state = storage.start_parts("a.webm")
         sizes = itertools.cycle([1, 3 * MIB, 5 * MIB, 700_001, 11 * MIB])
         for taker in itertools.cycle([another, storage]):
             chunk = data[state["offset"] : state["offset"] + next(sizes)]
