@@ -87,6 +87,19 @@ class TestARecording:
             assert sum(1 for packet in after.demux(video=0) if packet.dts is not None) == 30
         assert recording.duration_s == pytest.approx(3, abs=0.2)
 
+    @pytest.mark.parametrize("pictures", [2, 30])
+    def test_whose_pictures_lie_in_another_order_keeps_each_at_its_time(
+        self, send, run_jobs, data_dir, tmp_path, pictures
+    ):
+        data = clips_of.reordered(tmp_path / "x.mkv", pictures=pictures).read_bytes()
+        recording = send(data)
+        run_jobs()
+        recording.refresh_from_db()
+        assert (recording.state, recording.reason) == ("ready", None)
+        made = (data_dir / "videos" / recording.watchable).read_bytes()
+        assert shown_at(made) == shown_at(data)
+        assert len(shown_at(made)) == pictures
+
     def test_lets_its_original_go_once_the_copy_is_verified(self, send, live, run_jobs, data_dir):
         recording = send(live)
         run_jobs()
@@ -284,6 +297,11 @@ class TestAPicture:
     def test_of_a_file_without_any_is_refused(self):
         with pytest.raises(recording_file.Unreadable):
             recording_file.picture(io.BytesIO(b"\x1a\x45\xdf\xa3 noise"), video.WEBM, 0)
+
+
+def shown_at(data: bytes) -> list[float]:
+    with av.open(io.BytesIO(data)) as container:
+        return [frame.time for frame in container.decode(video=0)]
 
 
 def brightness(jpeg: bytes) -> float:
