@@ -87,6 +87,8 @@ def test_it_is_watched_by_ranges(recording, kind, there, api):
     assert (status, hashlib.sha256(whole).hexdigest()) == (200, recording.watchable_sha256)
     assert headers["Content-Type"] == "video/webm" or kind == "rclone"  # which knows no type that a link asks for
     size = len(whole)
+    head = api.head(f"/videos/{recording.name}")
+    assert (head.status_code, head["Content-Length"], head["Content-Type"]) == (200, str(size), "video/webm")
     for wanted, start, end in [
         ("bytes=5-99", 5, 100),
         ("bytes=-7", size - 7, size),
