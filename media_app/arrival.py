@@ -98,9 +98,10 @@ def _point(which: dict[str, Any], name: str) -> bool:
 
 
 def _waits_for_another(recording: Recording) -> bool:
-    """One of the camera that was begun before is still looked at, and may turn out to be the first."""
+    """One of the camera that was begun before is still looked at, and may turn out to be the first. With a reason it
+    is one that could not be looked at, so far."""
     earlier = Recording.objects.filter(session_id=recording.session_id, created_at__lt=recording.created_at)
-    return earlier.filter(kind=RecordingKind.CAMERA, state=RecordingState.PROCESSING).exists()
+    return earlier.filter(kind=RecordingKind.CAMERA, state=RecordingState.PROCESSING, reason=None).exists()
 
 
 def choose_video(session_id: str) -> None:

@@ -28,6 +28,7 @@ from proctoring_site.jobs.queue import job, submit
 logger = logging.getLogger(__name__)
 
 POSTER_AT_S = 1.0
+NOT_LOOKED_AT = "It could not be looked at; the background work says why, and may be run again."
 READ_AHEAD_BYTES = 1024**2
 
 
@@ -48,7 +49,15 @@ def queue_all() -> int:
     return len(waiting)
 
 
-@job(name="process_recording")
+def leave_it(recording_id: str, **_: Any) -> None:
+    """Nobody looks at it any more until a person has it done again: the session's other recordings wait no longer."""
+    recording = Recording.objects.filter(pk=recording_id, state=RecordingState.PROCESSING).first()
+    if recording is not None:
+        Recording.objects.filter(pk=recording_id, state=RecordingState.PROCESSING).update(reason=NOT_LOOKED_AT)
+        arrival.choose_video(recording.session_id)
+
+
+@job(name="process_recording", give_up=leave_it)
 def process_recording(recording_id: str, *, session_id: str | None = None, stored_on: str | None = None) -> None:
     """`session_id` and `stored_on` are for when there is no row any more to say so."""
     recording = Recording.objects.filter(pk=recording_id).first()
@@ -137,6 +146,7 @@ def _make_poster(recording: Recording, file: BinaryIO, kind: VideoKind) -> str |
 
 def _settle(recording: Recording, **fields: Any) -> None:
     """Not while its session is being deleted: either the deletion knows of these fields, or there is no row left."""
+    fields.setdefault("reason", None)  # of an earlier job that was given up
     with storages["videos"].one_at_a_time(recording.session_id):
         Recording.objects.filter(pk=recording.pk, state=RecordingState.PROCESSING).update(**fields)
 

@@ -16,6 +16,7 @@ from media_app import processing, recording_file, resumable, video
 from media_app.errors import StorageFailed
 from media_app.models import Recording
 from media_app.storage.range_file import RangeFile
+from proctoring_site.jobs import queue
 from proctoring_site.jobs.models import Job
 from reports_app import services as reports
 from sessions_app.models import Session
@@ -138,6 +139,26 @@ class TestARecording:
             processing.process_recording(sent[number].pk)
         shown = Recording.objects.get(state="ready")
         assert Session.objects.get(pk=session.pk).video_path == f"videos/{shown.name}"
+
+    def test_that_cannot_be_looked_at_keeps_no_later_one_from_being_shown(self, send, live, data_dir, run_jobs):
+        session = make_session()
+        broken, later = send(live, session=session), send(live + b"\xec\x80", session=session)
+        original = data_dir / "videos" / broken.original
+        hidden = original.rename(data_dir / "elsewhere")
+        run_jobs()
+        assert Session.objects.get(pk=session.pk).video_path is None
+        Job.objects.filter(key=broken.pk).update(attempts=7, not_before=timezone.now() - timedelta(seconds=1))
+        run_jobs()
+        broken.refresh_from_db()
+        later.refresh_from_db()
+        assert (broken.state, broken.reason) == ("processing", processing.NOT_LOOKED_AT)
+        assert Session.objects.get(pk=session.pk).video_name == later.name
+        hidden.rename(original)
+        queue.run_again(Job.objects.get(key=broken.pk))
+        run_jobs()
+        broken.refresh_from_db()
+        assert (broken.state, broken.reason) == ("ready", None)
+        assert Session.objects.get(pk=session.pk).video_name == later.name != broken.name
 
     def test_that_is_no_video_is_kept_and_never_shown(self, send, run_jobs, data_dir, api):
         recording = send(b"no video at all")
