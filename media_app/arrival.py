@@ -44,6 +44,15 @@ def names_of(recording: Recording) -> list[str]:
     return [original_name(recording), *watchable, poster_name(recording)]
 
 
+def session_id_of(name: str, *, drive: str = "videos") -> str:
+    """The session that a stored file belongs to, by our way of naming them: `{session id}.webm`,
+    `{session id}.{recording id}.mp4`, `report_{session id}.html`. Adopted ones may have other names."""
+    if drive == "reports":
+        return name.removeprefix("report_").rpartition(".")[0]
+    match = OF_A_RECORDING.search(name)
+    return name[: match.start()] if match else name.partition(".")[0]
+
+
 def note(recording: Recording, action: Action = Action.UPLOADED) -> None:
     """Into the audit log, before it is made whole."""
     record(action, ObjectKind.VIDEO, recording.session_id, recording=recording.pk, size_bytes=recording.size_bytes)

@@ -64,7 +64,7 @@ def process_recording(recording_id: str, *, session_id: str | None = None, store
     if recording is None:  # deleted meanwhile; an earlier try may have been killed before it looked
         if session_id and stored_on:
             gone = Recording(pk=recording_id, session_id=session_id, stored_on=stored_on)
-            remove_if_deleted(gone, arrival.names_of(gone), _storage(gone))
+            remove_if_deleted(gone, arrival.names_of(gone), gone.storage)
         return
     if recording.state != RecordingState.PROCESSING:  # done by an earlier try
         return
@@ -93,9 +93,9 @@ def _process(recording: Recording) -> None:
             made = _make(recording, file, kind)
             _settle(recording, state=RecordingState.READY, **made)
         finally:
-            remove_if_deleted(recording, names, _storage(recording))
+            remove_if_deleted(recording, names, recording.storage)
     if "watchable" in made and not settings.KEEP_ORIGINALS:
-        _storage(recording).delete(recording.original)
+        recording.storage.delete(recording.original)
         Recording.objects.filter(pk=recording.pk).update(original=None)
     logger.info("session %s: recording %s is ready", recording.session_id, recording.pk)
 
@@ -131,7 +131,7 @@ def _make_watchable(recording: Recording, file: BinaryIO, kind: VideoKind) -> di
             facts = recording_file.probe(made, kind)
             digest, copy.size = _sha256(made), path.stat().st_size
         copy.seek(0)
-        _storage(recording).save(name, copy)
+        recording.storage.save(name, copy)
     return {"watchable": name, "watchable_bytes": copy.size, "watchable_sha256": digest, "facts": facts}
 
 
@@ -141,7 +141,7 @@ def _make_poster(recording: Recording, file: BinaryIO, kind: VideoKind) -> str |
     except Unreadable:
         return None
     name = arrival.poster_name(recording)
-    return _storage(recording).save(name, ContentFile(picture, name=name))
+    return recording.storage.save(name, ContentFile(picture, name=name))
 
 
 def _settle(recording: Recording, **fields: Any) -> None:
@@ -151,14 +151,10 @@ def _settle(recording: Recording, **fields: Any) -> None:
         Recording.objects.filter(pk=recording.pk, state=RecordingState.PROCESSING).update(**fields)
 
 
-def _storage(recording: Recording) -> Any:
-    return storages["videos"].on(recording.stored_on)
-
-
 @contextmanager
 def opened(recording: Recording, name: str, size_bytes: int) -> Iterator[BinaryIO]:
     """A stored file of a recording as a file that can be sought in, wherever it lies."""
-    storage = _storage(recording)
+    storage = recording.storage
     if path := storage.local_path(name):
         with path.open("rb") as file:
             yield file

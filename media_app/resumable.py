@@ -55,7 +55,7 @@ def begin(session: Session, *, size_bytes: int, at: datetime | None = None, **to
     recording.stored_on = settings.STORAGE_BACKEND
     recording.original = arrival.original_name(recording)
     recording.expires_at = at + timedelta(seconds=settings.UPLOAD_EXPIRES_AFTER_S)
-    recording.parts = _storage(recording).start_parts(recording.original)
+    recording.parts = recording.storage.start_parts(recording.original)
     recording.save(force_insert=True)
     if not Session.objects.filter(pk=session.pk).exists():  # its deletion may have been through before there was a row
         _abort(recording)
@@ -118,7 +118,7 @@ def finish(recording: Recording) -> None:
     if recording.state == RecordingState.RECEIVING:
         arrival.note(recording)
     if recording.parts is not None:  # else it came in one request
-        _storage(recording).finish_parts(recording.original, recording.parts)
+        recording.storage.finish_parts(recording.original, recording.parts)
     arrival.arrived(recording)
     processing.queue(recording)
 
@@ -135,12 +135,12 @@ def give_up(recording: Recording) -> None:
 def _abort(recording: Recording) -> None:
     row = Recording.objects.filter(pk=recording.pk, state=RecordingState.RECEIVING)
     if recording.parts is not None:
-        _storage(recording).abort_parts(recording.original, recording.parts)
+        recording.storage.abort_parts(recording.original, recording.parts)
         row.delete()
         return
     with storages["videos"].one_at_a_time(recording.session_id):  # whose bytes may just be coming again
         if row.exists():
-            _storage(recording).delete(recording.original)
+            recording.storage.delete(recording.original)
             row.delete()
 
 
@@ -175,19 +175,15 @@ def expire(*, at: datetime | None = None, dry_run: bool = False) -> Expiry:
     return done
 
 
-def _storage(recording: Recording) -> Any:
-    return storages["videos"].on(recording.stored_on)
-
-
 def _append(recording: Recording, claim: "_Claim", chunks: Iterable[bytes]) -> None:
     incoming = claim.renewed_while(_no_more_than(recording.size_bytes - recording.offset, chunks))
-    for parts in _storage(recording).append(recording.original, recording.parts, incoming):
+    for parts in recording.storage.append(recording.original, recording.parts, incoming):
         expires_at = now() + timedelta(seconds=settings.UPLOAD_EXPIRES_AFTER_S)
         try:
             claim.keep(parts=parts, offset=parts["offset"], expires_at=expires_at)
         except UploadBusy:
             if not Recording.objects.filter(pk=recording.pk).exists():  # deleted, which knew nothing of these bytes
-                _storage(recording).abort_parts(recording.original, parts)
+                recording.storage.abort_parts(recording.original, parts)
                 raise UploadNotFound from None
             raise
         recording.parts, recording.offset, recording.expires_at = parts, parts["offset"], expires_at

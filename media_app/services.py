@@ -67,7 +67,7 @@ def _begun(session: Session, content: File, sha256: str) -> Recording:
 
 def _store(recording: Recording, content: File, kind: video.VideoKind, *, action: Action, instead: bool) -> None:
     arrival.note(recording, action)
-    storages["videos"].on(recording.stored_on).save(recording.original, content)
+    recording.storage.save(recording.original, content)
     Recording.objects.filter(pk=recording.pk).update(offset=recording.size_bytes)
     arrival.show(recording, kind, instead=instead)
     arrival.arrived(recording)
@@ -104,7 +104,7 @@ def delete_recordings(session: Session) -> None:
     """Delete every file that is certainly this session's; an adopted path may name any file."""
     with storages["videos"].one_at_a_time(session.pk):
         for recording in Recording.objects.of(session.pk):
-            storage = storages["videos"].on(recording.stored_on)
+            storage = recording.storage
             if recording.parts is not None:
                 storage.abort_parts(recording.original, recording.parts)
             for name in recording.files:
@@ -118,17 +118,12 @@ def delete_recordings(session: Session) -> None:
             storages["videos"].delete(name)
 
 
-def session_id_of(name: str) -> str:
-    """The session that a stored video belongs to, by our way of naming files; adopted ones may have others."""
-    return name.partition(".")[0]
-
-
 def shows(sessions: QuerySet, name: str) -> bool:
     """Whether a video is one of these sessions'."""
     recording = Recording.objects.named(name)
     if recording is not None:
         return sessions.filter(pk=recording.session_id).exists()
-    session = sessions.filter(pk=session_id_of(name)).first()
+    session = sessions.filter(pk=arrival.session_id_of(name)).first()
     return session is not None and session.video_name == name
 
 
@@ -160,7 +155,7 @@ def _of_recording(recording: Recording) -> Stored:
         raise StoredFileNotFound
     watchable = recording.watchable is not None
     return Stored(
-        storage=storages["videos"].on(recording.stored_on),
+        storage=recording.storage,
         name=recording.served_file,
         size_bytes=recording.watchable_bytes if watchable else recording.size_bytes,
         tag=(recording.watchable_sha256 if watchable else recording.sha256) or recording.pk,

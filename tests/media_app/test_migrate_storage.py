@@ -17,6 +17,7 @@ from django.utils import timezone
 from media_app import moving, resumable
 from media_app.models import Recording
 from media_app.services import attach_video
+from media_app.storage import SwitchingStorage
 from proctoring_site.jobs.models import Job
 from reports_app import services as reports
 from reports_app.services import is_current
@@ -149,14 +150,14 @@ def test_two_runs_never_work_on_one_recording_at_a_time(recordings, s3, data_dir
 
 
 def test_a_recording_that_is_deleted_meanwhile_is_nowhere(recordings, s3, data_dir, monkeypatch):
-    recording, plain = recordings[0], moving._sha256
+    recording, plain = recordings[0], SwitchingStorage.sha256
 
     def delete_meanwhile(storage, name, size_bytes):
         if name == recording.poster and storage.backend_name == "s3":
             reports.delete_session(Session.objects.get(pk=recording.session_id))
         return plain(storage, name, size_bytes)
 
-    monkeypatch.setattr(moving, "_sha256", delete_meanwhile)
+    monkeypatch.setattr(SwitchingStorage, "sha256", delete_meanwhile)
     migrate()
     assert not [key for key in keys(s3) if recording.session_id in key]
 
