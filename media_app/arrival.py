@@ -6,13 +6,14 @@ Every step may be repeated, so that whatever was cut off is finished by doing it
 import logging
 import re
 from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import storages
 from django.db import connection
 
 from media_app.models import SERVED_UNDER, Recording, RecordingKind, RecordingState
-from media_app.video import VideoKind
+from media_app.video import KINDS, VideoKind
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from sessions_app.errors import SessionNotFound
@@ -37,6 +38,21 @@ def poster_name(recording: Recording) -> str:
     return f"{recording.session_id}.{recording.pk}.jpg"
 
 
+def names_of(recording: Recording) -> list[str]:
+    """Of every file that may have been stored for it, whatever kind of video it is."""
+    watchable = [watchable_name(recording, kind) for kind in KINDS.values()]
+    return [original_name(recording), *watchable, poster_name(recording)]
+
+
+def session_id_of(name: str, *, drive: str = "videos") -> str:
+    """The session that a stored file belongs to, by our way of naming them: `{session id}.webm`,
+    `{session id}.{recording id}.mp4`, `report_{session id}.html`. Adopted ones may have other names."""
+    if drive == "reports":
+        return name.removeprefix("report_").rpartition(".")[0]
+    match = OF_A_RECORDING.search(name)
+    return name[: match.start()] if match else name.partition(".")[0]
+
+
 def note(recording: Recording, action: Action = Action.UPLOADED) -> None:
     """Into the audit log, before it is made whole."""
     record(action, ObjectKind.VIDEO, recording.session_id, recording=recording.pk, size_bytes=recording.size_bytes)
@@ -57,11 +73,13 @@ def show(recording: Recording, kind: VideoKind, *, instead: bool = False) -> Non
     """Give a recording that is a video the name at which it is served, once.
 
     The first one of the camera is the session's video, at the path of the earlier service, however long it takes to
-    look at it; `instead` makes this one it.
+    look at it; `instead` makes this one it, also when it has its name already.
     """
     if recording.name is None:
         recording.name = _session_video(recording, kind, instead=instead) or watchable_name(recording, kind)
         Recording.objects.filter(pk=recording.pk).update(name=recording.name)
+    elif instead:
+        _point({"_id": recording.session_id, "video_path": {"$ne": SERVED_UNDER + recording.name}}, recording.name)
 
 
 def _session_video(recording: Recording, kind: VideoKind, *, instead: bool) -> str | None:
@@ -76,17 +94,23 @@ def _session_video(recording: Recording, kind: VideoKind, *, instead: bool) -> s
         return None
     if not instead and (shows_something(Session(video_path=path)) or _waits_for_another(recording)):
         return None
-    if Recording.objects.filter(name=name).exists():
+    if Recording.objects.filter(name=name).exists() or is_old_file(name):
         name = watchable_name(recording, kind)
+    return name if _point({"_id": recording.session_id, "video_path": path}, name) else None
+
+
+def _point(which: dict[str, Any], name: str) -> bool:
+    """Make this the video of the session that is so still; False when there is none."""
     change = {"$set": {"video_path": SERVED_UNDER + name}, "$inc": {"revision": 1}}
-    unchanged = {"_id": recording.session_id, "video_path": path}
-    return name if sessions.update_one(unchanged, change, session=connection.session).matched_count else None
+    sessions = connection.get_collection(Session._meta.db_table)
+    return sessions.update_one(which, change, session=connection.session).matched_count == 1
 
 
 def _waits_for_another(recording: Recording) -> bool:
-    """One of the camera that was begun before is still looked at, and may turn out to be the first."""
+    """One of the camera that was begun before is still looked at, and may turn out to be the first. With a reason it
+    is one that could not be looked at, so far."""
     earlier = Recording.objects.filter(session_id=recording.session_id, created_at__lt=recording.created_at)
-    return earlier.filter(kind=RecordingKind.CAMERA, state=RecordingState.PROCESSING).exists()
+    return earlier.filter(kind=RecordingKind.CAMERA, state=RecordingState.PROCESSING, reason=None).exists()
 
 
 def choose_video(session_id: str) -> None:
@@ -96,9 +120,7 @@ def choose_video(session_id: str) -> None:
     first = ready.filter(name__isnull=False).first()
     if session is None or first is None or shows_something(session) or _waits_for_another(first):
         return
-    change = {"$set": {"video_path": SERVED_UNDER + first.name}, "$inc": {"revision": 1}}
-    unchanged = {"_id": session_id, "video_path": session.video_path}
-    connection.get_collection(Session._meta.db_table).update_one(unchanged, change, session=connection.session)
+    _point({"_id": session_id, "video_path": session.video_path}, first.name)
 
 
 def shows_something(session: Session) -> bool:

@@ -1,7 +1,9 @@
 """Recordings: what the camera or the screen of a sitting showed, from its first byte on to a file to watch."""
 
+from typing import Any
 from uuid import uuid4
 
+from django.core.files.storage import storages
 from django.db import models
 
 from media_app.querysets import RecordingQuerySet
@@ -91,6 +93,11 @@ class Recording(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of session {self.session_id} ({self.state})"
+
+    @property
+    def storage(self) -> Any:
+        """Where its files lie."""
+        return storages["videos"].on(self.stored_on)
 
     @property
     def is_whole(self) -> bool:

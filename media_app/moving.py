@@ -8,14 +8,13 @@ import hashlib
 import logging
 import re
 from collections import deque
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
 from django.conf import settings
 from django.core.files.storage import storages
 
-from media_app import processing, thumbnails
+from media_app import arrival, processing, thumbnails
 from media_app.arrival import OF_A_RECORDING
 from media_app.errors import StorageFailed
 from media_app.models import Recording, RecordingState
@@ -41,11 +40,11 @@ def move_all(*, source: str, target: str, delete_source: bool) -> list[str]:
 
     With `delete_source` those that lie on `target` already, too: an earlier run may have left their files behind.
     """
-    ids = list(movable(source).values_list("pk", flat=True))
+    ids = list(movable(source).values_list("pk", "session_id"))
     if delete_source:
-        ids += movable(target).values_list("pk", flat=True)
+        ids += movable(target).values_list("pk", "session_id")
     how = {"source": source, "target": target, "delete_source": delete_source}
-    return [submit(move_recording, _key(recording_id, how), **how).pk for recording_id in ids]
+    return [submit(move_recording, _key(pk, how), session_id=session_id, **how).pk for pk, session_id in ids]
 
 
 def files_without_a_row(source: str) -> list[tuple[str, str]]:
@@ -115,7 +114,7 @@ def _wanted(files: list[tuple[str, str]]) -> set[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
     for batch in (files[start : start + BATCH] for start in range(0, len(files), BATCH)):
         recordings = {file: match["id"] for file in batch if (match := _of_a_recording(file))}
-        sessions = {file: _session_id_of(file) for file in batch}
+        sessions = {file: arrival.session_id_of(file[1], drive=file[0]) for file in batch}
         for ids, model in ((recordings, Recording), (sessions, Session)):
             known = set(model.objects.filter(pk__in=set(ids.values())).values_list("pk", flat=True))
             found |= {file for file, its_id in ids.items() if its_id in known}
@@ -130,22 +129,23 @@ def _of_a_recording(file: tuple[str, str]) -> re.Match[str] | None:
     return OF_A_RECORDING.search(file[1]) if file[0] == "videos" else None
 
 
-def _session_id_of(file: tuple[str, str]) -> str:
-    """As the services name them: `{session id}.webm`, `{session id}.{recording id}.mp4`, `report_{session id}.html`."""
-    drive, name = file
-    if match := _of_a_recording(file):
-        return name[: match.start()]
-    return name.removeprefix("report_").rpartition(".")[0] if drive == "reports" else name.partition(".")[0]
-
-
 @job(name="move_recording")
-def move_recording(key: str, *, source: str, target: str, delete_source: bool) -> None:
-    """`key` begins with the recording's id."""
+def move_recording(key: str, *, source: str, target: str, delete_source: bool, session_id: str | None = None) -> None:
+    """`key` begins with the recording's id; `session_id` is for when there is no row any more to say so."""
     recording_id = key.partition(" ")[0]
     with _alone(recording_id):
-        recording = Recording.objects.filter(pk=recording_id, state__in=SETTLED).first()
-        if recording is not None and recording.stored_on in (source, target):
+        recording = Recording.objects.filter(pk=recording_id).first()
+        if recording is None:
+            if session_id:
+                _remove_everywhere(Recording(pk=recording_id, session_id=session_id), source, target)
+        elif recording.state in SETTLED and recording.stored_on in (source, target):
             _move(recording, source=source, target=target, delete_source=delete_source)
+
+
+def _remove_everywhere(deleted: Recording, *backends: str) -> None:
+    """An earlier try may have been killed before it looked whether the session was deleted, at any step."""
+    for backend in backends:
+        processing.remove_if_deleted(deleted, arrival.names_of(deleted), storages["videos"].on(backend))
 
 
 def _move(recording: Recording, *, source: str, target: str, delete_source: bool) -> None:
@@ -203,13 +203,13 @@ def _alone(what: str) -> AbstractContextManager[None]:
 def _copy(name: str, known: str | None, source: Any, target: Any, *, replace: bool = True) -> None:
     """Raises StorageFailed when what arrived is not what was stored; the source is as it was, whatever happens."""
     size_bytes = source.size(name)
-    expected = known or _sha256(source, name, size_bytes)
+    expected = known or source.sha256(name, size_bytes)
     if target.exists(name):
-        if _sha256(target, name, target.size(name)) == expected:
+        if target.sha256(name, target.size(name)) == expected:
             return  # an earlier run came so far
         if not replace:
             raise StorageFailed("Another file of that name is there already; which one is the evidence, a person says.")
-        if _sha256(source, name, size_bytes) != expected:
+        if source.sha256(name, size_bytes) != expected:
             raise StorageFailed("Neither of two files is the one that was stored; both were left as they are.")
         target.delete(name)
     last = deque([target.start_parts(name)], maxlen=1)
@@ -219,7 +219,7 @@ def _copy(name: str, known: str | None, source: Any, target: Any, *, replace: bo
     except BaseException:
         target.abort_parts(name, last[0])
         raise
-    if _sha256(target, name, size_bytes) != expected:
+    if target.sha256(name, size_bytes) != expected:
         target.delete(name)
         raise StorageFailed("A copied file is not the one that was stored; it was not taken.")
 
@@ -229,11 +229,3 @@ def _digests(recording: Recording) -> dict[str | None, str | None]:
     if recording.state == RecordingState.REJECTED:
         return {}
     return {recording.original: recording.sha256, recording.watchable: recording.watchable_sha256}
-
-
-def _sha256(storage: Any, name: str, size_bytes: int) -> str:
-    digest = hashlib.sha256()
-    chunks: Iterator[bytes] = storage.read_range(name, 0, size_bytes)
-    for chunk in chunks:
-        digest.update(chunk)
-    return digest.hexdigest()

@@ -51,10 +51,11 @@ def play(request: HttpRequest, stored: Stored, *, for_s: int = SIGNED_FOR_S) -> 
         return HttpResponse(status=304, headers=headers)
     if settings.SENDFILE == "nginx" and stored.storage.local_path(stored.name):
         return _by_nginx(stored, headers)
-    link = stored.storage.signed_url(
+    if request.method == "HEAD":  # answered by us, since a storage's link is for GET alone
+        stored.storage.size(stored.name)
+    elif link := stored.storage.signed_url(
         stored.name, expires_s=for_s, content_type=stored.content_type, filename=stored.filename
-    )
-    if link:
+    ):
         return HttpResponse(status=302, headers={"Location": link})
     return _by_ourselves(request, stored, headers)
 

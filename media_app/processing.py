@@ -28,6 +28,7 @@ from proctoring_site.jobs.queue import job, submit
 logger = logging.getLogger(__name__)
 
 POSTER_AT_S = 1.0
+NOT_LOOKED_AT = "It could not be looked at; the background work says why, and may be run again."
 READ_AHEAD_BYTES = 1024**2
 
 
@@ -37,7 +38,7 @@ class Rejected(Exception):
 
 def queue(recording: Recording) -> None:
     """Have it looked at, unless that waits already."""
-    submit(process_recording, recording.pk)
+    submit(process_recording, recording.pk, session_id=recording.session_id, stored_on=recording.stored_on)
 
 
 def queue_all() -> int:
@@ -48,10 +49,22 @@ def queue_all() -> int:
     return len(waiting)
 
 
-@job(name="process_recording")
-def process_recording(recording_id: str) -> None:
+def leave_it(recording_id: str, **_: Any) -> None:
+    """Nobody looks at it any more until a person has it done again: the session's other recordings wait no longer."""
+    recording = Recording.objects.filter(pk=recording_id, state=RecordingState.PROCESSING).first()
+    if recording is not None:
+        Recording.objects.filter(pk=recording_id, state=RecordingState.PROCESSING).update(reason=NOT_LOOKED_AT)
+        arrival.choose_video(recording.session_id)
+
+
+@job(name="process_recording", give_up=leave_it)
+def process_recording(recording_id: str, *, session_id: str | None = None, stored_on: str | None = None) -> None:
+    """`session_id` and `stored_on` are for when there is no row any more to say so."""
     recording = Recording.objects.filter(pk=recording_id).first()
-    if recording is None:  # deleted meanwhile
+    if recording is None:  # deleted meanwhile; an earlier try may have been killed before it looked
+        if session_id and stored_on:
+            gone = Recording(pk=recording_id, session_id=session_id, stored_on=stored_on)
+            remove_if_deleted(gone, arrival.names_of(gone), gone.storage)
         return
     if recording.state == RecordingState.PROCESSING:  # else an earlier try came so far
         try:
@@ -81,7 +94,7 @@ def _process(recording: Recording) -> None:
             made = _make(recording, file, kind)
             _settle(recording, state=RecordingState.READY, **made)
         finally:
-            remove_if_deleted(recording, names, _storage(recording))
+            remove_if_deleted(recording, names, recording.storage)
     logger.info("session %s: recording %s is ready", recording.session_id, recording.pk)
 
 
@@ -127,7 +140,7 @@ def _make_watchable(recording: Recording, file: BinaryIO, kind: VideoKind) -> di
             facts = recording_file.probe(made, kind)
             digest, copy.size = _sha256(made), path.stat().st_size
         copy.seek(0)
-        _storage(recording).save(name, copy)
+        recording.storage.save(name, copy)
     return {"watchable": name, "watchable_bytes": copy.size, "watchable_sha256": digest, "facts": facts}
 
 
@@ -137,23 +150,20 @@ def _make_poster(recording: Recording, file: BinaryIO, kind: VideoKind) -> str |
     except Unreadable:
         return None
     name = arrival.poster_name(recording)
-    return _storage(recording).save(name, ContentFile(picture, name=name))
+    return recording.storage.save(name, ContentFile(picture, name=name))
 
 
 def _settle(recording: Recording, **fields: Any) -> None:
     """Not while its session is being deleted: either the deletion knows of these fields, or there is no row left."""
+    fields.setdefault("reason", None)  # of an earlier job that was given up
     with storages["videos"].one_at_a_time(recording.session_id):
         Recording.objects.filter(pk=recording.pk, state=RecordingState.PROCESSING).update(**fields)
-
-
-def _storage(recording: Recording) -> Any:
-    return storages["videos"].on(recording.stored_on)
 
 
 @contextmanager
 def opened(recording: Recording, name: str, size_bytes: int) -> Iterator[BinaryIO]:
     """A stored file of a recording as a file that can be sought in, wherever it lies."""
-    storage = _storage(recording)
+    storage = recording.storage
     if path := storage.local_path(name):
         with path.open("rb") as file:
             yield file

@@ -32,6 +32,8 @@ DECODED_FOR_S = 2.0
 NEAR_S = 5.0
 #: Of packets that come earlier in the file than their time says.
 INTERLEAVED_S = 10.0
+#: Packets of pictures that come before their order is known; FFmpeg looks 16 far.
+REORDERED_MAX = 32
 DURATION_TOLERANCE_S = 1.0
 JPEG_QUALITY = "3"  # of FFmpeg's 2 (best) to 31
 BROKEN = (FFmpegError, ValueError, EOFError, OverflowError)
@@ -162,13 +164,32 @@ def _opened(file: BinaryIO, kind: VideoKind) -> Iterator[av.container.InputConta
 
 
 def _packets(container: av.container.InputContainer, streams: list) -> Iterator[Packet]:
-    """Those with a time, up to where the file ends or is broken."""
-    try:
+    """All up to where the file ends or is broken, each with its time of decoding.
+
+    Matroska keeps none. Of pictures that are not in the order of their showing (x264's way, unless told otherwise)
+    FFmpeg knows it only after some of them, the first key frame among these.
+    """
+    waiting: dict[int, list[Packet]] = {}
+    with suppress(*BROKEN):
         for packet in container.demux(streams):
+            held = waiting.setdefault(packet.stream.index, [])
             if packet.dts is not None:
+                yield from _timed(held, packet.dts)
+                held.clear()
                 yield packet
-    except BROKEN:
-        return
+            elif packet.size:  # else it is PyAV's sign for the end
+                held.append(packet)
+                if len(held) > REORDERED_MAX:
+                    raise Unreadable("The recording does not say in which order its pictures are to be shown.")
+    for held in waiting.values():
+        yield from _timed(held, min((packet.pts or 0 for packet in held), default=0))
+
+
+def _timed(held: list[Packet], until: int) -> Iterator[Packet]:
+    """By the least steps there are: only the order counts, and no picture may be decoded after it is shown."""
+    for steps, packet in enumerate(held):
+        packet.dts = until - len(held) + steps
+        yield packet
 
 
 def _after(packet: Packet, last: int | None) -> int:

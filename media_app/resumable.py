@@ -8,6 +8,7 @@ import hashlib
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from tempfile import TemporaryFile
 from time import monotonic
@@ -20,6 +21,7 @@ from django.db import connection
 
 from media_app import arrival, processing
 from media_app.errors import (
+    StorageFailed,
     TooManyRecordings,
     UploadBusy,
     UploadFinished,
@@ -53,7 +55,7 @@ def begin(session: Session, *, size_bytes: int, at: datetime | None = None, **to
     recording.stored_on = settings.STORAGE_BACKEND
     recording.original = arrival.original_name(recording)
     recording.expires_at = at + timedelta(seconds=settings.UPLOAD_EXPIRES_AFTER_S)
-    recording.parts = _storage(recording).start_parts(recording.original, recording.told_type)
+    recording.parts = recording.storage.start_parts(recording.original)
     recording.save(force_insert=True)
     if not Session.objects.filter(pk=session.pk).exists():  # its deletion may have been through before there was a row
         _abort(recording)
@@ -75,6 +77,8 @@ def find(session: Session, upload_id: str) -> Recording:
         raise UploadNotFound
     if recording.state == RecordingState.RECEIVING and recording.is_whole:
         finish(recording)
+    elif recording.state == RecordingState.RECEIVING and recording.parts is None:  # it comes in one request
+        raise UploadNotFound
     return recording
 
 
@@ -101,7 +105,8 @@ def write(
         if checksum is None:
             _append(recording, claim, chunks)
         else:
-            with _checked(chunks, checksum) as file:
+            with _checked(claim.renewed_while(chunks), checksum) as file:
+                claim.keep()  # before the storage is touched: the last bytes may have been long in coming
                 _append(recording, claim, iter(lambda: file.read(READ_BYTES), b""))
     if recording.is_whole:
         finish(recording)
@@ -113,7 +118,7 @@ def finish(recording: Recording) -> None:
     if recording.state == RecordingState.RECEIVING:
         arrival.note(recording)
     if recording.parts is not None:  # else it came in one request
-        _storage(recording).finish_parts(recording.original, recording.parts)
+        recording.storage.finish_parts(recording.original, recording.parts)
     arrival.arrived(recording)
     processing.queue(recording)
 
@@ -128,16 +133,32 @@ def give_up(recording: Recording) -> None:
 
 
 def _abort(recording: Recording) -> None:
-    _storage(recording).abort_parts(recording.original, recording.parts)
-    Recording.objects.filter(pk=recording.pk, state=RecordingState.RECEIVING).delete()
+    row = Recording.objects.filter(pk=recording.pk, state=RecordingState.RECEIVING)
+    if recording.parts is not None:
+        recording.storage.abort_parts(recording.original, recording.parts)
+        row.delete()
+        return
+    with storages["videos"].one_at_a_time(recording.session_id):  # whose bytes may just be coming again
+        if row.exists():
+            recording.storage.delete(recording.original)
+            row.delete()
 
 
-def expire(*, at: datetime | None = None, dry_run: bool = False) -> int:
-    """Remove the uploads that nobody went on with in time; answers how many. Safe on several machines at once."""
+@dataclass(slots=True)
+class Expiry:
+    """How many were removed, and how many could not be dealt with, since their storage failed."""
+
+    removed: int = 0
+    failed: int = 0
+
+
+def expire(*, at: datetime | None = None, dry_run: bool = False) -> Expiry:
+    """Remove the uploads that nobody went on with in time; one that fails stops no other. Safe on several machines at
+    once."""
     stale = Recording.objects.unfinished_since(at or now())
     if dry_run:
-        return stale.count()
-    removed = 0
+        return Expiry(removed=stale.count())
+    done = Expiry()
     for recording in stale.iterator():
         try:
             if recording.is_whole:
@@ -146,23 +167,23 @@ def expire(*, at: datetime | None = None, dry_run: bool = False) -> int:
             give_up(recording)
         except (UploadBusy, UploadNotFound):  # another machine was quicker, or the client came back
             continue
-        removed += 1
-    return removed
-
-
-def _storage(recording: Recording) -> Any:
-    return storages["videos"].on(recording.stored_on)
+        except (StorageFailed, OSError) as error:
+            logger.error("session %s: upload %s did not expire: %s", recording.session_id, recording.pk, error)
+            done.failed += 1
+            continue
+        done.removed += 1
+    return done
 
 
 def _append(recording: Recording, claim: "_Claim", chunks: Iterable[bytes]) -> None:
     incoming = claim.renewed_while(_no_more_than(recording.size_bytes - recording.offset, chunks))
-    for parts in _storage(recording).append(recording.original, recording.parts, incoming):
+    for parts in recording.storage.append(recording.original, recording.parts, incoming):
         expires_at = now() + timedelta(seconds=settings.UPLOAD_EXPIRES_AFTER_S)
         try:
             claim.keep(parts=parts, offset=parts["offset"], expires_at=expires_at)
         except UploadBusy:
             if not Recording.objects.filter(pk=recording.pk).exists():  # deleted, which knew nothing of these bytes
-                _storage(recording).abort_parts(recording.original, parts)
+                recording.storage.abort_parts(recording.original, parts)
                 raise UploadNotFound from None
             raise
         recording.parts, recording.offset, recording.expires_at = parts, parts["offset"], expires_at

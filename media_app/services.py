@@ -25,7 +25,8 @@ UNKNOWN_TYPE = "application/octet-stream"
 def attach_video(
     session: Session, content: File, *, action: Action = Action.UPLOADED, instead: bool = False
 ) -> Session:
-    """Store a whole, valid video as a recording of the session's camera; the very same bytes again change nothing.
+    """Store a whole, valid video as a recording of the session's camera. The very same bytes again change nothing, or
+    finish what was cut off.
 
     The first one is the session's video; with `instead`, this one is from now on, and the other stays as well.
     Raises NotAVideo, TooManyRecordings, SessionNotFound; nothing is stored then.
@@ -37,8 +38,13 @@ def attach_video(
         if not Session.objects.filter(pk=session.pk).exists():  # deleted while the bytes came
             raise SessionNotFound
         known = Recording.objects.of(session.pk).filter(sha256=sha256).exclude(state=RecordingState.REJECTED).first()
-        if known is None:
-            _store(session, content, kind, sha256, action=action, instead=instead)
+        if known is None or known.state == RecordingState.RECEIVING:
+            _store(known or _begun(session, content, sha256), content, kind, action=action, instead=instead)
+        else:
+            if instead:
+                arrival.show(known, kind, instead=True)
+            if known.state == RecordingState.PROCESSING:
+                processing.queue(known)
     try:
         session.refresh_from_db()
     except Session.DoesNotExist:  # deleted since; who deletes looks for files once more, and finds this one
@@ -46,18 +52,23 @@ def attach_video(
     return session
 
 
-def _store(
-    session: Session, content: File, kind: video.VideoKind, sha256: str, *, action: Action, instead: bool
-) -> None:
+def _begun(session: Session, content: File, sha256: str) -> Recording:
+    """A row before there is a file: whatever is cut off, the bytes are found by who sends them again, and deleted with
+    the session or when nobody does (`resumable.expire`)."""
     resumable.check_room(session)
-    recording = Recording(session_id=session.pk, size_bytes=content.size, offset=content.size, sha256=sha256)
+    recording = Recording(session_id=session.pk, size_bytes=content.size, sha256=sha256)
     recording.told_name = (content.name or "")[:255] or None
     recording.stored_on = settings.STORAGE_BACKEND
     recording.expires_at = recording.created_at + timedelta(seconds=settings.UPLOAD_EXPIRES_AFTER_S)
     recording.original = arrival.original_name(recording)
-    arrival.note(recording, action)
-    storages["videos"].save(recording.original, content)
     recording.save(force_insert=True)
+    return recording
+
+
+def _store(recording: Recording, content: File, kind: video.VideoKind, *, action: Action, instead: bool) -> None:
+    arrival.note(recording, action)
+    recording.storage.save(recording.original, content)
+    Recording.objects.filter(pk=recording.pk).update(offset=recording.size_bytes)
     arrival.show(recording, kind, instead=instead)
     arrival.arrived(recording)
     processing.queue(recording)
@@ -93,21 +104,18 @@ def delete_recordings(session: Session) -> None:
     """Delete every file that is certainly this session's; an adopted path may name any file."""
     with storages["videos"].one_at_a_time(session.pk):
         for recording in Recording.objects.of(session.pk):
-            storage = storages["videos"].on(recording.stored_on)
+            storage = recording.storage
             if recording.parts is not None:
                 storage.abort_parts(recording.original, recording.parts)
             for name in recording.files:
                 storage.delete(name)
             thumbnails.forget(recording.pk, storage)
             recording.delete()
-        name = session.video_name
-        if name and name.startswith(f"{session.pk}."):
+        old = {f"{session.pk}{suffix}" for suffix in video.KINDS}  # also the one in whose place another was put
+        if (session.video_name or "").startswith(f"{session.pk}."):
+            old.add(session.video_name)
+        for name in old:
             storages["videos"].delete(name)
-
-
-def session_id_of(name: str) -> str:
-    """The session that a stored video belongs to, by our way of naming files; adopted ones may have others."""
-    return name.partition(".")[0]
 
 
 def shows(sessions: QuerySet, name: str) -> bool:
@@ -115,7 +123,7 @@ def shows(sessions: QuerySet, name: str) -> bool:
     recording = Recording.objects.named(name)
     if recording is not None:
         return sessions.filter(pk=recording.session_id).exists()
-    session = sessions.filter(pk=session_id_of(name)).first()
+    session = sessions.filter(pk=arrival.session_id_of(name)).first()
     return session is not None and session.video_name == name
 
 
@@ -147,7 +155,7 @@ def _of_recording(recording: Recording) -> Stored:
         raise StoredFileNotFound
     watchable = recording.watchable is not None
     return Stored(
-        storage=storages["videos"].on(recording.stored_on),
+        storage=recording.storage,
         name=recording.served_file,
         size_bytes=recording.watchable_bytes if watchable else recording.size_bytes,
         tag=(recording.watchable_sha256 if watchable else recording.sha256) or recording.pk,

@@ -72,14 +72,14 @@ def with_poster(session: Session, recording_id: str) -> Recording:
 def poster(recording: Recording) -> bytes:
     """A JPEG. Raises NoPicture."""
     with suppress(FileNotFoundError):
-        return _read(_storage(recording), recording.poster)
+        return _read(recording.storage, recording.poster)
     raise NoPicture
 
 
 def thumbnail(moment: Moment) -> bytes:
     """A JPEG; made now when there is none, once also for those who ask at the same time. Raises NoPicture, and
     StorageFailed while too many are being made."""
-    storage, name = _storage(moment.recording), f"{FOLDER}/{moment.recording.pk}/{moment.second:06}.jpg"
+    storage, name = moment.recording.storage, f"{FOLDER}/{moment.recording.pk}/{moment.second:06}.jpg"
     with suppress(OSError):
         return _read(storage, name)
     with storages["videos"].one_at_a_time(name, among="thumbnails-"):
@@ -169,7 +169,3 @@ def _one_of_few() -> Iterator[None]:
 def _read(storage: Any, name: str) -> bytes:
     with storage.open(name) as file:
         return file.read()
-
-
-def _storage(recording: Recording) -> Any:
-    return storages["videos"].on(recording.stored_on)

@@ -1,6 +1,5 @@
 """Whether storage and database agree on the recordings, looked at from both sides."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +11,6 @@ from media_app import thumbnails
 from media_app.models import Recording, RecordingState
 from media_app.storage.parts import tail_of
 from sessions_app.models import Session
-
-READ_BYTES = 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ def verify(*, hashes: bool = False, repair: bool = False) -> Iterator[Finding]:
 
 
 def _of(recording: Recording, *, hashes: bool, repair: bool) -> Iterator[Finding]:
-    storage = storages["videos"].on(recording.stored_on)
+    storage = recording.storage
     sizes = {"original": recording.size_bytes, "watchable": recording.watchable_bytes, "poster": None}
     digests = {"original": recording.sha256, "watchable": recording.watchable_sha256, "poster": None}
     for field, size_bytes in sizes.items():
@@ -57,7 +54,7 @@ def _of(recording: Recording, *, hashes: bool, repair: bool) -> Iterator[Finding
             yield Finding("missing", name, repaired=repair and needless)
         elif size_bytes is not None and storage.size(name) != size_bytes:
             yield Finding(f"has {storage.size(name):,} bytes in place of {size_bytes:,}", name)
-        elif hashes and digests[field] and _sha256(storage, name, size_bytes) != digests[field]:
+        elif hashes and digests[field] and storage.sha256(name, size_bytes) != digests[field]:
             yield Finding("has another SHA-256 than when it was stored", name)
 
 
@@ -92,10 +89,3 @@ def _needless_thumbnails(*, repair: bool) -> Iterator[Finding]:
         if repair:
             thumbnails.forget(recording_id, storage)
         yield Finding("thumbnails of no recording here", f"{thumbnails.FOLDER}/{recording_id}", repaired=repair)
-
-
-def _sha256(storage: Any, name: str, size_bytes: int) -> str:
-    digest = hashlib.sha256()
-    for chunk in storage.read_range(name, 0, size_bytes):
-        digest.update(chunk)
-    return digest.hexdigest()

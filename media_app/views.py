@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
-from media_app import playback, services, video
+from media_app import arrival, playback, services, video
 from media_app.errors import StoredFileNotFound
 from media_app.serializers import LinkSerializer, VideoImport, VideoUpload
 from media_app.uploads import VideoUploadHandler
@@ -114,7 +114,7 @@ class StoredVideoView(Guarded, APIView):
         """Whole or a range of it, so that a player can go to any moment."""
         stored = services.find_video(name)
         which = {"recording": stored.recording_id} if stored.recording_id else {}
-        record_look(ObjectKind.VIDEO, services.session_id_of(name), **which)
+        record_look(ObjectKind.VIDEO, arrival.session_id_of(name), **which)
         try:
             return playback.play(request._request, stored, for_s=self._for_s())
         except FileNotFoundError:

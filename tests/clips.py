@@ -31,6 +31,17 @@ def fragmented_mp4(path: Path) -> Path:
     return path
 
 
+def reordered(path: Path, *, pictures: int) -> Path:
+    """H.264 as x264 codes it unless told otherwise: some pictures are in the file after ones that are shown later."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=15, options={"bf": "2", "b-adapt": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(pictures):
+            container.mux(stream.encode(_noise(number, 64, 48)))
+        container.mux(stream.encode(None))
+    return path
+
+
 def short_film(path: Path, *, pictures_s: Iterable[int], sound_s: int = 0) -> Path:
     """A WebM of one key frame and one picture at each of these seconds, with so much silence beside them."""
     with av.open(str(path), "w") as container:

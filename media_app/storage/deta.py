@@ -58,7 +58,7 @@ class DetaDriveStorage(InParts, Storage):
         if len(first) < LEAST_PART_BYTES:
             self._put(name, first)
             return name
-        state = self.start_parts(name, getattr(content, "content_type", None))
+        state = self.start_parts(name)
         try:
             for data in chain([first], pieces):
                 state = self._with_part(name, state, data)
@@ -174,9 +174,8 @@ class DetaDriveStorage(InParts, Storage):
 
     # --- What InParts asks for.
 
-    def _begin(self, name: str, content_type: str | None) -> str:
-        typed = {"Content-Type": content_type} if content_type else {}
-        answer = self._ask("POST", "/uploads", name, params={"name": _checked(name)}, headers=typed)
+    def _begin(self, name: str) -> str:
+        answer = self._ask("POST", "/uploads", name, params={"name": _checked(name)})
         return str(_json(answer).get("upload_id") or _fail("it gave an upload no id"))
 
     def _send_part(self, name: str, upload: str, number: int, data: bytes) -> str:

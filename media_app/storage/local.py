@@ -92,16 +92,19 @@ class LocalStorage(FileSystemStorage):
 
     # --- Files that arrive in pieces, over many requests: {"offset", "part"}; the part is a file in `incoming()`
 
-    def start_parts(self, name: str, content_type: str | None = None) -> dict[str, Any]:
+    def start_parts(self, name: str) -> dict[str, Any]:
         part = f"{uuid4().hex}{PIECES}"
         (self.incoming() / part).touch(exist_ok=False)
         return {"offset": 0, "part": part}
 
     def append(self, name: str, state: dict[str, Any], chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-        """Write behind `state["offset"]`, over whatever a killed server left there; yields what is on the disk."""
-        with (self.incoming() / state["part"]).open("r+b") as file:
+        """Write behind `state["offset"]`, over whatever a killed server left there; yields what is on the disk.
+
+        Nothing is cut off: who comes with an old state, having lost the right to write meanwhile, must not take from
+        another what was answered for.
+        """
+        with self._part(state) as file:
             offset = safe = state["offset"]
-            file.truncate(offset)
             file.seek(offset)
             for chunk in chunks:
                 file.write(chunk)
@@ -116,6 +119,9 @@ class LocalStorage(FileSystemStorage):
         target = Path(self.path(name))
         part = self.incoming() / state["part"]
         try:
+            with self._part(state) as file:
+                file.truncate(state["offset"])  # what a killed server may have left behind it
+                os.fsync(file.fileno())
             part.chmod(settings.FILE_UPLOAD_PERMISSIONS)
             part.replace(target)
         except FileNotFoundError:
@@ -125,6 +131,15 @@ class LocalStorage(FileSystemStorage):
 
     def abort_parts(self, name: str, state: dict[str, Any]) -> None:
         (self.incoming() / state["part"]).unlink(missing_ok=True)
+
+    @contextmanager
+    def _part(self, state: dict[str, Any]) -> Iterator[BinaryIO]:
+        """Raises FileNotFoundError, and StorageFailed for one with fewer bytes than were answered for: it would be
+        gone on with behind zeros."""
+        with (self.incoming() / state["part"]).open("r+b") as file:
+            if os.fstat(file.fileno()).st_size < state["offset"]:
+                raise StorageFailed("The storage has fewer bytes of the upload than it had.")
+            yield file
 
     @staticmethod
     def _sync(file: BinaryIO, offset: int) -> int:

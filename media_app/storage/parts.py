@@ -24,7 +24,7 @@ class InParts(ABC):
     # --- What a storage says of its server. Each raises FileNotFoundError for what is not there, else StorageFailed.
 
     @abstractmethod
-    def _begin(self, name: str, content_type: str | None) -> str:
+    def _begin(self, name: str) -> str:
         """The id of a new upload."""
 
     @abstractmethod
@@ -49,8 +49,8 @@ class InParts(ABC):
 
     # --- What the rest of this app calls.
 
-    def start_parts(self, name: str, content_type: str | None = None) -> State:
-        return {"offset": 0, "upload": self._begin(name, content_type), "parts": [], "tail": 0}
+    def start_parts(self, name: str) -> State:
+        return {"offset": 0, "upload": self._begin(name), "parts": [], "tail": 0}
 
     def append(self, name: str, state: State, chunks: Iterable[bytes]) -> Iterator[State]:
         held = bytearray(self._tail(name, state))

@@ -3,6 +3,7 @@
 The bucket is private; nothing here asks for an ACL. What the server says of a failure stays here: it may hold keys.
 """
 
+import mimetypes
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -39,6 +40,11 @@ class PrivateS3Storage(InParts, S3Storage):
     def save(self, name: str, content: File, max_length: int | None = None) -> str:
         with _translated(name):
             return super().save(name, content, max_length)
+
+    def get_object_parameters(self, name: str) -> dict[str, Any]:
+        """The type is told by our name: what a client calls it would become a header. Links tell it anew."""
+        told = mimetypes.guess_type(name)[0] or self.default_content_type
+        return {**super().get_object_parameters(name), "ContentType": told}
 
     def exists(self, name: str) -> bool:
         with _translated(name):
@@ -111,11 +117,9 @@ class PrivateS3Storage(InParts, S3Storage):
 
     part_bytes = least_part_bytes = PART_BYTES
 
-    def _begin(self, name: str, content_type: str | None) -> str:
+    def _begin(self, name: str) -> str:
         with _translated(name):
-            upload = self._client.create_multipart_upload(
-                **self._object(name), ContentType=content_type or self.default_content_type
-            )
+            upload = self._client.create_multipart_upload(**self._object(name), ContentType=self.default_content_type)
         return upload["UploadId"]
 
     def _send_part(self, name: str, upload: str, number: int, data: bytes) -> str:

@@ -40,17 +40,23 @@ class Task:
     name: str
     function: Callable[..., None]
     max_attempts: int
+    give_up: Callable[..., None] | None = None
 
 
 TASKS: dict[str, Task] = {}
 _wake: list[Callable[[str], None]] = []
 
 
-def job(*, name: str, max_attempts: int = 8) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a task of `function(key, **arguments)`; the arguments must be JSON."""
+def job(
+    *, name: str, max_attempts: int = 8, give_up: Callable[..., None] | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a task of `function(key, **arguments)`; the arguments must be JSON.
+
+    `give_up` is called with the same once the last attempt failed, and must bear to be called again.
+    """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
-        TASKS[name] = Task(name, function, max_attempts)
+        TASKS[name] = Task(name, function, max_attempts, give_up)
         function.task_name = name
         return function
 
@@ -117,7 +123,7 @@ def run(taken: Job) -> bool:
                 raise WorkerLost(f"at the last of {task.max_attempts} tries")
             task.function(taken.key, **taken.arguments)
     except Exception as error:
-        return _failed(taken, error, task.max_attempts if task else 1)
+        return _failed(taken, error, task)
     _write(taken, state=JobState.DONE.value, finished_at=naive_utc(timezone.now()), slot=None, error=None)
     return True
 
@@ -208,12 +214,14 @@ def _having(slot: str) -> dict[str, Any]:
     return {"slot": {"$eq": slot, "$type": "string"}}
 
 
-def _failed(taken: Job, error: Exception, max_attempts: int) -> bool:
+def _failed(taken: Job, error: Exception, task: Task | None) -> bool:
     """For another try after a pause, or for good."""
     sentence = f"{type(error).__name__}: {error}"[:ERROR_MAX_LENGTH]
     at = timezone.now()
-    if taken.attempts >= max_attempts:
+    if task is None or taken.attempts >= task.max_attempts:
         logger.exception("job %s (%s) failed for good", taken.pk, taken.task)
+        if task and task.give_up:
+            task.give_up(taken.key, **taken.arguments)
         _write(taken, state=JobState.FAILED.value, error=sentence, finished_at=naive_utc(at), slot=None)
         return True
     pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (taken.attempts - 1)) * random.uniform(0.5, 1)  # noqa: S311

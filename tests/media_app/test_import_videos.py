@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from media_app.models import Recording
+from reports_app import services as reports
 from sessions_app.models import Session
 from tests.drives import stored, unfinished
 from tests.factories import make_session
@@ -93,6 +94,27 @@ class TestByName:
         assert Session.objects.get(pk=session.pk).video_path == f"videos/{session.pk}.mp4"
         assert stored(data_dir / "videos") == sorted(r.original for r in Recording.objects.of(session.pk))
         assert Recording.objects.count() == 2
+
+    def test_replace_goes_back_to_a_file_that_is_known(self, folder, put):
+        session = make_session()
+        for suffix in (".webm", ".mp4", ".webm"):
+            put(f"{session.pk}.x", suffix)
+            import_videos(folder, "--replace")
+            assert Session.objects.get(pk=session.pk).video_path.endswith(suffix)
+        assert Recording.objects.count() == 2
+
+    def test_replace_leaves_the_earlier_services_file_to_be_watched(self, folder, put, data_dir, api):
+        session = make_session()
+        old = data_dir / "videos" / f"{session.pk}.webm"
+        old.parent.mkdir(parents=True)
+        old.write_bytes(b"old evidence")
+        Session.objects.update(video_path=f"data/videos/{old.name}")
+        put(f"{session.pk}.webm")
+        import_videos(folder, "--replace")
+        assert Session.objects.get(pk=session.pk).video_name == Recording.objects.get().name
+        assert b"".join(api.get(f"/videos/{old.name}")) == b"old evidence"
+        reports.delete_session(Session.objects.get(pk=session.pk))
+        assert stored(data_dir / "videos") == []
 
     def test_folders_and_hidden_files_are_no_recordings(self, folder, put):
         (folder / "sub").mkdir()

@@ -9,6 +9,7 @@ import pytest
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile, File
 
+from media_app.errors import StorageFailed
 from media_app.storage.local import ABANDONED_AFTER_S, INCOMING, LOCK_FILES, LocalStorage
 from tests.drives import stored, unfinished
 
@@ -201,3 +202,12 @@ class TestOneAtATime:
             with storage.one_at_a_time(str(number)):
                 pass
         assert len(list((folder / INCOMING).iterdir())) <= LOCK_FILES
+
+
+@pytest.mark.parametrize("go_on", [lambda *of: list(LocalStorage.append(*of, [b"more"])), LocalStorage.finish_parts])
+def test_a_part_that_lost_bytes_is_not_filled_up_with_zeros(storage, folder, go_on):
+    (state,) = storage.append("a.webm", storage.start_parts("a.webm"), [b"abcd"])
+    os.truncate(folder / INCOMING / state["part"], 3)
+    with pytest.raises(StorageFailed):
+        go_on(storage, "a.webm", state)
+    assert (folder / INCOMING / state["part"]).read_bytes() == b"abc"

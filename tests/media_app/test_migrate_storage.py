@@ -3,6 +3,7 @@
 import hashlib
 import io
 import threading
+from datetime import timedelta
 from uuid import uuid4
 
 import httpx
@@ -11,10 +12,12 @@ from django.core.files import File
 from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 from django.db import connections
+from django.utils import timezone
 
 from media_app import moving, processing, resumable
 from media_app.models import Recording
 from media_app.services import attach_video
+from media_app.storage import SwitchingStorage
 from proctoring_site.jobs.models import Job
 from reports_app import services as reports
 from reports_app.services import is_current
@@ -147,14 +150,14 @@ def test_two_runs_never_work_on_one_recording_at_a_time(recordings, s3, data_dir
 
 
 def test_a_recording_that_is_deleted_meanwhile_is_nowhere(recordings, s3, data_dir, monkeypatch):
-    recording, plain = recordings[0], moving._sha256
+    recording, plain = recordings[0], SwitchingStorage.sha256
 
     def delete_meanwhile(storage, name, size_bytes):
         if name == recording.poster and storage.backend_name == "s3":
             reports.delete_session(Session.objects.get(pk=recording.session_id))
         return plain(storage, name, size_bytes)
 
-    monkeypatch.setattr(moving, "_sha256", delete_meanwhile)
+    monkeypatch.setattr(SwitchingStorage, "sha256", delete_meanwhile)
     migrate()
     assert not [key for key in keys(s3) if recording.session_id in key]
 
@@ -185,6 +188,31 @@ def test_an_original_that_is_let_go_meanwhile_is_nowhere(data_dir, clips, run_jo
     assert recording.original not in stored(data_dir / "videos")
     reports.delete_session(session)
     assert keys(s3) == set()
+
+
+@pytest.mark.parametrize("killed_in", ["_copy", "processing.remove_if_deleted"])
+def test_a_move_that_was_cut_off_leaves_nothing_of_what_is_deleted_since(
+    recordings, s3, data_dir, monkeypatch, run_jobs, killed_in
+):
+    """Before the row says that it moved, and after."""
+    plain, calls = moving._copy, []
+
+    def killed(*args, **how):
+        calls.append(args)
+        if killed_in != "_copy" or len(calls) > 1:
+            raise KeyboardInterrupt
+        plain(*args, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"media_app.moving.{killed_in}", killed)
+        with pytest.raises(KeyboardInterrupt):
+            migrate(*(["--delete-source"] if killed_in != "_copy" else []))
+    (job,) = Job.objects.filter(state="running")
+    recording = next(one for one in recordings if job.key.startswith(one.pk))
+    reports.delete_session(Session.objects.get(pk=recording.session_id))
+    Job.objects.filter(pk=job.pk).update(runs_until=timezone.now() - timedelta(seconds=1))
+    run_jobs()
+    assert not [name for name in [*keys(s3), *stored(data_dir / "videos")] if recording.pk in name]
 
 
 def test_what_still_arrives_moves_another_time(recordings, s3):

@@ -110,4 +110,5 @@ def test_a_recording_whose_file_is_gone_is_a_404(api, clips, as_candidate, data_
     recording = Recording.objects.get()
     (data_dir / "videos" / recording.original).unlink()
     for headers in ({}, {"HTTP_RANGE": "bytes=0-9"}):
-        assert api.get(f"/videos/{recording.name}", **headers).status_code == 404
+        for ask in (api.get, api.head):
+            assert ask(f"/videos/{recording.name}", **headers).status_code == 404

@@ -3,17 +3,20 @@
 import hashlib
 import io
 from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 
 import av
 import pytest
 from django.core.files.storage import storages
 from django.core.management import call_command
+from django.utils import timezone
 
 from media_app import processing, recording_file, resumable, video
 from media_app.errors import StorageFailed
 from media_app.models import Recording
 from media_app.storage.range_file import RangeFile
+from proctoring_site.jobs import queue
 from proctoring_site.jobs.models import Job
 from reports_app import services as reports
 from sessions_app.models import Session
@@ -84,6 +87,19 @@ class TestARecording:
             assert after.duration / av.time_base == pytest.approx(3, abs=0.2)
             assert sum(1 for packet in after.demux(video=0) if packet.dts is not None) == 30
         assert recording.duration_s == pytest.approx(3, abs=0.2)
+
+    @pytest.mark.parametrize("pictures", [2, 30])
+    def test_whose_pictures_lie_in_another_order_keeps_each_at_its_time(
+        self, send, run_jobs, data_dir, tmp_path, pictures
+    ):
+        data = clips_of.reordered(tmp_path / "x.mkv", pictures=pictures).read_bytes()
+        recording = send(data)
+        run_jobs()
+        recording.refresh_from_db()
+        assert (recording.state, recording.reason) == ("ready", None)
+        made = (data_dir / "videos" / recording.watchable).read_bytes()
+        assert shown_at(made) == shown_at(data)
+        assert len(shown_at(made)) == pictures
 
     def test_lets_its_original_go_once_the_copy_is_verified(self, send, live, run_jobs, data_dir):
         recording = send(live)
@@ -172,6 +188,26 @@ class TestARecording:
         processing.process_recording(first.pk)
         assert Session.objects.get().video_path == chosen is not None
 
+    def test_that_cannot_be_looked_at_keeps_no_later_one_from_being_shown(self, send, live, data_dir, run_jobs):
+        session = make_session()
+        broken, later = send(live, session=session), send(live + b"\xec\x80", session=session)
+        original = data_dir / "videos" / broken.original
+        hidden = original.rename(data_dir / "elsewhere")
+        run_jobs()
+        assert Session.objects.get(pk=session.pk).video_path is None
+        Job.objects.filter(key=broken.pk).update(attempts=7, not_before=timezone.now() - timedelta(seconds=1))
+        run_jobs()
+        broken.refresh_from_db()
+        later.refresh_from_db()
+        assert (broken.state, broken.reason) == ("processing", processing.NOT_LOOKED_AT)
+        assert Session.objects.get(pk=session.pk).video_name == later.name
+        hidden.rename(original)
+        queue.run_again(Job.objects.get(key=broken.pk))
+        run_jobs()
+        broken.refresh_from_db()
+        assert (broken.state, broken.reason) == ("ready", None)
+        assert Session.objects.get(pk=session.pk).video_name == later.name != broken.name
+
     def test_that_is_no_video_is_kept_and_never_shown(self, send, run_jobs, data_dir, api):
         recording = send(b"no video at all")
         run_jobs()
@@ -246,6 +282,25 @@ class TestARecording:
         assert Recording.objects.count() == 0
         assert stored(data_dir / "videos") == []
 
+    def test_whose_worker_is_killed_after_that_leaves_nothing_once_another_looks(
+        self, send, live, data_dir, monkeypatch, run_jobs
+    ):
+        recording = send(live)
+
+        def deleted_and_killed(*args):
+            reports.delete_session(Session.objects.get(pk=recording.session_id))
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(recording_file, "poster", deleted_and_killed)
+            patch.setattr(processing, "remove_if_deleted", lambda *args: None)
+            with pytest.raises(KeyboardInterrupt):
+                run_jobs()
+        assert stored(data_dir / "videos") != []
+        Job.objects.filter(task="process_recording").update(runs_until=timezone.now() - timedelta(seconds=1))
+        run_jobs()
+        assert stored(data_dir / "videos") == []
+
 
 class TestTheAdmin:
     def page(self, group, recording):
@@ -311,6 +366,11 @@ class TestAPicture:
     def test_of_a_file_without_any_is_refused(self):
         with pytest.raises(recording_file.Unreadable):
             recording_file.picture(io.BytesIO(b"\x1a\x45\xdf\xa3 noise"), video.WEBM, 0)
+
+
+def shown_at(data: bytes) -> list[float]:
+    with av.open(io.BytesIO(data)) as container:
+        return [frame.time for frame in container.decode(video=0)]
 
 
 def brightness(jpeg: bytes) -> float:

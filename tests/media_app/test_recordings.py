@@ -2,12 +2,14 @@
 
 import pytest
 
+from media_app import arrival
 from media_app.models import Recording
 from tests import trips
 from tests.access import caller, candidate, machine
 from tests.factories import NOON, make_session, make_staff
 from tests.plans import explain
 
+RECORDING_ID = "00000000-0000-4000-8000-0000000000ff"
 OWN = {"id", "kind", "state", "size_bytes", "received_bytes", "created_at"}
 
 
@@ -88,3 +90,17 @@ def test_the_list_is_read_by_an_index(committed_database):
     assert plan.uses_index
     assert not plan.sorts_in_memory
     assert plan.docs_examined == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "drive", "session_id"),
+    [
+        ("a-b.webm", "videos", "a-b"),
+        (f"a-b.{RECORDING_ID}.original", "videos", "a-b"),
+        (f"adopted.id.{RECORDING_ID}.mp4", "videos", "adopted.id"),
+        ("report_a-b.html", "reports", "a-b"),
+        ("report_adopted.id.csv", "reports", "adopted.id"),
+    ],
+)
+def test_the_name_of_a_stored_file_tells_its_session(name, drive, session_id):
+    assert arrival.session_id_of(name, drive=drive) == session_id

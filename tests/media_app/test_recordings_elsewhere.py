@@ -1,6 +1,7 @@
 """A recording's whole way on storages that are no disk of ours: it arrives, is looked at, is watched, goes."""
 
 import hashlib
+from base64 import b64encode
 from urllib.parse import urlsplit
 
 import httpx
@@ -8,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from media_app import resumable
 from media_app.errors import UploadNotFound
@@ -85,6 +87,8 @@ def test_it_is_watched_by_ranges(recording, kind, there, api):
     assert (status, hashlib.sha256(whole).hexdigest()) == (200, recording.watchable_sha256)
     assert headers["Content-Type"] == "video/webm" or kind == "rclone"  # which knows no type that a link asks for
     size = len(whole)
+    head = api.head(f"/videos/{recording.name}")
+    assert (head.status_code, head["Content-Length"], head["Content-Type"]) == (200, str(size), "video/webm")
     for wanted, start, end in [
         ("bytes=5-99", 5, 100),
         ("bytes=-7", size - 7, size),
@@ -135,7 +139,18 @@ def test_while_the_server_is_away_is_a_503_and_half_of_nothing(there, settings, 
     for answer in answers:
         assert (answer.status_code, answer.json()["code"]) == (503, "storage_failed")
         assert answer["Retry-After"]
-    assert Recording.objects.count() == 0
+    (begun,) = Recording.objects.all()  # whose bytes are found, should some have come through, and go with the session
+    assert (begun.state, begun.offset, begun.video_path) == ("receiving", 0, None)
+
+
+@pytest.mark.parametrize("filetype", ["vidéo/webm", "video/webm\r\nX-A: b"])
+def test_whatever_type_the_client_calls_it_by(there, clips, as_candidate, filetype):
+    session, data = make_session(), clips[".webm"].read_bytes()
+    client, told = as_candidate(session), f"filetype {b64encode(filetype.encode()).decode()}"
+    tus = {"HTTP_TUS_RESUMABLE": "1.0.0", "HTTP_UPLOAD_LENGTH": "10", "HTTP_UPLOAD_METADATA": told}
+    assert client.post(f"/sessions/{session.pk}/uploads", **tus).status_code == 201
+    file = SimpleUploadedFile("a.webm", data, content_type=filetype)
+    assert client.post(f"/sessions/{session.pk}/video", {"file": file}).status_code == 200
 
 
 class TestALinkOfS3:

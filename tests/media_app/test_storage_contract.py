@@ -138,7 +138,7 @@ class TestAFile:
 class TestPieces:
     def test_of_any_size_make_the_file_whoever_takes_them(self, storage, another):
         data = os.urandom(25 * MIB + 12345)
-        state = storage.start_parts("a.webm", "video/webm")
+        state = storage.start_parts("a.webm")
         sizes = itertools.cycle([1, 3 * MIB, 5 * MIB, 700_001, 11 * MIB])
         for taker in itertools.cycle([another, storage]):
             chunk = data[state["offset"] : state["offset"] + next(sizes)]
@@ -172,6 +172,14 @@ class TestPieces:
         state = sent(storage, "a.webm", state, data[100:])
         storage.finish_parts("a.webm", state)
         assert content(storage, "a.webm") == data
+
+    def test_are_not_taken_back_by_who_comes_with_an_old_state(self, storage):
+        """A server that slept comes to itself, and has no byte to send."""
+        old = storage.start_parts("a.webm")
+        state = sent(storage, "a.webm", old, b"hello")
+        assert sent(storage, "a.webm", old) == old
+        storage.finish_parts("a.webm", sent(storage, "a.webm", state, b" world"))
+        assert content(storage, "a.webm") == b"hello world"
 
     @pytest.mark.parametrize("end", ["finish_parts", "abort_parts"])
     def test_leave_nothing_of_what_was_never_written_down(self, storage, end):

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 from django.core.files.storage import storages
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from media_app import resumable
 from media_app.models import Recording
-from media_app.storage.local import PIECES
+from media_app.storage.local import INCOMING, PIECES
 from reports_app import services as reports
 from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session
@@ -209,6 +209,35 @@ class TestAPart:
             resumable.write(recording, offset=0, chunks=chunks())
         assert Recording.objects.get().offset == 0
 
+    def test_with_a_checksum_is_its_writers_for_as_long_as_it_comes(self, session, videos, monkeypatch):
+        recording = resumable.begin(session, size_bytes=4)
+        monkeypatch.setattr(resumable, "RENEWALS_PER_CLAIM", 10**9)
+
+        def chunks():
+            Recording.objects.update(writer_until=timezone.now() - timedelta(seconds=1))
+            yield b"ab"
+            assert Recording.objects.get().writer_until > timezone.now()
+            yield b"cd"
+
+        checksum = ("sha256", hashlib.sha256(b"abcd").digest())
+        assert resumable.write(recording, offset=0, chunks=chunks(), checksum=checksum).is_whole
+
+    def test_of_one_who_lost_the_claim_takes_nothing_from_the_next(self, session, videos, monkeypatch):
+        """Its end was so long in coming that the client sent it again meanwhile, which was answered."""
+        recording = resumable.begin(session, size_bytes=8)
+        monkeypatch.setattr(resumable, "RENEWALS_PER_CLAIM", 10**9)
+
+        def chunks():
+            yield b"abcd"
+            Recording.objects.update(writer_until=timezone.now() - timedelta(seconds=1))
+            resumable.write(Recording.objects.get(), offset=0, chunks=iter([b"abcd"]))
+
+        checksum = ("sha256", hashlib.sha256(b"abcd").digest())
+        with pytest.raises(resumable.UploadBusy):
+            resumable.write(recording, offset=0, chunks=chunks(), checksum=checksum)
+        whole = resumable.write(Recording.objects.get(), offset=4, chunks=iter([b"efgh"]))
+        assert (videos / whole.original).read_bytes() == b"abcdefgh"
+
     def test_that_breaks_off_is_kept_as_far_as_it_came(self, session, videos):
         recording = resumable.begin(session, size_bytes=10)
         resumable.write(recording, offset=0, chunks=iter([b"ab", b"c"]), length=8)
@@ -271,6 +300,16 @@ class TestExpiry:
         assert len(pieces(videos)) == 1
         call_command("expire_uploads")
         assert Recording.objects.count() == 1
+
+    def test_of_one_that_cannot_be_finished_keeps_no_other(self, session, videos, capsys):
+        broken, other = (resumable.begin(session, size_bytes=4) for _ in range(2))
+        (videos / INCOMING / broken.parts["part"]).unlink()
+        Recording.objects.filter(pk=broken.pk).update(offset=4, expires_at=timezone.now() - timedelta(days=1))
+        Recording.objects.filter(pk=other.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+        with pytest.raises(CommandError, match="1 could not be"):
+            call_command("expire_uploads")
+        assert capsys.readouterr().out == "1 unfinished uploads removed.\n"
+        assert Recording.objects.get().pk == broken.pk
 
     def test_comes_later_with_every_part(self, candidate, session):
         where = begun(candidate, session, 10)

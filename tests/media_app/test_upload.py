@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
+from django.db import DatabaseError, connection
 
+from media_app import resumable
 from media_app.models import Recording
+from reports_app import services as reports
 from sessions_app.models import Session
 from tests.drives import stored, unfinished
-from tests.factories import make_session, old_session, write_old_documents
+from tests.factories import NOON, make_session, old_session, write_old_documents
 
 SESSION_FIELDS = {"id", "candidate_name", "start_time", "end_time", "video_path", "state"}
 BOUNDARY = "boundary"
@@ -156,6 +158,50 @@ class TestASecondUpload:
         assert (answer.status_code, answer.json()["code"]) == (409, "too_many_recordings")
         assert stored(videos) == [Recording.objects.get().original]
         assert unfinished(videos) == []
+
+
+@pytest.mark.usefixtures("database")
+class TestAnUploadThatWasCutOff:
+    """The server was killed, or lost its database, before this step; the client sends the same bytes again."""
+
+    @pytest.fixture(
+        params=["models.Recording.save", "arrival.note", "arrival.show", "arrival.arrived", "processing.queue"]
+    )
+    def session(self, request, api, clips, videos):
+        session = make_session()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(f"media_app.{request.param}", _killed)
+            assert upload(api, session.pk, clips[".webm"]).status_code == 500
+        return session
+
+    def test_is_whole_and_one_when_it_comes_again(self, api, session, clips, videos, run_jobs):
+        answer = upload(api, session.pk, clips[".webm"])
+        assert (answer.status_code, answer.json()["video_path"]) == (200, f"videos/{session.pk}.webm")
+        recording = Recording.objects.get()
+        assert (recording.state, recording.offset) == ("processing", clips[".webm"].stat().st_size)
+        assert stored(videos) == [recording.original]
+        run_jobs()
+        assert Recording.objects.get().state == "ready"
+
+    def test_goes_with_its_session(self, session, videos):
+        reports.delete_session(session)
+        assert stored(videos) == []
+
+    def test_expires_unless_it_was_whole(self, session, as_candidate, videos):
+        left = Recording.objects.first()
+        if left:  # it is no upload in parts, which anybody could go on with
+            answer = as_candidate(session).delete(
+                f"/sessions/{session.pk}/uploads/{left.pk}", HTTP_TUS_RESUMABLE="1.0.0"
+            )
+            assert (answer.status_code, Recording.objects.count()) == (409 if left.is_whole else 404, 1)
+        Recording.objects.filter(state="receiving").update(expires_at=NOON)
+        resumable.expire()
+        kept = Recording.objects.values_list("state", "original")
+        assert list(kept) == [("processing", name) for name in stored(videos)]
+
+
+def _killed(*args, **how):
+    raise DatabaseError
 
 
 class TestARefusedUpload:
