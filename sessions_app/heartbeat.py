@@ -5,7 +5,7 @@ A beat is not evidence and costs no commit of its own: it is written with w=1 an
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -16,7 +16,7 @@ from pymongo.write_concern import WriteConcern
 
 from proctoring_site.mongo_engine.instants import instant_of
 from sessions_app import coverage, ingestion
-from sessions_app.coverage import Coverage
+from sessions_app.coverage import Coverage, missing_after
 from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session, now, to_milliseconds
 from sessions_app.reported import MILLISECOND, Reported, document_of
@@ -56,10 +56,6 @@ class Answer:
     commands: Sequence[dict[str, Any]]
 
 
-def missing_after() -> timedelta:
-    return timedelta(seconds=settings.HEARTBEAT_MISSING_AFTER_S)
-
-
 def beat(session_id: str, said: Beat, *, at: datetime | None = None) -> Answer:
     """Take a beat. A closed session's beats change nothing but confirmations. Raises SessionNotFound."""
     at = to_milliseconds(at or now())
@@ -82,7 +78,8 @@ def beat(session_id: str, said: Beat, *, at: datetime | None = None) -> Answer:
             told |= {"detectors": list(dict.fromkeys(said.detectors)), "clock_skew_ms": skew_ms}
             sums = coverage.added(kept, told, since=since, at=max(naive_at, since), missing_after=missing_after())
             sums["browser"] = said.browser
-            changes |= {"heartbeat": sums, "last_seen_at": naive_at, "covered": _covered(sums, stored, naive_at)}
+            covered = coverage.covered_of({**stored, "heartbeat": sums}, now=at, missing_after=missing_after())
+            changes |= {"heartbeat": sums, "last_seen_at": naive_at, "covered": covered}
         if not changes or _write(session_id, stored, changes):
             break
     return Answer(
@@ -123,13 +120,6 @@ def missing_since(session: Session, *, at: datetime | None = None) -> datetime |
         return None
     last_at = session.heartbeat["last_at"]
     return last_at if (at or now()) - last_at > missing_after() else None
-
-
-def _covered(sums: dict[str, Any], stored: dict[str, Any], at: datetime) -> float | None:
-    start = stored.get("start_time")
-    start = start if isinstance(start, datetime) else None
-    known = coverage.coverage_of(sums, start=start, end=None, now=at, missing_after=missing_after())
-    return known.weakest if known else None
 
 
 def _confirm(commands: list[dict], ids: Sequence[str], at: datetime) -> tuple[list[dict], bool]:

@@ -64,7 +64,8 @@ class Session(models.Model):
     commands = DocumentField(null=True, default=list, editable=False)
     #: The last beat, and what all of them add up to (coverage.py). None: this client never sent one.
     heartbeat = DocumentField(null=True, editable=False)
-    #: The smallest share of the sitting that was watched, as of the last beat or the end; None: unknown.
+    #: The smallest share of the sitting that was watched, for the queue: as of the last beat, then of the scores of the
+    #: closed session. None: unknown. Scores go by `heartbeat`.
     covered = models.FloatField(null=True, editable=False)
     #: The client's clock minus ours, as its events told last; None when none did.
     clock_skew_ms = models.BigIntegerField(null=True, editable=False)

@@ -156,10 +156,8 @@ def _close(session: Session, to: State, *, at: datetime | None, **why: str | Non
 
 
 def _settle(session: Session) -> Session:
-    """What a closed session needs: exact counts, its coverage as it stays, and its scores."""
+    """What a closed session needs: exact counts, and its scores with its coverage as it stays."""
     recount(session)
-    if covered := heartbeat.coverage_of(session):
-        Session.objects.filter(pk=session.pk).update(covered=covered.weakest)
     scores.score_closed([session.pk])
     session.refresh_from_db()
     return session

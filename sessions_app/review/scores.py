@@ -181,6 +181,7 @@ def scored_under(facts: Facts, policy: Policy) -> Scored:
         "confirmed_incidents": summary.confirmed_incidents,
         "new_incidents": _new_incidents(facts, policy),
         "queue_rank": queue_rank(facts.outcome, band),
+        "covered": facts.covered,
     }
     before = {name: document.get(name) for name in (*after, "policy_version")}
     return Scored(document["_id"], policy.version, before, after)
