@@ -242,6 +242,15 @@ class TestJudging:
         answer = say(rita, session, "confirm", incident="nonsense")
         assert (answer.status_code, answer.json()["code"]) == (409, "incident_not_found")
 
+    def test_no_other_takes_the_place_of_one_that_is_not_there(self, rita, session):
+        told = {"incident": "nonsense", "reason": "A calculator."}
+        assert say(rita, session, "dismiss", **told).json()["picked"] is None
+        without_script = say(rita, session, "dismiss", as_form=True, **told)
+        assert without_script.context["picked"] is None
+        text = without_script.content.decode()
+        assert "No incident is selected." in text
+        assert '<span data-verb="dismiss">' in text, "what was typed is still to be seen"
+
 
 class TestTheRest:
     def test_an_allowance_labels_and_takes_out_of_both_numbers(self, rita, session):
