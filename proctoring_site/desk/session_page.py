@@ -14,6 +14,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from proctoring_site.access.roles import Right, may
+from proctoring_site.audit.looks import record_look
+from proctoring_site.audit.models import ObjectKind
 from proctoring_site.desk import session_acts, session_context
 from proctoring_site.desk.session_acts import Outcome
 from sessions_app.errors import SessionNotFound
@@ -57,6 +59,8 @@ class SessionPage(admin.ModelAdmin):
 
     def _carry_out(self, request: HttpRequest, session: Session) -> HttpResponse:
         outcome = session_acts.carry_out(session, request.POST, by=request.user)
+        if not outcome.is_done:  # what was done is recorded, and this shows the page as a look at it does
+            record_look(ObjectKind.SESSION, session.pk)
         session.refresh_from_db()
         if request.headers.get("Accept") == "application/json":
             return self._answer(request, session, outcome)

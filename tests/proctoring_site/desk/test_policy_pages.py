@@ -11,6 +11,7 @@ from sessions_app.models import Session, now
 from sessions_app.policy import forget, policy_of
 from sessions_app.review import policies, scores
 from sessions_app.review.models import PolicyRun, PolicyVersion
+from tests.audit_records import recording
 from tests.factories import NOON, make_event, make_session, make_staff
 
 LIST = "/admin/review/policyversion/"
@@ -186,6 +187,17 @@ class TestAChange:
     def test_of_a_version_that_is_not_there_is_a_404_or_nothing(self, root, path):
         assert root.get(LIST + path).status_code in (404, 200 if "progress" in path else 404)
 
+    def test_that_names_sessions_is_recorded_with_which(self, root, sessions, run_jobs):
+        version = make_policy(root, weights="looking_away 10")
+        run(root, version, "preview")
+        run_jobs()
+        with recording() as records:
+            page = root.get(page_of(version))
+        (listed,) = records
+        shown = {each["session_id"] for each in page.context["examples"]}
+        assert shown == {session.pk for session in sessions[1:]}
+        assert listed.details == {"filters": ["policy"], "sessions": sorted(shown)}
+
     def test_leaves_names_of_sessions_to_those_who_may_see_them(self, root, sessions, run_jobs, client):
         version = make_policy(root, weights="looking_away 10")
         run(root, version, "preview")
@@ -193,7 +205,9 @@ class TestAChange:
         account = make_staff()
         account.user_permissions.add(Permission.objects.get(codename="change_policy"))
         client.force_login(account)
-        page = client.get(page_of(version)).content.decode()
+        with recording() as records:
+            page = client.get(page_of(version)).content.decode()
+        assert records == []
         assert "of 3</b> sessions change band" in page
         assert "looking_away</a>" not in page
         assert "4 × looking_away" not in page

@@ -16,6 +16,7 @@ from sessions_app import services
 from sessions_app.models import Event, Session, now
 from sessions_app.review import services as reviews
 from sessions_app.review.states import IncidentState
+from tests.audit_records import recording, told
 from tests.factories import NOON, make_event, make_session, make_staff
 
 JSON = {"HTTP_ACCEPT": "application/json"}
@@ -421,6 +422,13 @@ class TestWhoMay:
     def test_what_nobody_knows_is_refused(self, rita, session, told):
         answer = rita.post(f"/admin/sessions_app/session/{session.pk}/review/", told, **JSON)
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+
+    @pytest.mark.parametrize("as_form", [True, False])
+    def test_who_is_refused_has_looked_at_what_comes_with_the_answer(self, rita, session, as_form):
+        with recording() as records:
+            for _ in range(2):
+                assert say(rita, session, "x", as_form=as_form).status_code == 400
+        assert told(records) == [("looked", "session", session.pk)]
 
 
 def test_the_number_of_queries_does_not_grow(rita, session):
