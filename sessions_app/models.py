@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from proctoring_site.mongo_engine.fields import DocumentField
 from sessions_app import counters
+from sessions_app.errors import SessionNotFound
 from sessions_app.ids import new_id
 from sessions_app.querysets import EventQuerySet, SessionQuerySet
 from sessions_app.review.states import Outcome, outcome_of
@@ -130,6 +131,13 @@ class Session(models.Model):
 
     def __str__(self) -> str:
         return f"{self.candidate_name} ({self.pk})"
+
+    def refresh(self) -> None:
+        """As it is stored now. Raises SessionNotFound once it was deleted."""
+        try:
+            self.refresh_from_db()
+        except Session.DoesNotExist as error:
+            raise SessionNotFound from error
 
     @property
     def state(self) -> State:

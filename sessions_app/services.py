@@ -116,7 +116,7 @@ def end_session(session: Session, *, at: datetime | None = None) -> Session:
     try:
         return _close(session, State.ENDED, at=at)
     except IllegalMove:
-        session.refresh_from_db()
+        session.refresh()
         if session.state is not State.ENDED:
             raise
         return _settle(session)  # the first call may have been cut off here
@@ -159,7 +159,7 @@ def _settle(session: Session) -> Session:
     """What a closed session needs: exact counts, and its scores with its coverage as it stays."""
     recount(session)
     scores.score_closed([session.pk])
-    session.refresh_from_db()
+    session.refresh()
     return session
 
 
@@ -183,7 +183,7 @@ def recount(session: Session) -> bool:
     """Bring the counts in line with the stored events, after a crash between the two. True when they were not."""
     if counters.recount(session.pk, weighed=active_policy().weights):
         logger.warning("session %s: counts differed from its stored events and were mended", session.pk)
-        session.refresh_from_db()
+        session.refresh()
         return True
     return False
 

@@ -61,7 +61,7 @@ class SessionPage(admin.ModelAdmin):
         outcome = session_acts.carry_out(session, request.POST, by=request.user)
         if not outcome.is_done:  # what was done is recorded, and this shows the page as a look at it does
             record_look(ObjectKind.SESSION, session.pk)
-        session.refresh_from_db()
+        session.refresh()
         if request.headers.get("Accept") == "application/json":
             return self._answer(request, session, outcome)
         if outcome.is_done:
@@ -94,5 +94,5 @@ def _gone_is_not_found() -> Iterator[None]:
     """A session that somebody deletes while it is looked at or judged is a 404, as it is a moment later."""
     try:
         yield
-    except (SessionNotFound, Session.DoesNotExist) as error:
+    except SessionNotFound as error:
         raise Http404 from error

@@ -112,7 +112,7 @@ def is_behind(session_id: str, revision: int) -> bool:
 
 def catch_up(session: Session) -> None:
     """Store what follows from entries that a crash left behind; the instance is fresh afterwards."""
-    refresh(session)
+    session.refresh()
     after = {"session_id": session.pk, "revision": {"$gt": revision_of(session)}}
     left_behind = _history().find(after, session=connection.session).sort("revision", 1).to_list()
     for entry in left_behind:
@@ -120,14 +120,6 @@ def catch_up(session: Session) -> None:
     if left_behind:
         logger.warning("session %s: %d review entries were completed", session.pk, len(left_behind))
         _refresh_written(session)
-
-
-def refresh(session: Session) -> None:
-    """Raises SessionNotFound."""
-    try:
-        session.refresh_from_db()
-    except Session.DoesNotExist as error:
-        raise SessionNotFound from error
 
 
 def delete(session_id: str) -> None:
@@ -155,7 +147,7 @@ def _apply(entry: dict[str, Any]) -> None:
 def _refresh_written(session: Session) -> None:
     """The same after something was written: a deletion may have been through before, and nobody else would find it."""
     try:
-        refresh(session)
+        session.refresh()
     except SessionNotFound:
         delete(session.pk)
         raise
