@@ -1,4 +1,4 @@
-"""What the admin does to many sessions at once, and to one: what goes wrong is said, and keeps none of the others back."""
+"""Sessions in the admin, one and many: what goes wrong with one is said, and keeps none of the others back."""
 
 import pytest
 
