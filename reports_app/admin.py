@@ -65,13 +65,21 @@ class WholeSessionAdmin(SessionAdmin):
         """Not into Django's own log: it would keep the name of the candidate. The audit log has the deletion."""
 
     def get_deleted_objects(self, objs: Iterable[Session], request: HttpRequest) -> tuple[list, dict, set, list]:
-        """For the question whether to delete: counted, since a session may have thousands of events."""
+        """For the question whether to delete: counted, since a session may have thousands of events; and not counted
+        for those from whom the list hides how many there are."""
         sessions = list(objs)
-        count_where_missing(sessions)
-        told = [f"{session}: {sum(session.counts.values())} events, {_files_of(session)}" for session in sessions]
-        counted = {"sessions": len(sessions), "events": sum(sum(session.counts.values()) for session in sessions)}
-        return told, counted, set(), []
+        told: dict[str, Any] = {"sessions": len(sessions)}
+        sees_evidence = may(request.user, Right.SEE_EVIDENCE)
+        if sees_evidence:
+            count_where_missing(sessions)
+            told["events"] = sum(sum(session.counts.values()) for session in sessions)
+        return [f"{session}: {_what_goes(session, sees_evidence)}" for session in sessions], told, set(), []
 
 
-def _files_of(session: Session) -> Any:
-    return "video and reports" if session.video_name else "reports"
+def _what_goes(session: Session, sees_evidence: bool) -> str:
+    """And what does not: the file of an adopted path may be anybody's, and who deletes has to know of it."""
+    video = session.video_name
+    stays = bool(video) and not video.startswith(f"{session.pk}.")
+    files = "video and reports" if video and not stays else "reports"
+    goes = f"{sum(session.counts.values())} events, {files}" if sees_evidence else "events, recordings and reports"
+    return f"{goes}; its video {video} stays, since the name of the file is not the session's" if stays else goes

@@ -23,7 +23,7 @@ from proctoring_site.mongo_engine.documents import document_of
 from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session, now, to_milliseconds
 from sessions_app.review.errors import ReviewChanged
-from sessions_app.review.models import EntryAction, ReviewEntry
+from sessions_app.review.models import EntryAction, PolicyRun, ReviewEntry
 
 logger = logging.getLogger(__name__)
 
@@ -123,10 +123,13 @@ def catch_up(session: Session) -> None:
 
 
 def delete(session_id: str) -> None:
-    """All that was said about a session, with the session. The audit log keeps that something was."""
+    """All that was said about a session, with the session, and what a preview told of it. The audit log keeps that
+    something was."""
     of_session = {"session_id": session_id}
     for collection in (*sorted(KINDS), ReviewEntry._meta.db_table):
         connection.get_collection(collection).delete_many(of_session, session=connection.session)
+    runs, is_in_it = connection.get_collection(PolicyRun._meta.db_table), {"examples.session_id": session_id}
+    runs.update_many(is_in_it, {"$pull": {"examples": of_session}}, session=connection.session)  # runs are few
 
 
 def _apply(entry: dict[str, Any]) -> None:

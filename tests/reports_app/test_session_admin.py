@@ -5,7 +5,7 @@ import pytest
 from sessions_app import moves, services
 from sessions_app.models import Session
 from tests import deta_drive
-from tests.factories import make_session
+from tests.factories import make_event, make_session, old_session, write_old_documents
 
 LIST = "/admin/sessions_app/session/"
 
@@ -80,3 +80,19 @@ class TestOneThatIsDeletedInThatMoment:
         ]
         other.refresh_from_db()
         assert other.state == "ended"
+
+
+class TestTheQuestionWhetherToDelete:
+    def test_says_how_much_goes_to_who_may_see_that(self, as_staff):
+        make_event(session := make_session(id="ada", video_path="videos/ada.webm"))
+        page = as_staff("Operator", "Reviewer").get(f"{LIST}{session.pk}/delete/")
+        assert "1 events, video and reports" in page.content.decode()
+
+    def test_names_a_video_that_stays(self, operator, data_dir):
+        write_old_documents([adopted := old_session(video_path="data/videos/ada-exam.webm")])
+        (video := data_dir / "videos" / "ada-exam.webm").parent.mkdir(parents=True)
+        video.write_bytes(b"of whoever it is")
+        page = f"{LIST}{adopted['_id']}/delete/"
+        assert "its video ada-exam.webm stays" in operator.get(page).content.decode()
+        operator.post(page, {"post": "yes"})
+        assert video.exists()
