@@ -1,12 +1,13 @@
 """Policies in the admin: reading them, making the next version, seeing what it would do, and doing it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 
-from proctoring_site.desk.policy_form import PolicyForm, lines_of
+from proctoring_site.desk.policy_form import PolicyForm, line_of, lines_of, read
 from sessions_app.models import Session, now
 from sessions_app.policy import forget, policy_of
 from sessions_app.review import policies, scores
@@ -83,9 +84,26 @@ class TestTheForm:
         assert form.draft.caps == {"looking away": 20}
 
     @pytest.mark.parametrize(
+        "event_type",
+        ["camera 2", "camera 2 3", "كاميرا 2", '"camera"', '"', 'a\\"b 7', "two\nlines", "a\u2028b", "\tx", "plain"],
+    )
+    @pytest.mark.parametrize("caps", [{}, {"cap": 20}], ids=str)
+    def test_reads_what_it_writes_whatever_the_name(self, event_type, caps):
+        line = line_of(event_type, 5, caps.get("cap"))
+        assert line.splitlines() == [line]
+        assert read(line) == (event_type, 5, caps.get("cap"))
+
+    def test_keeps_a_name_that_ends_in_a_number(self):
+        policy = replace(policy_of(1), weights={"camera 2": 5, "phone": 7}, caps={"phone": 9})
+        form = PolicyForm(form_of(policy))
+        assert form.is_valid(), form.errors
+        assert (form.draft.weights, form.draft.caps) == (policy.weights, policy.caps)
+
+    @pytest.mark.parametrize(
         ("changed", "said"),
         [
             ({"weights": "phone"}, "Line 1"),
+            ({"weights": '"phone\\q" 1'}, "Line 1"),
             ({"weights": "phone 1\nphone 2"}, "there twice"),
             ({"weights": "phone 999"}, "whole number from 0 to 100"),
             ({"weights": f"{'x' * 65} 1"}, "64 characters"),

@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 
 from proctoring_site.audit.models import Action, AuditRecord
 from proctoring_site.desk import bulk, keyset, queue, queue_counts
-from proctoring_site.desk.queue import ORDER
 from sessions_app.models import Session, now
+from sessions_app.querysets import QUEUE_ORDER
 from sessions_app.review import assignment
 from sessions_app.review.states import Outcome, queue_rank
 from tests.factories import NOON, make_session, make_staff
@@ -81,7 +81,7 @@ class TestPages:
         assert len(forth) == 3
         seen = [name for page in forth for name in page]
         assert sorted(seen) == [f"{n:03}" for n in range(120)]
-        assert seen == [each.candidate_name for each in Session.objects.order_by(*ORDER)]
+        assert seen == [each.candidate_name for each in Session.objects.order_by(*QUEUE_ORDER)]
         back, _ = self.walk(reviewer, "Previous", links)
         assert back == forth[::-1]
 
@@ -209,7 +209,7 @@ class TestWhatItCosts:
             scored(assigned_to="rita", policy_version=2)
             make_session()
         queryset = reviewer.get(f"{LIST}?{query}").context["cl"].queryset
-        plan = explain(queryset.order_by(*ORDER)[:51])
+        plan = explain(queryset.order_by(*QUEUE_ORDER)[:51])
         assert plan.index_names == {index}
         assert not plan.sorts_in_memory
         assert plan.docs_examined <= examined
@@ -217,9 +217,9 @@ class TestWhatItCosts:
     def test_the_plan_of_a_later_page_is_one_range_of_it(self):
         for n in range(200):
             scored(start_time=NOON + timedelta(minutes=n))
-        first = keyset.page_of(Session.objects.in_queue(), ORDER, size=150)
+        first = keyset.page_of(Session.objects.in_queue(), QUEUE_ORDER, size=150)
         last = first.rows[-1]
-        later = Session.objects.in_queue().filter(queue_rank=3, start_time__lt=last.start_time).order_by(*ORDER)
+        later = Session.objects.in_queue().filter(queue_rank=3, start_time__lt=last.start_time).order_by(*QUEUE_ORDER)
         plan = explain(later[:51])
         assert (plan.index_names, plan.sorts_in_memory, plan.docs_examined) == ({"sessions_queue"}, False, 50)
 
