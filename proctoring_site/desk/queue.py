@@ -84,11 +84,16 @@ class QueueChangeList(SessionChangeList):
         record(Action.LISTED, ObjectKind.SESSION, filters=sorted({*request.GET, "queue"}), sessions=shown)
 
     @property
+    def is_beyond(self) -> bool:
+        """A page that was opened a while ago leads to where nothing stands any more."""
+        return any(self.cursors.values()) and not self.result_list
+
+    @property
     def links(self) -> dict[str, str]:
         """The pages beside this one: what is said → its address."""
         beside = {"Previous": (keyset.BEFORE, self.page.previous), "Next": (keyset.AFTER, self.page.next)}
         links = {said: self.get_query_string({name: cursor}) for said, (name, cursor) in beside.items() if cursor}
-        return {"First": self.get_query_string(), **links} if self.page.previous else links
+        return {"First": self.get_query_string(), **links} if self.page.previous or self.is_beyond else links
 
 
 class QueuePage(SessionAdmin):

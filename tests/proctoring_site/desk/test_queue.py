@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -85,12 +86,25 @@ class TestPages:
         back, _ = self.walk(reviewer, "Previous", links)
         assert back == forth[::-1]
 
-    @pytest.mark.parametrize("cursor", ["x", "W10", "bnVsbA", "WzEsMiwzXQ", "é", "W" * 5000, "WyJhIiwgImIiLCAiYyJd"])
+    @pytest.mark.parametrize(
+        "cursor",
+        ["x", "W10", "bnVsbA", "WzEsMiwzXQ", "é", "W" * 5000, "WyJhIiwgImIiLCAiYyJd", "WzAsbnVsbCwiXHVkODAwIl0"],
+    )
     @pytest.mark.parametrize("name", ["after", "before"])
     def test_a_cursor_that_is_none_leads_to_a_message(self, reviewer, name, cursor):
         scored()
         answer = reviewer.get(LIST, {name: cursor})
         assert (answer.status_code, answer["Location"]) == (302, f"{LIST}?e=1")
+
+    @pytest.mark.parametrize("question", [{}, {"review": "awaiting"}], ids=str)
+    @pytest.mark.parametrize("name", ["after", "before"])
+    def test_one_where_nothing_stands_any_more_leads_back_to_the_first(self, reviewer, name, question):
+        gone = scored()
+        cursor = keyset.cursor_of(gone, QUEUE_ORDER)
+        Session.objects.filter(pk=gone.pk).delete()
+        page = reviewer.get(LIST, {name: cursor, **question})
+        assert "Nothing further stands here" in page.content.decode()
+        assert page.context["cl"].links == {"First": f"?{urlencode(question)}"}
 
     def test_keep_the_filters_and_filters_begin_at_the_first_page(self, reviewer):
         for _ in range(60):
