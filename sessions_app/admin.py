@@ -1,5 +1,6 @@
 """Review in the admin: which sessions, how they stand, what is behind the number. Evidence cannot be edited."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
@@ -168,36 +169,37 @@ class SessionAdmin(admin.ModelAdmin):
             return HttpResponseNotAllowed(["POST"])
         done, sentence = acts.carry_out(session, request.POST)
         self.message_user(request, sentence, messages.SUCCESS if done else messages.ERROR)
-        session.refresh_from_db()
         seen = self.get_queryset(request).filter(pk=session.pk).exists()  # a Proctor's, until it is closed
         here = reverse("admin:sessions_app_session_change", args=[quote(session.pk)])
         return HttpResponseRedirect(here if seen else reverse("admin:sessions_app_session_changelist"))
 
     @admin.action(description="Pause the selected sessions", permissions=["supervise"])
     def pause_sessions(self, request: HttpRequest, queryset: QuerySet) -> None:
-        self._act_on(request, queryset, services.pause_session, "paused")
+        self.do_to_each(request, queryset.open(), services.pause_session, "Sessions paused")
 
     @admin.action(description="Resume the selected sessions", permissions=["supervise"])
     def resume_sessions(self, request: HttpRequest, queryset: QuerySet) -> None:
-        self._act_on(request, queryset, services.resume_session, "resumed")
+        self.do_to_each(request, queryset.open(), services.resume_session, "Sessions resumed")
 
     @admin.action(description="End the selected sessions", permissions=["supervise"])
     def end_sessions(self, request: HttpRequest, queryset: QuerySet) -> None:
-        self._act_on(request, queryset, services.end_session, "ended")
+        self.do_to_each(request, queryset.open(), services.end_session, "Sessions ended")
 
-    def _act_on(
-        self, request: HttpRequest, queryset: QuerySet, service: Callable[[Session], Session], done: str
+    def do_to_each(
+        self, request: HttpRequest, sessions: Iterable[Session], service: Callable[[Session], Any], done: str
     ) -> None:
-        """Those that cannot be moved so stay as they are, and are counted."""
-        sessions, refused = list(queryset.open()), 0
-        for session in sessions:
+        """What goes wrong with one is told, with of how many, and keeps none of the others back."""
+        count, refused = 0, Counter[str]()
+        for session in list(sessions):
             try:
                 service(session)
-            except ProctoringError:
-                refused += 1
-        self.message_user(request, f"Sessions {done}: {len(sessions) - refused}.", messages.SUCCESS)
-        if refused:
-            self.message_user(request, f"Not possible from where they stand, or not now: {refused}.", messages.WARNING)
+                count += 1
+            except ProctoringError as error:
+                refused[str(error)] += 1
+        if count or not refused:
+            self.message_user(request, f"{done}: {count}.", messages.SUCCESS)
+        for sentence, times in refused.items():
+            self.message_user(request, f"Not done: {times}. {sentence}", messages.ERROR)
 
     @admin.display(description="candidate")
     def name(self, session: Session) -> str:

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from proctoring_site.mongo_engine.instants import MILLISECOND
+from django.conf import settings
+
+from proctoring_site.mongo_engine.instants import MILLISECOND, instant_of
 
 SIGNALS = ("camera", "microphone", "screen")
 
@@ -36,6 +38,26 @@ class Coverage:
     def weakest(self) -> float:
         """The smallest share of all that was meant to watch."""
         return min(share for _, share in self.shares())
+
+
+def missing_after() -> timedelta:
+    return timedelta(seconds=settings.HEARTBEAT_MISSING_AFTER_S)
+
+
+def covered_of(document: Mapping[str, Any], *, now: datetime, missing_after: timedelta) -> float | None:
+    """The smallest share of all that was meant to watch, by a session's raw document; None: unknown. It is what scores
+    go by: the `covered` that is kept in it is of the last beat, and a client that fell silent sends none."""
+    heartbeat = document.get("heartbeat")
+    if not isinstance(heartbeat, Mapping):
+        return None
+    known = coverage_of(
+        {**heartbeat, "last_at": instant_of(heartbeat["last_at"])},
+        start=instant_of(document.get("start_time")),
+        end=instant_of(document.get("end_time")),
+        now=now,
+        missing_after=missing_after,
+    )
+    return known.weakest if known else None
 
 
 def coverage_of(

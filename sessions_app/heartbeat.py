@@ -18,7 +18,7 @@ from pymongo.write_concern import WriteConcern
 
 from proctoring_site.mongo_engine.instants import instant_of
 from sessions_app import coverage, ingestion
-from sessions_app.coverage import Coverage
+from sessions_app.coverage import Coverage, missing_after
 from sessions_app.errors import EventIdConflict, EventUndecided, SessionNotFound
 from sessions_app.models import Session, now, to_milliseconds
 from sessions_app.reported import MILLISECOND, Reported, document_of
@@ -58,10 +58,6 @@ class Answer:
     commands: Sequence[dict[str, Any]]
 
 
-def missing_after() -> timedelta:
-    return timedelta(seconds=settings.HEARTBEAT_MISSING_AFTER_S)
-
-
 def beat(session_id: str, said: Beat, *, at: datetime | None = None) -> Answer:
     """Take a beat. A closed session's beats change nothing but confirmations.
 
@@ -88,7 +84,8 @@ def beat(session_id: str, said: Beat, *, at: datetime | None = None) -> Answer:
             told |= {"detectors": list(dict.fromkeys(said.detectors)), "clock_skew_ms": skew_ms}
             sums = coverage.added(kept, told, since=since, at=max(naive_at, since), missing_after=missing_after())
             sums["browser"] = said.browser
-            changes |= {"heartbeat": sums, "last_seen_at": naive_at, "covered": _covered(sums, stored, naive_at)}
+            covered = coverage.covered_of({**stored, "heartbeat": sums}, now=at, missing_after=missing_after())
+            changes |= {"heartbeat": sums, "last_seen_at": naive_at, "covered": covered}
         if not changes or _write(session_id, stored, changes):
             break
     return Answer(
@@ -158,13 +155,6 @@ def _gap_id(session_id: str, since: datetime) -> str:
     """The same for whoever notices it, and known to no client: its own event under this id would keep the gap off."""
     told = f"{session_id}/{since.isoformat()}"
     return str(UUID(bytes=salted_hmac("proctoring.missing", told, algorithm="sha256").digest()[:16], version=5))
-
-
-def _covered(sums: dict[str, Any], stored: dict[str, Any], at: datetime) -> float | None:
-    start = stored.get("start_time")
-    start = start if isinstance(start, datetime) else None
-    known = coverage.coverage_of(sums, start=start, end=None, now=at, missing_after=missing_after())
-    return known.weakest if known else None
 
 
 def _confirm(commands: list[dict], ids: Sequence[str], at: datetime) -> tuple[list[dict], bool]:

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from proctoring_site.mongo_engine.fields import DocumentField
 from sessions_app import counters
+from sessions_app.errors import SessionNotFound
 from sessions_app.ids import new_id
 from sessions_app.querysets import EventQuerySet, SessionQuerySet
 from sessions_app.review.states import Outcome, outcome_of
@@ -64,7 +65,8 @@ class Session(models.Model):
     commands = DocumentField(null=True, default=list, editable=False)
     #: The last beat, and what all of them add up to (coverage.py). None: this client never sent one.
     heartbeat = DocumentField(null=True, editable=False)
-    #: The smallest share of the sitting that was watched, as of the last beat or the end; None: unknown.
+    #: The smallest share of the sitting that was watched, for the queue: as of the last beat, then of the scores of the
+    #: closed session. None: unknown. Scores go by `heartbeat`.
     covered = models.FloatField(null=True, editable=False)
     #: The client's clock minus ours, as its events told last; None when none did.
     clock_skew_ms = models.BigIntegerField(null=True, editable=False)
@@ -129,6 +131,13 @@ class Session(models.Model):
 
     def __str__(self) -> str:
         return f"{self.candidate_name} ({self.pk})"
+
+    def refresh(self) -> None:
+        """As it is stored now. Raises SessionNotFound once it was deleted."""
+        try:
+            self.refresh_from_db()
+        except Session.DoesNotExist as error:
+            raise SessionNotFound from error
 
     @property
     def state(self) -> State:

@@ -66,7 +66,7 @@ def move(
         claim = _sessions().update_one({**still, **(only_if or {})}, [{"$set": changes}], session=connection.session)
         if claim.matched_count:
             logger.info("session %s: %s, was %s", session.pk, to.value, state.value)
-            session.refresh_from_db()
+            session.refresh()
             return True
     raise MovedMeanwhile
 
@@ -85,7 +85,7 @@ def ask(session: Session, *, message: str, at: datetime | None = None) -> None:
         [{"$set": {"commands": command, "revision": {"$add": [{"$ifNull": ["$revision", 0]}, 1]}}}],
         session=connection.session,
     )
-    session.refresh_from_db()
+    session.refresh()
     if not asked.matched_count:
         if session.state in OPEN:
             raise TooManyCommands

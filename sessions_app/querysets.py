@@ -16,6 +16,10 @@ from sessions_app.review.states import AWAITING_REVIEW_BELOW, SECOND_REVIEW_BELO
 from sessions_app.scoring import FULL_SCORE, INSUFFICIENT_DATA, LOW, Policy, band_range
 from sessions_app.states import OPEN, State
 
+NEWEST_FIRST = ("-start_time", "-id")
+#: Unreviewed first, then second reviews, then what is decided; in each the worst band, then the newest.
+QUEUE_ORDER = ("queue_rank", *NEWEST_FIRST)
+
 
 class Scope(Enum):
     """The sessions that staff and machines may know of."""
@@ -45,7 +49,7 @@ class SessionQuerySet(QuerySet):
         return self.none()
 
     def newest_first(self) -> Self:
-        return self.order_by("-start_time", "-id")
+        return self.order_by(*NEWEST_FIRST)
 
     def open(self) -> Self:
         """Running or paused: the candidate sits."""
@@ -105,8 +109,7 @@ class SessionQuerySet(QuerySet):
         return self.filter(queue_rank__gte=0)
 
     def queue_order(self) -> Self:
-        """Unreviewed first, then second reviews, then what is decided; in each the worst band, then the newest."""
-        return self.order_by("queue_rank", "-start_time", "-id")
+        return self.order_by(*QUEUE_ORDER)
 
     def awaiting_review(self) -> Self:
         return self.filter(queue_rank__gte=0, queue_rank__lt=AWAITING_REVIEW_BELOW)

@@ -15,7 +15,7 @@ from proctoring_site.audit.recorded_insert import RecordedInsert
 from proctoring_site.mongo_engine.documents import document_of, instance_of
 from proctoring_site.mongo_engine.group_find import GroupFind
 from sessions_app import counters, heartbeat, ingestion, kept_timelines, moves, reported
-from sessions_app.errors import IllegalMove, MovedMeanwhile, ProctoringError, SessionNotFound
+from sessions_app.errors import EventUndecided, IllegalMove, MovedMeanwhile, ProctoringError, SessionNotFound
 from sessions_app.models import OF_THE_REVIEW, Event, Session, new_id, now, to_milliseconds
 from sessions_app.policy import active_policy, policy_for
 from sessions_app.reported import Reported
@@ -118,7 +118,7 @@ def end_session(session: Session, *, at: datetime | None = None) -> Session:
     try:
         return _close(session, State.ENDED, at=at)
     except IllegalMove:
-        session.refresh_from_db()
+        session.refresh()
         if session.state is not State.ENDED:
             raise
         return _settle(session)  # the first call may have been cut off here
@@ -142,11 +142,21 @@ def close_stale_sessions(*, at: datetime | None = None, dry_run: bool = False) -
         except (IllegalMove, MovedMeanwhile, SessionNotFound):  # somebody else was quicker
             continue
         if moved:
-            _settle(session)
+            _settle_if_possible(session)
             closed += 1
     # Whoever closed a session and was killed right then left it without a score, and out of the queue.
-    scores.score_forgotten(closed_since=at - timedelta(seconds=settings.SESSION_EXPIRES_AFTER_S) - LOOK_BACK)
+    since = at - timedelta(seconds=settings.SESSION_EXPIRES_AFTER_S) - LOOK_BACK
+    for session in Session.objects.filter(pk__in=scores.forgotten(closed_since=since)):
+        _settle_if_possible(session)
     return closed
+
+
+def _settle_if_possible(session: Session) -> None:
+    """One of many: what one of them lacks keeps none of the others from it, and the next run does it."""
+    try:
+        _settle(session)
+    except (EventUndecided, SessionNotFound):
+        logger.warning("session %s: closed, but not settled yet", session.pk)
 
 
 def _close(session: Session, to: State, *, at: datetime | None, **why: str | None) -> Session:
@@ -155,15 +165,14 @@ def _close(session: Session, to: State, *, at: datetime | None, **why: str | Non
 
 
 def _settle(session: Session) -> Session:
-    """What a closed session needs: the silence before its end, exact counts, its coverage as it stays, its scores."""
+    """What a closed session needs: the silence before its end, exact counts, and its scores with its coverage as it
+    stays."""
     if session.queue_rank is None:  # nobody did all of it yet; a move that is refused must leave no gap
         heartbeat.log_last_gap(session)
     if recount(session) is not False:  # an event under way may be stored yet, and would be in no score
         scores.score_soon(session.pk, now())
-    if covered := heartbeat.coverage_of(session):
-        Session.objects.filter(pk=session.pk).update(covered=covered.weakest)
     scores.score_closed([session.pk])
-    session.refresh_from_db()
+    session.refresh()
     return session
 
 
@@ -189,7 +198,7 @@ def recount(session: Session) -> bool | None:
     mended = counters.recount(session.pk, weighed=active_policy().weights)
     if mended:
         logger.warning("session %s: counts differed from its stored events and were mended", session.pk)
-        session.refresh_from_db()
+        session.refresh()
     return mended
 
 

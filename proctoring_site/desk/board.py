@@ -10,7 +10,8 @@ from typing import Any
 from django.contrib.admin.utils import quote
 
 from proctoring_site.mongo_engine.instants import instant_of
-from sessions_app import counters, heartbeat
+from sessions_app import counters
+from sessions_app.coverage import missing_after
 from sessions_app.scoring import FULL_SCORE, Policy, integrity_score
 from sessions_app.states import ALLOWED, OPEN, State, state_of
 
@@ -71,7 +72,7 @@ def presence_of(document: Mapping[str, Any], *, at: datetime) -> tuple[str, date
         seen, absent = instant_of(beat.get("last_at")), MISSING
     else:
         seen, absent = instant_of(document.get("last_seen_at")) or instant_of(document.get("start_time")), SILENT
-    if seen is not None and at - seen <= heartbeat.missing_after():
+    if seen is not None and at - seen <= missing_after():
         return HERE, None
     return absent, seen
 

@@ -115,6 +115,7 @@ def _read(cursor: str, order: Order) -> list[Any]:
         if not isinstance(told, list) or len(told) != len(order):
             raise BadCursor(cursor)
         values = [datetime.fromisoformat(v["at"]).astimezone(UTC) if isinstance(v, dict) else v for v in told]
+        json.dumps(told, ensure_ascii=False).encode()  # fails for half of a surrogate pair, as MongoDB would
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise BadCursor(cursor) from error
     expected = {"id": str, "queue_rank": int, "start_time": (datetime, type(None))}

@@ -1,5 +1,6 @@
 """The form in which somebody writes the next version of the policy; weights and caps as one line per event type."""
 
+import json
 import re
 from typing import Any
 
@@ -12,8 +13,11 @@ from sessions_app.review.models import REASON_MAX_LENGTH
 from sessions_app.review.policies import Draft
 from sessions_app.scoring import Policy
 
-#: An event type, its points, and the most that it takes off: "looking_away 1 20".
-LINE = re.compile(r"(?P<event_type>\S.*?)\s+(?P<weight>\d{1,4})(?:\s+(?P<cap>\d{1,4}))?")
+#: An event type, its points, and the most that it takes off: "looking_away 1 20". What would read as another is quoted,
+#: as JSON does: the points of "camera 2" would be its cap.
+LINE = re.compile(
+    r'(?:(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<event_type>\S.*?))\s+(?P<weight>\d{1,4})(?:\s+(?P<cap>\d{1,4}))?'
+)
 WEIGHTS_MAX_LENGTH = 20_000
 
 
@@ -23,7 +27,8 @@ class PolicyForm(forms.Form):
         max_length=WEIGHTS_MAX_LENGTH,
         label="Weights and caps",
         help_text="One event type a line: its name, its points, and, if it has a cap, the most that it takes off. "
-        "Such as: looking_away 1 20. What is not named weighs nothing.",
+        'Such as: looking_away 1 20. A name that ends in a number stands in quotation marks: "camera 2" 5. '
+        "What is not named weighs nothing.",
     )
     counts = forms.ChoiceField(
         label="What is counted",
@@ -57,14 +62,15 @@ class PolicyForm(forms.Form):
         for number, line in enumerate(self.cleaned_data["weights"].splitlines(), start=1):
             if not line.strip():
                 continue
-            found = LINE.fullmatch(line.strip())
-            if found is None:
-                raise forms.ValidationError(f"Line {number}: a name and its points, such as: looking_away 1")
-            if found["event_type"] in weights:
-                raise forms.ValidationError(f"Line {number}: {found['event_type']} is there twice.")
-            weights[found["event_type"]] = int(found["weight"])
-            if found["cap"]:
-                caps[found["event_type"]] = int(found["cap"])
+            try:
+                event_type, weight, cap = read(line)
+            except ValueError:
+                raise forms.ValidationError(f"Line {number}: a name and its points, such as: looking_away 1") from None
+            if event_type in weights:
+                raise forms.ValidationError(f"Line {number}: {event_type} is there twice.")
+            weights[event_type] = weight
+            if cap is not None:
+                caps[event_type] = cap
         return weights, caps
 
     def clean(self) -> dict[str, Any]:
@@ -80,10 +86,31 @@ class PolicyForm(forms.Form):
         return values
 
 
+def read(line: str) -> tuple[str, int, int | None]:
+    """An event type, its points, and its cap, if it has one. Raises ValueError."""
+    found = LINE.fullmatch(line.strip())
+    if found is None:
+        raise ValueError(line)
+    name = json.loads(found["quoted"]) if found["quoted"] else found["event_type"]
+    return name, int(found["weight"]), int(found["cap"]) if found["cap"] else None
+
+
+def line_of(event_type: str, weight: int, cap: int | None) -> str:
+    """Such that it reads as just that."""
+    numbers = " ".join(str(number) for number in (weight, cap) if number is not None)
+    names = (event_type, json.dumps(event_type, ensure_ascii=False), json.dumps(event_type))
+    lines = (f"{name} {numbers}" for name in names)
+    return next(line for line in lines if line.splitlines() == [line] and _reads_as(line, event_type, weight, cap))
+
+
+def _reads_as(line: str, *told: str | int | None) -> bool:
+    try:
+        return read(line) == told
+    except ValueError:
+        return False
+
+
 def lines_of(policy: Policy) -> str:
     """As the form takes them, the heaviest first."""
     heaviest_first = sorted(policy.weights.items(), key=lambda item: (-item[1], item[0]))
-    return "\n".join(
-        " ".join(map(str, (name, weight, *([policy.caps[name]] if name in policy.caps else ()))))
-        for name, weight in heaviest_first
-    )
+    return "\n".join(line_of(name, weight, policy.caps.get(name)) for name, weight in heaviest_first)

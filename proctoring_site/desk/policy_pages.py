@@ -12,6 +12,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from proctoring_site.access.roles import Right, may
+from proctoring_site.audit.log import record
+from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.desk.policy_form import PolicyForm
 from sessions_app import scoring
 from sessions_app.errors import ProctoringError
@@ -194,11 +196,13 @@ def _moves(run: PolicyRun | None) -> list[tuple[str, str, int]]:
 
 
 def _examples(request: HttpRequest, run: PolicyRun | None) -> list[dict[str, Any]]:
-    """Those that change band, with the names of the ones that the reader may see; one query."""
+    """Those that change band, with the names of the ones that the reader may see; one query. The look is recorded."""
     examples = run.examples if run else []
     ids = [each["session_id"] for each in examples]
     names: QuerySet = Session.objects.visible_to(request.user).filter(pk__in=ids)
     known = dict(names.values_list("pk", "candidate_name")) if may(request.user, Right.SEE_EVIDENCE) else {}
+    if known:
+        record(Action.LISTED, ObjectKind.SESSION, filters=["policy"], sessions=sorted(known))
     page = "admin:sessions_app_session_change"
     return [
         {**each, "name": known[each["session_id"]], "url": reverse(page, args=[quote(each["session_id"])])}

@@ -36,9 +36,9 @@ from proctoring_site.desk.queue_filters import (
 from sessions_app import scoring
 from sessions_app.admin import NOTHING, BandFilter, SessionAdmin, SessionChangeList, VideoFilter
 from sessions_app.models import CANDIDATE_NAME_MAX_LENGTH, Session, now
+from sessions_app.querysets import QUEUE_ORDER
 from sessions_app.review import assignment
 
-ORDER = ("queue_rank", "-start_time", "-id")
 FILTERS = [
     *(ShowFilter, ReviewFilter, AssignedFilter, StoredBandFilter, BelowFilter),
     *(CoverageFilter, VideoFilter, StateFilter, "start_time", PolicyFilter),
@@ -71,7 +71,7 @@ class QueueChangeList(SessionChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         try:
-            self.page = keyset.page_of(self.queryset, ORDER, size=self.list_per_page, **self.cursors)
+            self.page = keyset.page_of(self.queryset, QUEUE_ORDER, size=self.list_per_page, **self.cursors)
         except (keyset.BadCursor, OverflowError) as error:  # or a date in the URL that has no place in UTC
             raise IncorrectLookupParameters from error
         self.result_list = self.page.rows
@@ -84,11 +84,16 @@ class QueueChangeList(SessionChangeList):
         record(Action.LISTED, ObjectKind.SESSION, filters=sorted({*request.GET, "queue"}), sessions=shown)
 
     @property
+    def is_beyond(self) -> bool:
+        """A page that was opened a while ago leads to where nothing stands any more."""
+        return any(self.cursors.values()) and not self.result_list
+
+    @property
     def links(self) -> dict[str, str]:
         """The pages beside this one: what is said → its address."""
         beside = {"Previous": (keyset.BEFORE, self.page.previous), "Next": (keyset.AFTER, self.page.next)}
         links = {said: self.get_query_string({name: cursor}) for said, (name, cursor) in beside.items() if cursor}
-        return {"First": self.get_query_string(), **links} if self.page.previous else links
+        return {"First": self.get_query_string(), **links} if self.page.previous or self.is_beyond else links
 
 
 class QueuePage(SessionAdmin):
@@ -104,7 +109,7 @@ class QueuePage(SessionAdmin):
         return QueueChangeList if shows_queue(request) else super().get_changelist(request, **kwargs)
 
     def get_ordering(self, request: HttpRequest) -> Iterable[str]:
-        return ORDER if shows_queue(request) else super().get_ordering(request)
+        return QUEUE_ORDER if shows_queue(request) else super().get_ordering(request)
 
     def get_sortable_by(self, request: HttpRequest) -> Iterable[str]:
         return () if shows_queue(request) else super().get_sortable_by(request)

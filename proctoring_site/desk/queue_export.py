@@ -21,10 +21,9 @@ from proctoring_site.csv_cells import instant, safe
 from proctoring_site.desk import keyset
 from proctoring_site.desk.queue_filters import may_review, shows_queue
 from sessions_app.models import Session
+from sessions_app.querysets import NEWEST_FIRST, QUEUE_ORDER
 
 ROWS_AT_ONCE = 1000
-NEWEST_FIRST = ("-start_time", "-id")
-QUEUE_ORDER = ("queue_rank", *NEWEST_FIRST)
 COLUMNS: Mapping[str, Callable[[Session], object]] = MappingProxyType(
     {
         "id": lambda session: session.pk,

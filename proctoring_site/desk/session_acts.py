@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
 
@@ -32,8 +33,8 @@ NO_PLACE = "Nobody knows when this sitting was, so no moment of it can be told."
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it. `picked`: the incident that it was about, as it is named now. `form`: as it was filled in.
-    `since`: what others did meanwhile, in sentences."""
+    """What came of it. `picked`: the incident that it was about, as it is named now; no other takes its place. `form`:
+    as it was filled in. `since`: what others did meanwhile, in sentences."""
 
     said: str
     status: int = 200
@@ -207,12 +208,17 @@ def forms_of(
         )
     for event_type in review.allowed:
         initial = {**now, "event_type": event_type}
-        place = f"revoke-{len(made)}"
-        made[f"revoke {event_type}"] = said.RevokeForm(auto_id=f"{place}-%s", initial=initial)
-        made[f"revoke {event_type}"].place = place
+        form = said.RevokeForm(auto_id=f"{_place_of(event_type)}-%s", initial=initial)
+        form.place = _place_of(event_type)
+        made[f"revoke {event_type}"] = form
     if outcome and outcome.form is not None:
         _fill_in(made, outcome, now)
     return made
+
+
+def _place_of(event_type: str) -> str:
+    """The same as long as the type is allowed, whatever else is: what was typed for one is never sent for another."""
+    return f"revoke-{sha256(event_type.encode()).hexdigest()[:16]}"
 
 
 def _fill_in(made: dict[str, ReviewForm], outcome: Outcome, now: dict[str, Any]) -> None:

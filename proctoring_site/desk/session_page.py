@@ -14,6 +14,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from proctoring_site.access.roles import Right, may
+from proctoring_site.audit.looks import record_look
+from proctoring_site.audit.models import ObjectKind
 from proctoring_site.desk import session_acts, session_context
 from proctoring_site.desk.session_acts import Outcome
 from sessions_app.errors import SessionNotFound
@@ -57,7 +59,9 @@ class SessionPage(admin.ModelAdmin):
 
     def _carry_out(self, request: HttpRequest, session: Session) -> HttpResponse:
         outcome = session_acts.carry_out(session, request.POST, by=request.user)
-        session.refresh_from_db()
+        if not outcome.is_done:  # what was done is recorded, and this shows the page as a look at it does
+            record_look(ObjectKind.SESSION, session.pk)
+        session.refresh()
         if request.headers.get("Accept") == "application/json":
             return self._answer(request, session, outcome)
         if outcome.is_done:
@@ -90,5 +94,5 @@ def _gone_is_not_found() -> Iterator[None]:
     """A session that somebody deletes while it is looked at or judged is a 404, as it is a moment later."""
     try:
         yield
-    except (SessionNotFound, Session.DoesNotExist) as error:
+    except SessionNotFound as error:
         raise Http404 from error

@@ -43,16 +43,9 @@ def names_of(account: AbstractBaseUser) -> list[str]:
     return [account.get_username(), *map(group_name, account.groups.order_by("name"))]
 
 
-def assignable() -> list[str]:
-    """Accounts and groups that may decide, as `assigned_to` holds them."""
-    staff = get_user_model().objects.filter(is_active=True, is_staff=True).order_by("username")
-    groups = Group.objects.filter(permissions__codename="decide_session").order_by("name")
-    people = [account.get_username() for account in staff if may(account, Right.DECIDE)]
-    return [*people, *dict.fromkeys(map(group_name, groups))]
-
-
 def assign(session: Session, to: str | None, *, by: AbstractBaseUser, seen: int, at: datetime | None = None) -> Session:
-    """To an account or group of `assignable`, or to nobody (None). Raises NobodyToAssign and ReviewChanged."""
+    """To an account or group that may decide, as `assigned_to` holds it, or to nobody (None). Raises NobodyToAssign and
+    ReviewChanged."""
     _require_assignable(to)
     changes.require_seen(session, seen)
     return _assign(session, to, by=by, seen=seen, at=at)
@@ -122,7 +115,7 @@ def _is_clean(review: Review) -> bool:
 
 
 def _require_assignable(to: str | None) -> None:
-    """What `assignable` says, of one: each account's rights are questions of their own."""
+    """Of one, since each account's rights are questions of their own."""
     if to is None:
         return
     if to.startswith(GROUP_PREFIX):

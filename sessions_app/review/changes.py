@@ -23,7 +23,7 @@ from proctoring_site.mongo_engine.documents import document_of
 from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session, now, to_milliseconds
 from sessions_app.review.errors import ReviewChanged
-from sessions_app.review.models import EntryAction, ReviewEntry
+from sessions_app.review.models import EntryAction, PolicyRun, ReviewEntry
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ def is_behind(session_id: str, revision: int) -> bool:
 
 def catch_up(session: Session) -> None:
     """Store what follows from entries that a crash left behind; the instance is fresh afterwards."""
-    refresh(session)
+    session.refresh()
     after = {"session_id": session.pk, "revision": {"$gt": revision_of(session)}}
     left_behind = _history().find(after, session=connection.session).sort("revision", 1).to_list()
     for entry in left_behind:
@@ -122,19 +122,14 @@ def catch_up(session: Session) -> None:
         _refresh_written(session)
 
 
-def refresh(session: Session) -> None:
-    """Raises SessionNotFound."""
-    try:
-        session.refresh_from_db()
-    except Session.DoesNotExist as error:
-        raise SessionNotFound from error
-
-
 def delete(session_id: str) -> None:
-    """All that was said about a session, with the session. The audit log keeps that something was."""
+    """All that was said about a session, with the session, and what a preview told of it. The audit log keeps that
+    something was."""
     of_session = {"session_id": session_id}
     for collection in (*sorted(KINDS), ReviewEntry._meta.db_table):
         connection.get_collection(collection).delete_many(of_session, session=connection.session)
+    runs, is_in_it = connection.get_collection(PolicyRun._meta.db_table), {"examples.session_id": session_id}
+    runs.update_many(is_in_it, {"$pull": {"examples": of_session}}, session=connection.session)  # runs are few
 
 
 def _apply(entry: dict[str, Any]) -> None:
@@ -155,7 +150,7 @@ def _apply(entry: dict[str, Any]) -> None:
 def _refresh_written(session: Session) -> None:
     """The same after something was written: a deletion may have been through before, and nobody else would find it."""
     try:
-        refresh(session)
+        session.refresh()
     except SessionNotFound:
         delete(session.pk)
         raise

@@ -12,6 +12,8 @@ from django.db import connection
 
 from proctoring_site.mongo_engine.documents import TOGETHER
 from proctoring_site.mongo_engine.instants import instant_of
+from sessions_app.coverage import covered_of, missing_after
+from sessions_app.models import now
 from sessions_app.review.folding import Seen
 from sessions_app.review.models import Allowance, JudgedIncident
 from sessions_app.review.states import DECIDED, IncidentState, Outcome, Severity, outcome_of
@@ -21,8 +23,9 @@ from sessions_app.review.weighing import Judgement
 _WEIGHED = ("session_id", "event_type", "occurred_at", "timestamp", "duration_s")
 _SHOWN = (*_WEIGHED, "confidence", "source", "received_at")
 SESSION_FIELDS = (
+    "start_time",
     "end_time",
-    "covered",
+    "heartbeat",
     "revision",
     "review_revision",
     "review_outcome",
@@ -30,7 +33,7 @@ SESSION_FIELDS = (
     "policy_version",
 )
 SCORED_FIELDS = ("machine_score", "reviewed_score", "reviewed_band", "scored_at", "scored_revision", "queue_rank")
-SCORED_FIELDS += ("incident_count", "open_incidents", "confirmed_incidents", "new_incidents")
+SCORED_FIELDS += ("incident_count", "open_incidents", "confirmed_incidents", "new_incidents", "covered")
 
 
 @dataclass(slots=True)
@@ -38,6 +41,8 @@ class Facts:
     """Of one session; `document` has SESSION_FIELDS and SCORED_FIELDS."""
 
     document: dict[str, Any]
+    #: When it was read.
+    at: datetime
     events: list[Seen] = field(default_factory=list)
     judgements: list[Judgement] = field(default_factory=list)
     #: Exempt event types and why.
@@ -68,7 +73,8 @@ class Facts:
 
     @property
     def covered(self) -> float | None:
-        return _number(self.document.get("covered"))
+        """As of now while the session is open: nobody writes down that a client is silent."""
+        return covered_of(self.document, now=self.at, missing_after=missing_after())
 
     @property
     def outcome(self) -> Outcome:
@@ -82,7 +88,8 @@ def facts_of(session_ids: Sequence[str], *, shown: bool = False) -> dict[str, Fa
     """
     wanted = dict.fromkeys((*SESSION_FIELDS, *SCORED_FIELDS), 1)
     found = _rows("sessions", {"_id": {"$in": list(session_ids)}}, wanted)
-    facts = {document["_id"]: Facts(document) for document in found}
+    at = now()
+    facts = {document["_id"]: Facts(document, at) for document in found}
     if not facts:
         return facts
     tells_late_ones = any(one.decided_at for one in facts.values())  # those that came after the decision

@@ -76,10 +76,6 @@ class Folded:
         """The detectors, with their versions, each once."""
         return tuple(sorted({event.source for event in self.events if event.source}))
 
-    @property
-    def received_until(self) -> datetime | None:
-        return max((event.received_at for event in self.events if event.received_at), default=None)
-
     @cached_property
     def key(self) -> str:
         return key_of(self.event_type, self.event_ids)

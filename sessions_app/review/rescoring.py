@@ -106,10 +106,17 @@ def step(
 
 def _preview_batch(run: PolicyRun, after: str, ids: Sequence[str], facts: Mapping[str, Facts]) -> int:
     """Add up what would change. The sums move with the cursor in one update, so that no batch counts twice."""
-    changed = _under(run, facts)
-    if not _account(run, {"cursor": after}, changed, ids[-1]):
+    policy = policy_of(run.policy_version)
+    scored = [scores.scored_under(one, policy) for one in facts.values() if one.is_closed]
+    sums = _sums(scored)
+    more = {"done": len(scored), **{name: sums[name] for name in ("changed_scores", "changed_bands")}}
+    more |= {f"moves.{move}": n for move, n in sums["moves"].items()}
+    examples = {"examples": {"$each": _examples(scored), "$slice": EXAMPLES_MAX}}
+    change = {"$set": {"cursor": ids[-1]}, "$inc": more, "$push": examples}
+    moved = _runs().update_one({"_id": run.pk, "cursor": after}, change, session=connection.session)
+    if not moved.matched_count:
         logger.info("policy run %s: another worker was quicker", run.pk)
-    return len(changed)
+    return len(scored)
 
 
 def _rescore_batch(run: PolicyRun, after: str, ids: Sequence[str], facts: Mapping[str, Facts]) -> int:
@@ -153,20 +160,6 @@ def _sweep_or_finish(run: PolicyRun) -> str | None:
     done = [Scored(e.session_id, run.policy_version, e.before, e.after) for e in entries.iterator()]
     _end(run, _sums(done) | {"done": len(done), "examples": _examples(done)[:EXAMPLES_MAX]})
     return None
-
-
-def _under(run: PolicyRun, facts: Mapping[str, Facts]) -> list[Scored]:
-    policy = policy_of(run.policy_version)
-    return [scores.scored_under(one, policy) for one in facts.values() if one.is_closed]
-
-
-def _account(run: PolicyRun, still: dict[str, Any], scored: Sequence[Scored], cursor: str) -> bool:
-    sums = _sums(scored)
-    more = {"done": len(scored), **{name: sums[name] for name in ("changed_scores", "changed_bands")}}
-    more |= {f"moves.{move}": n for move, n in sums["moves"].items()}
-    examples = {"examples": {"$each": _examples(scored), "$slice": EXAMPLES_MAX}}
-    change = {"$set": {"cursor": cursor}, "$inc": more, "$push": examples}
-    return _runs().update_one({"_id": run.pk, **still}, change, session=connection.session).matched_count == 1
 
 
 def _sums(scored: Sequence[Scored]) -> dict[str, Any]:

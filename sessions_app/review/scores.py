@@ -140,10 +140,9 @@ def score_soon(session_id: str, at: datetime) -> None:
     _submitted[session_id] = moment
 
 
-def score_forgotten(*, closed_since: datetime) -> int:
-    """Score what was closed since and has no score: whoever closed it was killed right then. Answers how many."""
-    left = {"end_time": {"$gte": naive_utc(closed_since)}, "queue_rank": None}
-    return score_closed(_ids(left))
+def forgotten(*, closed_since: datetime) -> list[str]:
+    """Some of those that were closed since and have no score: whoever closed them was killed right then."""
+    return _ids({"end_time": {"$gte": naive_utc(closed_since)}, "queue_rank": None})
 
 
 def score_adopted(*, after: str = "") -> tuple[int, str | None]:
@@ -190,6 +189,7 @@ def scored_under(facts: Facts, policy: Policy) -> Scored:
         "confirmed_incidents": summary.confirmed_incidents,
         "new_incidents": _new_incidents(facts, policy),
         "queue_rank": queue_rank(facts.outcome, band),
+        "covered": facts.covered,
     }
     before = {name: document.get(name) for name in (*after, "policy_version")}
     return Scored(document["_id"], policy.version, before, after)

@@ -70,7 +70,7 @@ def require(
             changes.catch_up(session)
         else:
             scores.score_closed([session.pk])
-            changes.refresh(session)
+            session.refresh()
 
 
 def _is_of_two(session: Session) -> bool:

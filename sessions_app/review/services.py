@@ -294,7 +294,7 @@ def _carry_out(session: Session, change: Change, *, by: AbstractBaseUser, seen: 
         second_review.look_soon(session, seen + 1)
     changes.make(session, change, by=by, seen=seen, at=at)
     scores.score_closed([session.pk])
-    changes.refresh(session)
+    session.refresh()
     if may_lift:
         second_review.require(session, by=by, at=at)
     return session

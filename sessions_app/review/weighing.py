@@ -4,7 +4,7 @@ Facts in, one value out: asks no database and no clock, so that the same facts a
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -36,9 +36,8 @@ class Incident:
     """What a person judges as one: folded from events, or judged before, or added by hand.
 
     `key` names it in services.judge: a judgement's id, else a digest of just its events. `by`, `at`, `reason`: of the
-    last judgement, None where there is none. `weight`: the policy's points per count. `counts_as`: how often it weighs
-    in the reviewed score. `allowed_because`: the allowance's reason. `is_after_decision`: its events came after
-    somebody had decided on others at the same moment.
+    last judgement, None where there is none. `weight`: the policy's points per count. `allowed_because`: why its type
+    is exempt. `is_after_decision`: its events came after somebody had decided on others at the same moment.
     """
 
     key: str
@@ -49,7 +48,6 @@ class Incident:
     state: IncidentState
     severity: Severity
     weight: int
-    counts_as: int
     event_ids: tuple[str, ...] = ()
     peak_confidence: float | None = None
     sources: tuple[str, ...] = ()
@@ -94,7 +92,7 @@ def assess(
     events = sorted(events, key=timeline_order)
     incidents = _incidents(events, tuple(judgements), policy=policy, allowed=allowed)
     counted = [event for event in events if event.event_type not in allowed and _weighs(event, policy)]
-    machine = _score(_Tally.of_machine(counted, policy=policy), policy=policy, covered=covered)
+    machine = _score(_Tally.of_events(counted, policy=policy), policy=policy, covered=covered)
     if all(incident.state == IncidentState.OPEN for incident in incidents):
         reviewed = machine
     else:
@@ -148,30 +146,30 @@ class _Tally:
         self.event_ids.setdefault(event_type, []).extend(event_ids)
 
     @classmethod
-    def of_machine(cls, counted: Sequence[Seen], *, policy: Policy) -> "_Tally":
+    def of_events(cls, counted: Sequence[Seen], *, policy: Policy, dismissed: Set[str] = frozenset()) -> "_Tally":
+        """What is left of the machine's incidents counts once for each of them, however many people made of it: no word
+        costs the candidate more than silence would."""
         tally = cls()
         if policy.counts == EVENTS:
             for event in counted:
-                if not _is_short(event.duration_s, policy):
+                if event.id not in dismissed and not _is_short(event.duration_s, policy):
                     tally.add(event.event_type, (event.id,))
-        else:
-            for folded in fold(counted, gap_s=policy.gap_s):
-                if not _is_short(folded.length_s, policy):
-                    tally.add(folded.event_type, folded.event_ids)
+            return tally
+        for folded in fold(counted, gap_s=policy.gap_s):
+            left = Folded(folded.event_type, tuple(event for event in folded.events if event.id not in dismissed))
+            if left.events and not any(_is_short(one.length_s, policy) for one in (folded, left)):
+                tally.add(left.event_type, left.event_ids)
         return tally
 
     @classmethod
-    def of_review(cls, counted: Sequence[Seen], incidents: Iterable[Incident], *, policy: Policy) -> "_Tally":
-        tally = cls()
-        by_id = {event.id: event for event in counted}
-        for incident in incidents:
-            if incident.counts_as and (incident.is_manual or policy.counts != EVENTS):
-                tally.add(incident.event_type, incident.event_ids, incident.counts_as)
-            elif incident.counts_as:
-                counting = [pk for pk in incident.event_ids if pk in by_id]
-                counting = [pk for pk in counting if not _is_short(by_id[pk].duration_s, policy)]
-                if counting:
-                    tally.add(incident.event_type, counting, len(counting))
+    def of_review(cls, counted: Sequence[Seen], incidents: Sequence[Incident], *, policy: Policy) -> "_Tally":
+        """Without what was dismissed, with what was added."""
+        dismissed = {pk for one in incidents if one.state == IncidentState.DISMISSED for pk in one.event_ids}
+        tally = cls.of_events(counted, policy=policy, dismissed=dismissed)
+        for one in incidents:
+            is_out = one.state == IncidentState.DISMISSED or one.allowed_because is not None
+            if one.is_manual and one.weight and not is_out:
+                tally.add(one.event_type, ())
         return tally
 
 
@@ -192,9 +190,7 @@ def _incidents(
 
 def _of_judgement(judgement: Judgement, seen: Folded | None, *, policy: Policy, allowed: Mapping[str, str]) -> Incident:
     weight = policy.weights.get(judgement.event_type, 0)
-    is_out = judgement.event_type in allowed or judgement.state == IncidentState.DISMISSED
-    count = 1 if judgement.is_manual else seen.count if seen else 0
-    seen_times = _times(seen, policy) if seen else 0  # none: its events were deleted
+    count = 1 if judgement.is_manual else seen.count if seen else 0  # none: its events were deleted
     return Incident(
         key=judgement.id,
         event_type=judgement.event_type,
@@ -204,7 +200,6 @@ def _of_judgement(judgement: Judgement, seen: Folded | None, *, policy: Policy, 
         state=judgement.state,
         severity=judgement.severity,
         weight=weight,
-        counts_as=0 if is_out or not weight else 1 if judgement.is_manual else seen_times,
         event_ids=seen.event_ids if seen else (),
         peak_confidence=seen.peak_confidence if seen else None,
         sources=seen.sources if seen else (),
@@ -218,7 +213,6 @@ def _of_judgement(judgement: Judgement, seen: Folded | None, *, policy: Policy, 
 
 def _of_machine(folded: Folded, decided: Sequence[Incident], *, policy: Policy, allowed: Mapping[str, str]) -> Incident:
     weight = policy.weights.get(folded.event_type, 0)
-    is_out = folded.event_type in allowed or not weight
     return Incident(
         key=folded.key,
         event_type=folded.event_type,
@@ -228,7 +222,6 @@ def _of_machine(folded: Folded, decided: Sequence[Incident], *, policy: Policy, 
         state=IncidentState.OPEN,
         severity=severity_of(weight),
         weight=weight,
-        counts_as=0 if is_out else _times(folded, policy),
         event_ids=folded.event_ids,
         peak_confidence=folded.peak_confidence,
         sources=folded.sources,

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import sittings
 from tests.browser.barriers import serious_barriers
-from tests.browser.conftest import log_in, screenshot
+from tests.browser.conftest import Site, Sitting, log_in, screenshot
 from tests.browser.sittings import BUSY, NAME, filmed, focused_row, log, page_of, rows, said, score, selected
 
 documents, film = sittings.documents, sittings.film
@@ -21,6 +21,11 @@ def decide(page: Page, outcome: str, reason: str) -> None:
     page.get_by_role("radio", name=outcome, exact=True).check()
     page.locator("#decide-form").get_by_label("Reason").fill(reason)
     page.get_by_role("button", name="Decide").click()
+
+
+def start_of(site: Site, sitting: Sitting) -> datetime:
+    answer = httpx.get(f"{site.url}/sessions/{sitting.id}", headers=site.staff)
+    return datetime.fromisoformat(answer.json()["start_time"])
 
 
 def test_a_reviewers_whole_day(site, page, sit, documents, film, colleague):
@@ -120,6 +125,55 @@ def test_two_reviewers_race_and_nothing_typed_is_lost(sit, colleague):
     expect(other.locator(".note")).to_contain_text("Half a thought")
 
 
+def test_what_was_typed_for_one_allowance_is_not_sent_for_another(sit, colleague):
+    one, other = colleague("the-reviewer"), colleague("reviewer")
+    one.goto(page_of(sitting := sit(BUSY)))
+    for name in ("focus_lost", "looking_away", "multiple_faces"):
+        one.locator("#allow > summary").click()
+        one.locator("#allow-form").get_by_label("Type of event").select_option(name)
+        one.locator("#allow-form").get_by_label("Reason").fill("An accommodation")
+        one.locator("#allow-form").get_by_role("button").click()
+        expect(one.locator(".allowance").filter(has_text=name)).to_be_visible()
+    other.goto(page_of(sitting))
+    for page, name in ((one, "focus_lost"), (other, "looking_away")):
+        page.locator("details[id^=revoke]").filter(has_text=name).locator("summary").click()
+        form = page.get_by_role("dialog", name=f"Count again: {name}")
+        form.get_by_label("Reason").fill(f"No {name}")
+        form.get_by_role("button").click()
+    form = other.get_by_role("dialog", name="Count again: looking_away")
+    expect(form.get_by_role("alert")).to_contain_text("somebody else changed this review")
+    expect(form.get_by_label("Reason")).to_have_value("No looking_away")
+    form.get_by_role("button").click()
+    expect(other.locator(".allowance bdi")).to_have_text(["multiple_faces"])
+
+
+def test_what_was_typed_for_one_incident_is_not_said_of_another(site, sit, colleague):
+    """Somebody else judged more than was to be seen here, so that it is not there any more."""
+    sitting = sit(BUSY, closed=False)
+    one, other = colleague("the-reviewer"), colleague("reviewer")
+    other.goto(page_of(sitting))
+    other.get_by_role("link", name=re.compile("phone_detected")).click()
+    other.keyboard.press("d")
+    other.keyboard.type("A calculator")
+    log(site, sitting, [(start_of(site, sitting) + timedelta(seconds=12), "phone_detected")])
+    one.goto(page_of(sitting))
+    one.get_by_role("link", name=re.compile("phone_detected")).click()
+    one.keyboard.press("c")
+    expect(selected(one).locator(".state")).to_have_text("confirmed")
+
+    dismiss = other.get_by_role("dialog", name="Dismiss this incident")
+    for words in ("somebody else changed this review", "Select an incident first."):
+        other.keyboard.press("Enter")
+        expect(dismiss.get_by_role("alert")).to_contain_text(words)
+        expect(dismiss).to_contain_text("No incident is selected.")
+        expect(dismiss.get_by_label("Reason")).to_have_value("A calculator")
+        expect(selected(other)).to_have_count(0)
+    other.locator("[data-timeline=sheet]").focus()
+    other.keyboard.press("c")
+    expect(said(other)).to_have_text("Nothing is selected that one could confirm.")
+    expect(rows(other).locator(".state")).to_have_text(["open", "confirmed", "open", "open"])
+
+
 def test_what_is_half_typed_outlives_what_is_stored_elsewhere_on_the_page(page, sit):
     log_in(page, "the-reviewer")
     page.goto(page_of(sit(BUSY)))
@@ -153,9 +207,7 @@ def test_a_dismissed_incident_after_a_hundred_late_events(site, page, sit):
     page.keyboard.type("A calculator")
     page.keyboard.press("Enter")
     expect(selected(page).locator(".state")).to_have_text("dismissed")
-    start = datetime.fromisoformat(
-        httpx.get(f"{site.url}/sessions/{sitting.id}", headers=site.staff).json()["start_time"]
-    )
+    start = start_of(site, sitting)
     log(site, sitting, [(start + timedelta(seconds=9, milliseconds=n), "phone_detected") for n in range(100)])
     page.reload()
     phones = rows(page).filter(has_text="phone_detected")

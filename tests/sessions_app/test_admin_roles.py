@@ -109,8 +109,9 @@ class TestAnOperator:
 
     def test_deletes_a_session_after_being_asked(self, as_staff, running, ended):
         operator = as_staff("Operator")
-        asked = operator.get(f"{LIST}{ended.pk}/delete/")
-        assert "1 events" in asked.content.decode()
+        asked = operator.get(f"{LIST}{ended.pk}/delete/").content.decode()
+        assert "events, recordings and reports" in asked
+        assert "1 events" not in asked, "which the list hides, too"
         operator.post(f"{LIST}{ended.pk}/delete/", {"post": "yes"})
         assert list(Session.objects.all()) == [running]
         assert set(Event.objects.values_list("session_id", flat=True)) == {running.pk}

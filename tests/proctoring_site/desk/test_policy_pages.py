@@ -1,16 +1,18 @@
 """Policies in the admin: reading them, making the next version, seeing what it would do, and doing it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 
-from proctoring_site.desk.policy_form import PolicyForm, lines_of
+from proctoring_site.desk.policy_form import PolicyForm, line_of, lines_of, read
 from sessions_app.models import Session, now
 from sessions_app.policy import forget, policy_of
 from sessions_app.review import policies, scores
 from sessions_app.review.models import PolicyRun, PolicyVersion
+from tests.audit_records import recording
 from tests.factories import NOON, make_event, make_session, make_staff
 
 LIST = "/admin/review/policyversion/"
@@ -82,9 +84,26 @@ class TestTheForm:
         assert form.draft.caps == {"looking away": 20}
 
     @pytest.mark.parametrize(
+        "event_type",
+        ["camera 2", "camera 2 3", "كاميرا 2", '"camera"', '"', 'a\\"b 7', "two\nlines", "a\u2028b", "\tx", "plain"],
+    )
+    @pytest.mark.parametrize("caps", [{}, {"cap": 20}], ids=str)
+    def test_reads_what_it_writes_whatever_the_name(self, event_type, caps):
+        line = line_of(event_type, 5, caps.get("cap"))
+        assert line.splitlines() == [line]
+        assert read(line) == (event_type, 5, caps.get("cap"))
+
+    def test_keeps_a_name_that_ends_in_a_number(self):
+        policy = replace(policy_of(1), weights={"camera 2": 5, "phone": 7}, caps={"phone": 9})
+        form = PolicyForm(form_of(policy))
+        assert form.is_valid(), form.errors
+        assert (form.draft.weights, form.draft.caps) == (policy.weights, policy.caps)
+
+    @pytest.mark.parametrize(
         ("changed", "said"),
         [
             ({"weights": "phone"}, "Line 1"),
+            ({"weights": '"phone\\q" 1'}, "Line 1"),
             ({"weights": "phone 1\nphone 2"}, "there twice"),
             ({"weights": "phone 999"}, "whole number from 0 to 100"),
             ({"weights": f"{'x' * 65} 1"}, "64 characters"),
@@ -186,6 +205,17 @@ class TestAChange:
     def test_of_a_version_that_is_not_there_is_a_404_or_nothing(self, root, path):
         assert root.get(LIST + path).status_code in (404, 200 if "progress" in path else 404)
 
+    def test_that_names_sessions_is_recorded_with_which(self, root, sessions, run_jobs):
+        version = make_policy(root, weights="looking_away 10")
+        run(root, version, "preview")
+        run_jobs()
+        with recording() as records:
+            page = root.get(page_of(version))
+        (listed,) = records
+        shown = {each["session_id"] for each in page.context["examples"]}
+        assert shown == {session.pk for session in sessions[1:]}
+        assert listed.details == {"filters": ["policy"], "sessions": sorted(shown)}
+
     def test_leaves_names_of_sessions_to_those_who_may_see_them(self, root, sessions, run_jobs, client):
         version = make_policy(root, weights="looking_away 10")
         run(root, version, "preview")
@@ -193,7 +223,9 @@ class TestAChange:
         account = make_staff()
         account.user_permissions.add(Permission.objects.get(codename="change_policy"))
         client.force_login(account)
-        page = client.get(page_of(version)).content.decode()
+        with recording() as records:
+            page = client.get(page_of(version)).content.decode()
+        assert records == []
         assert "of 3</b> sessions change band" in page
         assert "looking_away</a>" not in page
         assert "4 × looking_away" not in page

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -12,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 
 from proctoring_site.audit.models import Action, AuditRecord
 from proctoring_site.desk import bulk, keyset, queue, queue_counts
-from proctoring_site.desk.queue import ORDER
 from sessions_app.models import Session, now
+from sessions_app.querysets import QUEUE_ORDER
 from sessions_app.review import assignment
 from sessions_app.review.states import Outcome, queue_rank
 from tests.factories import NOON, make_session, make_staff
@@ -81,16 +82,29 @@ class TestPages:
         assert len(forth) == 3
         seen = [name for page in forth for name in page]
         assert sorted(seen) == [f"{n:03}" for n in range(120)]
-        assert seen == [each.candidate_name for each in Session.objects.order_by(*ORDER)]
+        assert seen == [each.candidate_name for each in Session.objects.order_by(*QUEUE_ORDER)]
         back, _ = self.walk(reviewer, "Previous", links)
         assert back == forth[::-1]
 
-    @pytest.mark.parametrize("cursor", ["x", "W10", "bnVsbA", "WzEsMiwzXQ", "é", "W" * 5000, "WyJhIiwgImIiLCAiYyJd"])
+    @pytest.mark.parametrize(
+        "cursor",
+        ["x", "W10", "bnVsbA", "WzEsMiwzXQ", "é", "W" * 5000, "WyJhIiwgImIiLCAiYyJd", "WzAsbnVsbCwiXHVkODAwIl0"],
+    )
     @pytest.mark.parametrize("name", ["after", "before"])
     def test_a_cursor_that_is_none_leads_to_a_message(self, reviewer, name, cursor):
         scored()
         answer = reviewer.get(LIST, {name: cursor})
         assert (answer.status_code, answer["Location"]) == (302, f"{LIST}?e=1")
+
+    @pytest.mark.parametrize("question", [{}, {"review": "awaiting"}], ids=str)
+    @pytest.mark.parametrize("name", ["after", "before"])
+    def test_one_where_nothing_stands_any_more_leads_back_to_the_first(self, reviewer, name, question):
+        gone = scored()
+        cursor = keyset.cursor_of(gone, QUEUE_ORDER)
+        Session.objects.filter(pk=gone.pk).delete()
+        page = reviewer.get(LIST, {name: cursor, **question})
+        assert "Nothing further stands here" in page.content.decode()
+        assert page.context["cl"].links == {"First": f"?{urlencode(question)}"}
 
     def test_keep_the_filters_and_filters_begin_at_the_first_page(self, reviewer):
         for _ in range(60):
@@ -209,7 +223,7 @@ class TestWhatItCosts:
             scored(assigned_to="rita", policy_version=2)
             make_session()
         queryset = reviewer.get(f"{LIST}?{query}").context["cl"].queryset
-        plan = explain(queryset.order_by(*ORDER)[:51])
+        plan = explain(queryset.order_by(*QUEUE_ORDER)[:51])
         assert plan.index_names == {index}
         assert not plan.sorts_in_memory
         assert plan.docs_examined <= examined
@@ -217,9 +231,9 @@ class TestWhatItCosts:
     def test_the_plan_of_a_later_page_is_one_range_of_it(self):
         for n in range(200):
             scored(start_time=NOON + timedelta(minutes=n))
-        first = keyset.page_of(Session.objects.in_queue(), ORDER, size=150)
+        first = keyset.page_of(Session.objects.in_queue(), QUEUE_ORDER, size=150)
         last = first.rows[-1]
-        later = Session.objects.in_queue().filter(queue_rank=3, start_time__lt=last.start_time).order_by(*ORDER)
+        later = Session.objects.in_queue().filter(queue_rank=3, start_time__lt=last.start_time).order_by(*QUEUE_ORDER)
         plan = explain(later[:51])
         assert (plan.index_names, plan.sorts_in_memory, plan.docs_examined) == ({"sessions_queue"}, False, 50)
 

@@ -16,6 +16,7 @@ from sessions_app import services
 from sessions_app.models import Event, Session, now
 from sessions_app.review import services as reviews
 from sessions_app.review.states import IncidentState
+from tests.audit_records import recording, told
 from tests.factories import NOON, make_event, make_session, make_staff
 
 JSON = {"HTTP_ACCEPT": "application/json"}
@@ -242,6 +243,15 @@ class TestJudging:
         answer = say(rita, session, "confirm", incident="nonsense")
         assert (answer.status_code, answer.json()["code"]) == (409, "incident_not_found")
 
+    def test_no_other_takes_the_place_of_one_that_is_not_there(self, rita, session):
+        told = {"incident": "nonsense", "reason": "A calculator."}
+        assert say(rita, session, "dismiss", **told).json()["picked"] is None
+        without_script = say(rita, session, "dismiss", as_form=True, **told)
+        assert without_script.context["picked"] is None
+        text = without_script.content.decode()
+        assert "No incident is selected." in text
+        assert '<span data-verb="dismiss">' in text, "what was typed is still to be seen"
+
 
 class TestTheRest:
     def test_an_allowance_labels_and_takes_out_of_both_numbers(self, rita, session):
@@ -412,6 +422,13 @@ class TestWhoMay:
     def test_what_nobody_knows_is_refused(self, rita, session, told):
         answer = rita.post(f"/admin/sessions_app/session/{session.pk}/review/", told, **JSON)
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+
+    @pytest.mark.parametrize("as_form", [True, False])
+    def test_who_is_refused_has_looked_at_what_comes_with_the_answer(self, rita, session, as_form):
+        with recording() as records:
+            for _ in range(2):
+                assert say(rita, session, "x", as_form=as_form).status_code == 400
+        assert told(records) == [("looked", "session", session.pk)]
 
 
 def test_the_number_of_queries_does_not_grow(rita, session):

@@ -63,6 +63,14 @@ class TestAPreview:
         assert not ReviewEntry.objects.exists()
         assert calm.reviewed_score == 100
 
+    def test_names_no_session_that_was_deleted_since(self, strict, run_jobs):
+        there, deleted = (ended(*range(5), event_type="looking_away") for _ in range(2))
+        run = run_of(RunKind.PREVIEW, strict, run_jobs)
+        assert len(run.examples) == 2
+        sessions.delete_session(deleted)
+        run.refresh_from_db()
+        assert [example["session_id"] for example in run.examples] == [there.pk]
+
     def test_goes_by_what_people_said(self, strict, run_jobs):
         session = dismiss(ended(0), by=make_staff("Reviewer"))
         assert run_of(RunKind.PREVIEW, strict, run_jobs).changed_bands == 0

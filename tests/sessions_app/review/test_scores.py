@@ -10,12 +10,15 @@ from django.utils import timezone
 
 from proctoring_site.jobs import queue
 from proctoring_site.jobs.models import Job
+from sessions_app import moves
 from sessions_app import services as sessions
 from sessions_app.errors import SessionNotFound
+from sessions_app.heartbeat import Beat, beat
 from sessions_app.models import Session
 from sessions_app.policy import policy_of
 from sessions_app.review import policies, scores, services
 from sessions_app.review.states import Outcome
+from sessions_app.states import State
 from tests import trips
 from tests.factories import (
     NOON,
@@ -39,6 +42,15 @@ def kept(session):
     return tuple(getattr(session, name) for name in KEPT)
 
 
+def unheard(session):
+    """Of a client that was there for a minute."""
+    for second in range(0, 61, 10):
+        beat(session.pk, Beat(), at=session.start_time + timedelta(seconds=second))
+    session.refresh_from_db()
+    assert session.covered == 1
+    return session
+
+
 class TestWhenASessionCloses:
     def test_at_its_end(self):
         session = ended(0, 5, 100)
@@ -57,9 +69,9 @@ class TestWhenASessionCloses:
         assert kept(session) == (100, 100, "low", 0, 0, 3)
 
     def test_too_little_watched(self):
-        session = make_session(covered=0.5)
+        session = unheard(make_session())
         sessions.end_session(session, at=END)
-        assert kept(session)[2] == "insufficient_data"
+        assert (kept(session)[2], session.covered) == ("insufficient_data", round(60 / 1800, 4))
 
     def test_not_while_it_runs(self):
         session = make_session()
@@ -84,6 +96,14 @@ class TestWhenASessionCloses:
         session = make_session(start_time=timezone.now(), end_time=timezone.now())
         sessions.close_stale_sessions()
         assert kept(session)[0] == 100
+
+    def test_killed_right_after_that_it_is_none_that_was_watched_to_its_end(self):
+        session = unheard(make_session(start_time=timezone.now() - timedelta(hours=1)))
+        moves.move(session, State.ENDED)
+        sessions.close_stale_sessions()
+        assert kept(session)[2] == sessions.score(session).risk_band == "insufficient_data"
+        assert not Session.objects.clean(policy=policies.in_use()).exists()
+        assert Session.objects.lacking_coverage(policy=policies.in_use()).exists()
 
 
 class TestALateEvent:
@@ -197,6 +217,13 @@ class TestHowASessionStands:
         with trips.exactly():
             standing = sessions.standing_of(session)
         assert (standing.machine.integrity_score, standing.policy.version, standing.exempt) == (85, 1, ())
+
+    def test_of_a_client_that_fell_silent_is_as_of_now_by_its_counts_and_by_its_events(self):
+        session = unheard(make_session(start_time=timezone.now() - timedelta(hours=1)))
+        told = {sessions.standing_of(session).reviewed, services.review_of(session).reviewed}
+        services.add_note(session, text="Where is she?", by=make_staff(), seen=0)
+        told.add(sessions.standing_of(session).reviewed)
+        assert [score.risk_band for score in told] == ["insufficient_data"]
 
     def test_is_told_by_its_events_where_the_counts_do_not_name_every_type(self, monkeypatch):
         monkeypatch.setattr(sessions.counters, "DISTINCT_TYPES_MAX", 2)

@@ -4,7 +4,7 @@
 const LOGGED_OUT = "You are no longer signed in. Sign in in another window, then try again; what you typed is still here.";
 const UNREACHABLE = "The server did not answer, so nothing is certain to be stored. What you typed is still here; try again.";
 
-/** Sends every `form[data-desk]` within `root`. Calls `onDone(answer, form)` when it was stored, `onRefused(answer)`. */
+/** Sends every `form[data-desk]` within `root`. Calls `onDone(answer, form)` when it was stored, `onRefused(answer, form)`. */
 export function sendForms(root, { onDone, onRefused }) {
   root.addEventListener("submit", async (event) => {
     const form = event.target;
@@ -20,8 +20,9 @@ export function sendForms(root, { onDone, onRefused }) {
     if (answer.isDone) {
       onDone(answer, form);
     } else {
-      refuse(document.getElementById(form.id) ?? form, answer);
-      onRefused(answer);
+      const isThere = document.getElementById(form.id);
+      if (isThere) refuse(isThere, answer);
+      onRefused(answer, form);
     }
   });
 }

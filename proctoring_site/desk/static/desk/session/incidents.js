@@ -41,10 +41,13 @@ export class Incidents extends EventTarget {
     return row && this.#read(row);
   }
 
-  /** After the server sent the rows anew: the same one stays selected, or the one that was just judged or added. */
+  /**
+   * After the server sent the rows anew: the same one stays selected, or the one that was just judged or added. None is
+   * when that is gone, or is another by now: the next key is not meant for one that nobody chose.
+   */
   redrawn(picked = null) {
     this.#key = picked ?? this.#key;
-    if (!this.#row()) this.#key = this.section.querySelector("tr[data-picked]")?.dataset.key ?? null;
+    if (!this.#row()) this.#key = null;
     this.#elsewhere = this.#readElsewhere();
     const box = this.section.querySelector("[name=only_open]");
     if (box) box.checked = this.#onlyOpen;

@@ -71,7 +71,10 @@ function showSelected(incident) {
   for (const field of page.querySelectorAll("input[name=incident]")) field.value = incident?.key ?? "";
   const words = incident ? `${Clock.said(incident.at)} ${incident.title}` : "No incident is selected.";
   for (const place of page.querySelectorAll("[data-selected]")) place.textContent = words;
-  for (const place of page.querySelectorAll("[data-verb]")) place.hidden = !incident?.moves.includes(place.dataset.verb);
+  for (const place of page.querySelectorAll("[data-verb]")) {
+    const isRefused = isRedrawn && place.querySelector("details[open]"); // why, and what was typed, stay to be seen
+    place.hidden = !incident?.moves.includes(place.dataset.verb) && !isRefused;
+  }
   const severity = find("#severity [name=severity]");
   if (!severity || !incident || (isRedrawn && isTouched(severity))) return;
   for (const option of severity.options) option.selected = option.defaultSelected = option.value === incident.severity;
@@ -84,15 +87,16 @@ function redrawn(picked) {
   incidents.redrawn(picked);
   isRedrawn = false;
 }
-incidents.redrawn();
+incidents.redrawn(find("tr[data-picked]")?.dataset.key);
 if (facts.asked !== null) incidents.select(facts.asked, { jumps: true });
 
 // --- What is sent
 sendForms(page, { onDone, onRefused });
 
-function onRefused(answer) {
+function onRefused(answer, form) {
   if (answer.parts) redrawn(answer.picked);
   say(answer.detail);
+  if (!document.getElementById(form.id)) focusBack(form); // somebody else did what it was for
 }
 
 function onDone(answer, form) {
