@@ -56,8 +56,5 @@ class AnswerHeadersMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        stored = response.headers._store
-        for key, header in _STORED.items():
-            if key not in stored:
-                stored[key] = header
+        response.headers._store = {**_STORED, **response.headers._store}
         return response

@@ -1,14 +1,16 @@
 """The WSGI application that granian serves (Django runs eight times slower over ASGI: docs/decisions)."""
 
 import os
+from collections.abc import Callable, Iterable
 from io import StringIO
+from typing import Any
 
+import django
 from django.conf import settings
 from django.core import signals
 from django.core.cache import close_caches
-from django.core.handlers.wsgi import WSGIRequest
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.core.management import call_command
-from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, reset_queries
 
 
@@ -25,12 +27,27 @@ class UTF8Request(WSGIRequest):
         pass
 
 
+class Application(WSGIHandler):
+    """Hands a whole body over at once. granian writes a list's bytes by itself; anything else it takes piece by piece,
+    with a way back into Python for each and for the end (docs/performance.md has the figure)."""
+
+    request_class = UTF8Request
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
+        response = super().__call__(environ, start_response)
+        if getattr(response, "streaming", True):  # or the server's own wrapper of a file
+            return response
+        whole = [response.content]
+        response.close()
+        return whole
+
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proctoring_site.settings")
-application = get_wsgi_application()
+django.setup(set_prefix=False)
+application = Application()
 from proctoring_site.jobs import here  # noqa: E402 - needs the models, which are loaded now
 
 call_command("check", stdout=StringIO())  # settings that contradict each other stop the start, whoever starts it
-application.request_class = UTF8Request
 # There is nothing to close: pymongo keeps its connections itself, the backend's close() does nothing, and no cache is
 # used. Asked in each request, that was a tenth of Django's own share of a call (docs/performance.md).
 for signal in (signals.request_started, signals.request_finished):

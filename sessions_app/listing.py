@@ -1,15 +1,17 @@
 """Pages of the list of sessions: the answer as bytes, and which sessions are on it.
 
-What it buys (docs/performance.md): callers that want the same page at the same time share one trip and one rendering,
-and the query of the page that nearly everybody wants, the newest sessions without a filter, is made once: that takes
-as long as running it.
+What it buys (docs/performance.md): callers that want the same page at the same time share one trip, one rendering and
+one list of ids for the audit log, and the query of the page that nearly everybody wants, the newest sessions without a
+filter, is made once: that takes as long as running it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
+import bson
+from bson.raw_bson import RawBSONDocument
 from django.db.models import Q
 
 from proctoring_site.mongo_engine.documents import Document, Find, documents_of, find_of
@@ -19,13 +21,20 @@ from sessions_app.models import Session
 from sessions_app.querysets import Scope, scope_of
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Page:
     """`content` is a JSON array. `last` is the last session on it when more come after, else None."""
 
     content: bytes
     ids: Sequence[str]
     last: Document | None
+    _recorded: dict[Sequence[str], RawBSONDocument] = field(default_factory=dict, repr=False)
+
+    def recorded(self, *filters: str) -> RawBSONDocument:
+        """What the audit log keeps of a look at it, by the names of what was asked for."""
+        if filters not in self._recorded:
+            self._recorded[filters] = RawBSONDocument(bson.encode({"filters": filters, "sessions": self.ids}))
+        return self._recorded[filters]
 
 
 def page_for(caller: Any, *, limit: int, after: Sequence[Q] = (), **filters: Any) -> Page:

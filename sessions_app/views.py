@@ -103,7 +103,7 @@ class SessionViewSet(Guarded, QuickDispatch, GenericViewSet):
     def list(self, request: Request, *args: object, **kwargs: object) -> HttpResponse:
         asked = request.query_params
         page = self.paginator.page(request, **(validated(_list_query, asked) if asked else {}))
-        record(Action.LISTED, ObjectKind.SESSION, filters=sorted(asked), sessions=page.ids)
+        record(Action.LISTED, ObjectKind.SESSION, encoded=page.recorded(*sorted(asked)))
         answer = HttpResponse(page.content, content_type=request.accepted_renderer.media_type)
         if link := self.paginator.link_of(page, request):
             answer.headers["Link"] = link

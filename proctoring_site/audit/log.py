@@ -6,6 +6,7 @@ So a record may speak of something that then failed, and never is anything done 
 from collections.abc import Mapping
 from typing import Any
 
+from bson.raw_bson import RawBSONDocument
 from django.utils import timezone
 from pymongo.errors import PyMongoError
 
@@ -23,14 +24,16 @@ def record(
     object_id: str = "",
     *,
     changes: Mapping[str, tuple[Any, Any]] | None = None,
+    encoded: RawBSONDocument | None = None,
     **details: Any,
 ) -> None:
-    """One record of the current actor, durable when this returns. `changes`: field → (old, new). Raises AuditFailed.
+    """One record of the current actor, durable when this returns. `changes`: field → (old, new). `encoded`: the details
+    as BSON, of who has them already. Raises AuditFailed.
 
     As a document, and in one commit with the others that wait: a record goes before nearly every answer.
     """
     try:
-        _log.insert(_record(action, object_kind, object_id, changes, details))
+        _log.insert(_record(action, object_kind, object_id, changes, details if encoded is None else encoded))
     except PyMongoError as error:
         raise AuditFailed from error
 
