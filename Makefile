@@ -2,6 +2,10 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test soak lint bench bench-scale bench-storages bench-playback clean
 
+# Where the environment forbids to keep bytecode, each of the many processes of a test run, and each start of the
+# service, would compile Django anew, which takes longer than all else that it does.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import av
 
-from proctoring_site.demo_clip import write_clip
+from proctoring_site.demo_clip import ONE_THREAD, write_clip
 
 #: A codec that the container of this suffix takes.
 CODECS = {".webm": "libvpx", ".mkv": "libvpx", ".mp4": "libx264", ".mov": "mpeg4", ".avi": "mpeg4"}
@@ -23,7 +23,7 @@ def clip(folder: Path, suffix: str, *, name: str = "clip", codec: str | None = N
 def fragmented_mp4(path: Path) -> Path:
     """As a browser records MP4: the index first and the pictures in pieces, so that a crash leaves it readable."""
     with av.open(str(path), "w", options={"movflags": "frag_keyframe+empty_moov"}) as container:
-        stream = container.add_stream("libx264", rate=15, options={"g": "5"})
+        stream = container.add_stream("libx264", rate=15, options={"g": "5", **ONE_THREAD})
         stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
         for number in range(30):
             container.mux(stream.encode(_noise(number, 320, 240)))
@@ -45,7 +45,7 @@ def reordered(path: Path, *, pictures: int) -> Path:
 def short_film(path: Path, *, pictures_s: Iterable[int], sound_s: int = 0) -> Path:
     """A WebM of one key frame and one picture at each of these seconds, with so much silence beside them."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libvpx", rate=1, options={"g": "999", "lag-in-frames": "0"})
+        stream = container.add_stream("libvpx", rate=1, options={"g": "999", "lag-in-frames": "0", **ONE_THREAD})
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         sound = container.add_stream("libopus", rate=48_000) if sound_s else None
         for second in pictures_s:
@@ -79,7 +79,7 @@ def huge_pictures(path: Path, side_px: int) -> Path:
     with av.open(str(path), "w") as container:
         stream = container.add_stream(CODECS[path.suffix], rate=15)
         stream.width, stream.height, stream.pix_fmt = side_px, side_px, "yuv420p"
-        stream.options = {"preset": "ultrafast", "deadline": "realtime", "cpu-used": "8"}
+        stream.options = {"preset": "ultrafast", "deadline": "realtime", "cpu-used": "8", **ONE_THREAD}
         container.mux(stream.encode(_black(side_px)))
         container.mux(stream.encode(None))
     return path
@@ -117,7 +117,7 @@ def long_recording(path: Path, *, size_bytes: int) -> Path:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libvpx", rate=15, options={"deadline": "realtime", "cpu-used": "8", "g": "1"})
         stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 1280, 720, "yuv420p", 200_000_000
-        stream.options |= {"qmin": "0", "qmax": "4", "kf-max-dist": "0"}
+        stream.options |= {"qmin": "0", "qmax": "4", "kf-max-dist": "0", **ONE_THREAD}
         packets = [bytes(p) for n in range(4) for p in stream.encode(_noise(n))] + [bytes(p) for p in stream.encode()]
         written = number = 0
         while written < size_bytes:

@@ -1,5 +1,6 @@
 """Servers of a test's own, to be stopped and frozen: mongod on a folder, and granian on that mongod."""
 
+import json
 import os
 import secrets
 import shutil
@@ -17,11 +18,19 @@ from pymongo.errors import PyMongoError
 
 from proctoring_site.child_process import end, end_group, start_tied
 from proctoring_site.embedded_mongod import find_mongod
+from tests.callers import bearer
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PATIENCE_S = 60
 #: Requests that a served worker answers at once; one more waits.
 THREADS = 16
+#: Commands one after the other in one process: to import Django takes longer than most of them.
+IN_TURN = """
+import json, runpy, sys
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["manage.py", *arguments]
+    runpy.run_path("manage.py", run_name="__main__")
+"""
 
 
 class Mongod:
@@ -168,9 +177,14 @@ class Web:
 
 def manage(*arguments: str, mongodb_url: str, folder: Path, **environment: str) -> str:
     """A command of the project in a process of its own; its output."""
+    return manage_in_turn(arguments, mongodb_url=mongodb_url, folder=folder, **environment)
+
+
+def manage_in_turn(*commands: Sequence[str], mongodb_url: str, folder: Path, **environment: str) -> str:
+    """Commands of the project in one process of their own; all that they say."""
     own = {"MONGODB_URL": mongodb_url, "DATA_DIR": str(folder), **environment}
     done = subprocess.run(
-        [sys.executable, "manage.py", *arguments],
+        [sys.executable, "-c", IN_TURN, json.dumps(commands)],
         cwd=REPOSITORY,
         env={**os.environ, **own},
         capture_output=True,
@@ -179,6 +193,23 @@ def manage(*arguments: str, mongodb_url: str, folder: Path, **environment: str) 
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def migrate_with_superuser(
+    username: str, password: str, *also: Sequence[str], mongodb_url: str, folder: Path, **environment: str
+) -> dict[str, str]:
+    """A database with this account, and what these commands do besides; the headers of a machine with its rights."""
+    said = manage_in_turn(
+        ("migrate", "--verbosity=0"),
+        ("createsuperuser", "--noinput", f"--username={username}", "--email=a@example.org", "--verbosity=0"),
+        *also,
+        ("create_api_token", username, "--name=test"),
+        mongodb_url=mongodb_url,
+        folder=folder,
+        DJANGO_SUPERUSER_PASSWORD=password,
+        **environment,
+    )
+    return bearer(said.split()[-1])
 
 
 def until(holds: Callable[[], object], *, patience_s: float = PATIENCE_S) -> None:

@@ -21,7 +21,7 @@ from pymongo import MongoClient
 from proctoring_site.child_process import end, start_tied
 from tests.browser.exams import Exam
 from tests.callers import bearer
-from tests.servers import Web, free_port
+from tests.servers import Web, free_port, migrate_with_superuser
 
 USERNAME, PASSWORD = "reviewer", "correct horse battery"
 #: reviewer, proctor, operator, auditor; superusers have a name of their own.
@@ -79,36 +79,19 @@ class Sitting:
         return bearer(self.token)
 
 
-def _manage(environment: dict[str, str], *arguments: str) -> str:
-    command = [sys.executable, "manage.py", *arguments]
-    done = subprocess.run(
-        command, cwd=settings.BASE_DIR, env=environment, check=True, stdout=subprocess.PIPE, text=True
-    )
-    return done.stdout
-
-
 @pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Generator[Site, None, None]:
     folder = tmp_path_factory.mktemp("site")
     database = f"test_browser_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
     import_dir = folder / "recordings"
     import_dir.mkdir()
-    environment = {
-        **os.environ,
-        "KEEP_ORIGINALS": "1",
-        "DJANGO_SETTINGS_MODULE": "proctoring_site.settings",
-        "MONGODB_DATABASE": database,
-        "DATA_DIR": str(folder / "data"),
-        "VIDEO_IMPORT_DIR": str(import_dir),
-        "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
-    }
+    own = {"MONGODB_DATABASE": database, "VIDEO_IMPORT_DIR": str(import_dir), "KEEP_ORIGINALS": "1"}
     with MongoClient(os.environ["MONGODB_URL"]) as client:
         client.drop_database(database)
-    _manage(environment, "migrate", "--verbosity", "0")
-    _manage(environment, "load_demo")
-    _manage(environment, "createsuperuser", "--noinput", "--username", USERNAME, "--email", "")
-    _manage(environment, "shell", "--verbosity", "0", "--command", ONE_OF_EACH_GROUP)
-    staff = bearer(_manage(environment, "create_api_token", USERNAME, "--name", "test").strip())
+    also = [("load_demo",), ("shell", "--verbosity=0", "--command", ONE_OF_EACH_GROUP)]
+    place = {"mongodb_url": os.environ["MONGODB_URL"], "folder": folder / "data"}
+    staff = migrate_with_superuser(USERNAME, PASSWORD, *also, **place, **own)
+    environment = {**os.environ, **own, "DATA_DIR": str(folder / "data")}
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     options = ["--interface", "wsgi", "--workers", "1", "--blocking-threads", "8", "--log-level", "error"]

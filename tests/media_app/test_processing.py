@@ -16,6 +16,7 @@ from media_app import processing, recording_file, resumable, video
 from media_app.errors import StorageFailed
 from media_app.models import Recording
 from media_app.storage.range_file import RangeFile
+from proctoring_site.demo_clip import ONE_THREAD
 from proctoring_site.jobs import queue
 from proctoring_site.jobs.models import Job
 from reports_app import services as reports
@@ -47,7 +48,7 @@ def live(tmp_path):
 
     out = Stream()
     with av.open(out, "w", format="webm", container_options={"live": "1"}) as container:
-        stream = container.add_stream("libvpx", rate=10)
+        stream = container.add_stream("libvpx", rate=10, options=ONE_THREAD)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for number in range(30):
             frame = av.VideoFrame(64, 48, "yuv420p")

@@ -13,6 +13,7 @@ from django.db import connections
 from media_app import recording_file, resumable, thumbnails
 from media_app.models import Recording
 from media_app.verification import verify
+from proctoring_site.demo_clip import ONE_THREAD
 from reports_app import services as reports
 from sessions_app.models import Session
 from tests.factories import NOON, make_event, make_session
@@ -25,7 +26,7 @@ def film():
     """A picture a second, each brighter than the one before, so that a picture tells when it was."""
     out = io.BytesIO()
     with av.open(out, "w", format="webm") as container:
-        stream = container.add_stream("libvpx", rate=1)
+        stream = container.add_stream("libvpx", rate=1, options=ONE_THREAD)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for number in range(SECONDS):
             frame = av.VideoFrame(64, 48, "yuv420p")

@@ -35,7 +35,7 @@ class TestBoth:
         assert api.head(path).status_code == 200
 
     def test_stand_in_the_schema(self, api, path):
-        operation = yaml.safe_load(api.get("/schema").content)["paths"][path]["get"]
+        operation = yaml.load(api.get("/schema").content, yaml.CSafeLoader)["paths"][path]["get"]
         assert {"400", "405"} <= set(operation["responses"])  # which every path has
         assert set(operation["responses"]) - {"400", "405"} == ({"200"} if path == "/healthz" else {"200", "503"})
         assert "security" not in operation or operation["security"] == [{}]

@@ -31,6 +31,7 @@ def launch(tmp_path: Path) -> Iterator[Launcher]:
 
     def start(**environment: str) -> Launch:
         output = tmp_path / f"output-{len(started)}"
+        environment = {"WEB_WORKERS": "1", **environment}  # where it matters that there are more, the test says so
         started.append(Launch(Path(environment.pop("DATA_DIR", tmp_path / "data")), output, **environment))
         return started[-1]
 
@@ -56,7 +57,7 @@ def refusal(start: Launcher, **environment: str) -> str:
 
 
 def test_the_first_start_has_an_account_and_the_second_still_has_the_data(launch: Launcher) -> None:
-    first = launch().until_ready()
+    first = launch(WEB_WORKERS="2").until_ready()
     assert re.search(r"sign in as admin with the password \S{16} \(shown only now\)", first.said)
     for page in ("/", "/admin/login/", "/docs"):
         assert httpx.get(first.url + page, timeout=20).status_code == 200
@@ -76,7 +77,7 @@ def test_the_first_start_has_an_account_and_the_second_still_has_the_data(launch
 
 
 def test_it_brings_back_what_is_killed_and_leaves_nothing_when_killed_itself(launch: Launcher) -> None:
-    first = launch().until_ready()
+    first = launch(WEB_WORKERS="2").until_ready()
     first.create_session("Before the kills")
     assert first.answers()
     (mongod,) = first.mongod_processes()
@@ -99,7 +100,7 @@ def test_it_brings_back_what_is_killed_and_leaves_nothing_when_killed_itself(lau
 
 
 def test_it_waits_for_workers_that_outlived_launcher_and_granian(launch: Launcher) -> None:
-    first = launch().until_ready()
+    first = launch(WEB_WORKERS="2").until_ready()
     main = int((first.data_dir / f"web-{first.port}.pid").read_text())
     first.create_session("Before the kill")
     first.process.kill()

@@ -23,7 +23,7 @@ from pymongo import MongoClient
 
 from proctoring_site.audit.models import Action, AuditRecord
 from tests.factories import make_staff
-from tests.servers import Web, free_port, manage
+from tests.servers import Web, free_port, manage_in_turn
 
 NAME, RIGHT, WRONG = "zebediah.quillfeather", "correct horse battery", "yrettab esroh tcerroc"
 HERE, ELSEWHERE = "192.0.2.1", "198.51.100.7"
@@ -272,8 +272,8 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., httpx.Client]]:
     own = {"MONGODB_DATABASE": database, "DJANGO_SUPERUSER_PASSWORD": RIGHT}
 
     def start(*commands: tuple[str, ...], mongodb_url: str = url, **environment: str) -> httpx.Client:
-        for command in commands:
-            manage(*command, mongodb_url=url, folder=tmp_path, **own)
+        if commands:
+            manage_in_turn(*commands, mongodb_url=url, folder=tmp_path, **own)
         started.append(Web(mongodb_url, tmp_path, MONGODB_DATABASE=database, SECRET_KEY="x" * 50, **environment))
         return httpx.Client(base_url=started[-1].url, timeout=30)
 

@@ -128,7 +128,7 @@ def offer_dates_and_videos(folder: Path) -> None:
 
 def document(site: Site, values: dict[str, list[str]]) -> dict[str, Any]:
     """/schema, knowing these values."""
-    found = yaml.safe_load(httpx.get(f"{site.url}/schema").text)
+    found = yaml.load(httpx.get(f"{site.url}/schema").text, yaml.CSafeLoader)
     for path, operations in found["paths"].items():
         for operation in operations.values():
             for parameter in operation.get("parameters", ()):

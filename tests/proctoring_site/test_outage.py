@@ -12,7 +12,7 @@ from pymongo.errors import AutoReconnect, ExecutionTimeout, OperationFailure, Se
 
 from proctoring_site.outage import RETRY_AFTER_S, SHORT_WRITES, is_outage, outage_response
 from tests.callers import bearer
-from tests.servers import THREADS, Mongod, Web, manage, until
+from tests.servers import THREADS, Mongod, Web, migrate_with_superuser, until
 
 #: The issue's limit for an answer while the database is away.
 PROMISED_S = 4
@@ -26,26 +26,18 @@ PASSWORD = "correct horse"
 def mongod(tmp_path_factory):
     folder = tmp_path_factory.mktemp("outage")
     mongod = Mongod(folder)
-    manage("migrate", "--verbosity=0", mongodb_url=mongod.url, folder=folder)
-    manage(
-        *("createsuperuser", "--noinput", "--username=root", "--email=a@example.org"),
-        mongodb_url=mongod.url,
-        folder=folder,
-        DJANGO_SUPERUSER_PASSWORD=PASSWORD,
-    )
     yield mongod
     mongod.remove()
 
 
 @pytest.fixture(scope="module")
 def machine(mongod):
-    """The headers of a machine with every right."""
-    making = ("create_api_token", "root", "--name=test")
-    return bearer(manage(*making, mongodb_url=mongod.url, folder=mongod.folder).strip())
+    """The headers of a machine with every right, as `root` of the admin has them."""
+    return migrate_with_superuser("root", PASSWORD, mongodb_url=mongod.url, folder=mongod.folder)
 
 
 @pytest.fixture(scope="module", params=["DEBUG=0", "DEBUG=1"])
-def site(request, mongod):
+def site(request, mongod, machine):
     with Site(mongod.url, mongod.folder, DEBUG=request.param[-1]) as site:
         yield site
 

@@ -13,8 +13,7 @@ import pytest
 from pymongo import MongoClient
 
 from proctoring_site.answer_headers import HEADERS
-from tests.callers import bearer
-from tests.servers import REPOSITORY, Web, free_port, manage
+from tests.servers import REPOSITORY, Web, free_port, migrate_with_superuser
 
 BEHIND_A_PROXY = {"PRODUCTION": "1", "TRUSTED_PROXY": "1", "ALLOWED_HOSTS": "exam.example.org,127.0.0.1"}
 AS_THE_PROXY = {"Host": "exam.example.org", "X-Forwarded-Proto": "https"}
@@ -61,30 +60,29 @@ class TestTheDeployCheck:
 
 
 @pytest.fixture(scope="module")
-def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+def database() -> Iterator[str]:
+    yield (name := f"test_production_{uuid4().hex}")
+    with MongoClient(os.environ["MONGODB_URL"]) as client:
+        client.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def staff(database: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The headers of a machine with every right, as `root` of the admin has them."""
+    folder, url = tmp_path_factory.mktemp("production"), os.environ["MONGODB_URL"]
+    return migrate_with_superuser("root", PASSWORD, mongodb_url=url, folder=folder, MONGODB_DATABASE=database)
+
+
+@pytest.fixture(scope="module")
+def web(database: str, staff: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     """Every secret comes from a file."""
-    folder, database = tmp_path_factory.mktemp("production"), f"test_production_{uuid4().hex}"
-    url = os.environ["MONGODB_URL"]
-    own = {"MONGODB_DATABASE": database, "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
-    manage("migrate", "--verbosity=0", mongodb_url=url, folder=folder, **own)
-    manage("createsuperuser", "--noinput", "--username=root", "--email=", mongodb_url=url, folder=folder, **own)
+    folder = tmp_path_factory.mktemp("production")
     (folder / "key").write_text(f"{secrets.token_urlsafe(50)}\n")
-    (folder / "url").write_text(f"{url}\n")
+    (folder / "url").write_text(f"{os.environ['MONGODB_URL']}\n")
     files = {"SECRET_KEY": "", "SECRET_KEY_FILE": str(folder / "key"), "MONGODB_URL_FILE": str(folder / "url")}
     web = Web("", folder, MONGODB_DATABASE=database, **files, **BEHIND_A_PROXY)
     yield web
     web.stop()
-    with MongoClient(url) as client:
-        client.drop_database(database)
-
-
-@pytest.fixture
-def staff(web: Web) -> dict[str, str]:
-    """The headers of a machine with every right."""
-    url, folder, database = (web.environment[name] for name in ("MONGODB_URL_FILE", "DATA_DIR", "MONGODB_DATABASE"))
-    making = ("create_api_token", "root", "--name=test")
-    said = manage(*making, mongodb_url=Path(url).read_text(), folder=Path(folder), MONGODB_DATABASE=database)
-    return bearer(said.strip())
 
 
 @pytest.fixture

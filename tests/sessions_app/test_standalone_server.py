@@ -6,43 +6,41 @@ from pymongo import MongoClient
 
 from tests.callers import bearer
 from tests.factories import old_event, old_session
-from tests.servers import Mongod, Web, manage, until
+from tests.servers import Mongod, Web, manage, migrate_with_superuser, until
 
 USERNAME, PASSWORD = "root", "correct horse"
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """Filled by the earlier service, then migrated."""
+    """Filled by the earlier service."""
     folder = tmp_path_factory.mktemp("standalone")
     mongod = Mongod(folder, replica_set=False)
     session = old_session(candidate_name="Adopted", start_time="2026-03-02T10:00:00")
     with MongoClient(mongod.url) as client:
         client["proctoring"]["sessions"].insert_one(session)
         client["proctoring"]["events"].insert_many([old_event(session), old_event(session, event_type="a.b")])
-    manage("migrate", "--verbosity=0", mongodb_url=mongod.url, folder=folder)
-    manage(
-        *("createsuperuser", "--noinput", f"--username={USERNAME}", "--email=a@example.org"),
-        mongodb_url=mongod.url,
-        folder=folder,
-        DJANGO_SUPERUSER_PASSWORD=PASSWORD,
-    )
     yield mongod
     mongod.remove()
 
 
 @pytest.fixture(scope="module")
-def web(server):
+def machine(server):
+    """The headers of a machine with every right; from here on the database is migrated."""
+    return migrate_with_superuser(USERNAME, PASSWORD, mongodb_url=server.url, folder=server.folder)
+
+
+@pytest.fixture(scope="module")
+def web(server, machine):
     web = Web(server.url, server.folder)
     yield web
     web.stop()
 
 
 @pytest.fixture(scope="module")
-def client(server, web):
+def client(web, machine):
     """A machine with every right."""
-    token = manage("create_api_token", USERNAME, "--name=test", mongodb_url=server.url, folder=server.folder).strip()
-    with httpx.Client(base_url=web.url, headers=bearer(token), timeout=30) as client:
+    with httpx.Client(base_url=web.url, headers=machine, timeout=30) as client:
         yield client
 
 
