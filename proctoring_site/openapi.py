@@ -109,6 +109,12 @@ TRY_AGAIN = Refusal(
     "Not safely stored yet",
     "The event is not safely stored yet; send it again in a few seconds.",
 )
+MOVED_MEANWHILE = Refusal(
+    503,
+    "try_again",
+    "Others change it at the moment",
+    "Others are changing this session at the moment; try again in a few seconds.",
+)
 
 
 def _invalid(field: str, sentence: str) -> Refusal:
@@ -133,11 +139,16 @@ ALSO: Mapping[tuple[str, str], tuple[Refusal, ...]] = MappingProxyType(
             TRY_AGAIN,
         ),
         ("POST", "/sessions/{id}/events/batch"): (_invalid("events", REQUIRED), SESSION_CLOSED),
-        ("POST", "/sessions/{id}/heartbeat"): (_invalid("camera", "Must be a valid boolean."),),
-        ("POST", "/sessions/{id}/end"): (ILLEGAL_MOVE,),
-        ("POST", "/sessions/{id}/pause"): (_invalid("reason_code", NO_REASON), _illegal("paused")),
-        ("POST", "/sessions/{id}/resume"): (_invalid("reason_code", NO_REASON), _illegal("running")),
-        ("POST", "/sessions/{id}/terminate"): (_invalid("reason_code", REQUIRED), _illegal("terminated")),
+        ("POST", "/sessions/{id}/heartbeat"): (_invalid("camera", "Must be a valid boolean."), TRY_AGAIN),
+        ("POST", "/sessions/{id}/end"): (ILLEGAL_MOVE, TRY_AGAIN, MOVED_MEANWHILE),
+        ("POST", "/sessions/{id}/pause"): (_invalid("reason_code", NO_REASON), _illegal("paused"), MOVED_MEANWHILE),
+        ("POST", "/sessions/{id}/resume"): (_invalid("reason_code", NO_REASON), _illegal("running"), MOVED_MEANWHILE),
+        ("POST", "/sessions/{id}/terminate"): (
+            _invalid("reason_code", REQUIRED),
+            _illegal("terminated"),
+            TRY_AGAIN,
+            MOVED_MEANWHILE,
+        ),
         ("POST", "/sessions/{id}/message"): (
             _invalid("message", REQUIRED),
             replace(ILLEGAL_MOVE, code="nobody_there", detail="The session is expired; nobody would see the message."),
