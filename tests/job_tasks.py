@@ -14,7 +14,11 @@ def note(key: str, *, word: str) -> None:
     done.append((key, word))
 
 
-@job(name="test.fail", max_attempts=3)
+def give_up(key: str) -> None:
+    done.append((key, "given up"))
+
+
+@job(name="test.fail", max_attempts=3, give_up=give_up)
 def fail(key: str) -> None:
     raise ValueError("no luck")
 

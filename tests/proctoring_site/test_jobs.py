@@ -69,10 +69,12 @@ class TestAJob:
     def test_that_fails_too_often_has_failed(self, run_jobs):
         job = queue.submit(job_tasks.fail, "a")
         for _ in range(3):
+            assert job_tasks.done == []
             due_now(job)
             run_jobs()
         job = Job.objects.get(pk=job.pk)
         assert (job.state, job.attempts, job.slot) == ("failed", 3, None)
+        assert job_tasks.done == [("a", "given up")]
         due_now(job)
         assert run_jobs() == 0
 
