@@ -96,6 +96,8 @@ def _words(recording: Recording) -> str:
             return f"A recording is still arriving: {share:.0%} of it is here."
         case RecordingState.REJECTED:
             return f"A recording was refused, and is kept: {recording.reason or 'it is no video'}"
+        case RecordingState.PROCESSING if recording.reason:
+            return f"A recording is not prepared: {recording.reason}"
         case RecordingState.PROCESSING if recording.served_file:
             return "This recording is still being prepared; until then it may not go to every moment."
         case RecordingState.PROCESSING:

@@ -5,6 +5,7 @@ import random
 import pytest
 
 from media_app.models import Recording, RecordingState
+from media_app.processing import NOT_LOOKED_AT
 from proctoring_site.desk import moments, playlist, timeline
 from proctoring_site.desk.timeline import STEPS, Span, draw
 from sessions_app.models import Session
@@ -110,6 +111,7 @@ class TestThePlaylist:
         [
             ({"state": "receiving", "offset": 250}, "still arriving: 25%"),
             ({"state": "processing"}, "still being prepared"),
+            ({"state": "processing", "reason": NOT_LOOKED_AT}, "A recording is not prepared: It could not be looked at"),
             ({"state": "rejected", "reason": "It is a text."}, "was refused, and is kept: It is a text."),
             ({"state": "receiving", "size_bytes": 0, "offset": 0}, "0%"),
         ],
