@@ -169,6 +169,9 @@ def _look_and_count(
         outcomes[n] = uncounted.get(documents[n]["session_id"])
         if outcomes[n] is None:
             keys[n] = key
+    ended = {pk: by_session[pk] for pk, why in uncounted.items() if isinstance(why, SessionClosed)}
+    if ended:  # each once: they do not begin again
+        _look_and_count(ended, documents, keys, outcomes)
 
 
 def _know_again(closed: Sequence[int], documents: Sequence[Document], outcomes: list[Outcome | None]) -> None:
@@ -203,15 +206,22 @@ def _refusal(session: Document | None, document: Document) -> Exception | None:
         return SessionNotFound()
     start, end = instant_of(session.get("start_time")), instant_of(session.get("end_time"))
     if start and document["occurred_at"] < start - CLOCK_TOLERANCE:
-        document.setdefault("marks", []).append(Mark.BEFORE_START.value)
+        _mark(document, Mark.BEFORE_START)
     if end and document["received_at"] > end:
         # An expired session ended with its last sign of life; the client has its time from when it was closed.
         closed = max([end, *(instant_of(move["at"]) for move in session.get("moves") or ())])
         if document["received_at"] > closed + timedelta(seconds=settings.EVENT_GRACE_S):
             return SessionClosed()
-        document.setdefault("marks", []).append(Mark.LATE.value)
+        _mark(document, Mark.LATE)
+    if end:  # also of what came in time and waited: the score may be there already
         score_soon(document["session_id"], document["received_at"])
     return None
+
+
+def _mark(document: Document, mark: Mark) -> None:
+    marks = document.setdefault("marks", [])
+    if mark.value not in marks:  # looked at before
+        marks.append(mark.value)
 
 
 def _count(
@@ -219,9 +229,9 @@ def _count(
 ) -> dict[str, Exception]:
     """Add to the counts of the sessions; answers with those of which it could not, and why.
 
-    `ends`: the sessions' `end_time` as it was found. One that ended since was scored without the event: that is to be
-    sent again, and is late then. One that was deleted since is not there. One that cannot be counted (its document is
-    at its largest, or an adopted one's numbers are none) fails nobody else.
+    `ends`: the sessions' `end_time` as it was found. One that ended since is closed: it is to be looked at again, or
+    its score would not follow. One that was deleted since is not there. One that cannot be counted (its document is at
+    its largest, or an adopted one's numbers are none) fails nobody else.
     """
     ends = ends or {}
     own: dict[str, list[int]] = {}
@@ -251,7 +261,7 @@ def _count(
         there = _find_sessions(list(own))
         failed |= {pk: SessionNotFound() for pk in own if pk not in there}
         changed = (pk for pk in own.keys() & ends.keys() & there.keys() if there[pk].get("end_time") != ends[pk])
-        failed |= {pk: EventUndecided() for pk in changed}
+        failed |= {pk: SessionClosed() for pk in changed}
     return failed
 
 

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from threading import Event as Flag
 
 import pytest
@@ -107,22 +108,25 @@ class TestWhileItsSessionEnds:
         when_it_is_due(run_jobs)
         assert Job.objects.get().state == "done"
 
-    def test_one_that_is_not_counted_yet_is_to_be_sent_again(self, session, as_candidate, monkeypatch):
-        plain = ingestion._sessions_of
+    @pytest.mark.parametrize("step", ["_count_open", "_sessions_of"])
+    def test_it_is_scored_too_where_it_is_counted_after_the_end(self, session, run_jobs, monkeypatch, step):
+        plain = getattr(ingestion, step)
 
-        def look(ids):
-            found = plain(ids)
-            services.end_session(Session.objects.get(pk=session.pk))
-            return found
+        def end_meanwhile(*told):
+            if step == "_count_open":  # received, and waits
+                services.end_session(Session.objects.get(pk=session.pk))
+            answer = plain(*told)
+            if step == "_sessions_of":  # looked at, since it is early, and counted next
+                services.end_session(Session.objects.get(pk=session.pk))
+            return answer
 
-        told = {"event_type": "a type that is not weighed"}  # so the session is looked at first
-        monkeypatch.setattr(ingestion, "_sessions_of", look)
-        answer = as_candidate(session).post(f"/sessions/{session.pk}/events", told, format="json")
-        assert (answer.status_code, answer.json()["code"]) == (503, "try_again")
-        monkeypatch.undo()
-        answer = as_candidate(session).post(f"/sessions/{session.pk}/events", told, format="json")
-        assert answer.json()["marks"] == ["late"]
-        assert counts_and_score(session)[0] == {told["event_type"]: 1}
+        early = session.start_time - timedelta(minutes=1)
+        monkeypatch.setattr(ingestion, step, end_meanwhile)
+        event, _ = services.log_event(session.pk, services.Reported("phone_detected", timestamp=early))
+        assert event.marks == ["before_start"]
+        assert counts_and_score(session) == ({"phone_detected": 1}, 100)
+        assert when_it_is_due(run_jobs) == 1
+        assert counts_and_score(session) == ({"phone_detected": 1}, 85)
 
 
 class TestWhileItsSessionIsDeleted:
