@@ -1,6 +1,8 @@
 """The way of an uploaded file to disk: straight, in constant memory, and no further than the limit."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from tempfile import NamedTemporaryFile
 from typing import Any
 
@@ -9,8 +11,8 @@ from django.core.files.storage import storages
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, TemporaryFileUploadHandler
 
-from media_app.errors import VideoTooLarge
-from media_app.storage.local import UPLOAD, LocalStorage
+from media_app.errors import StorageFailed, VideoTooLarge
+from media_app.storage.local import UPLOAD, LocalStorage, translated
 
 #: What a multipart body may hold beside the video's bytes: boundaries, headers, small fields.
 MULTIPART_OVERHEAD_BYTES = 64 * 1024
@@ -24,8 +26,9 @@ class IncomingFile(TemporaryUploadedFile):
 
     def __init__(self, name: str, content_type: str, size: int, charset: str, content_type_extra: dict) -> None:
         backend = storages["videos"].backend
-        folder = backend.incoming() if isinstance(backend, LocalStorage) else None
-        file = NamedTemporaryFile(suffix=UPLOAD, dir=folder)  # noqa: SIM115 - Django closes it with the request
+        with translated():
+            folder = backend.incoming() if isinstance(backend, LocalStorage) else None
+            file = NamedTemporaryFile(suffix=UPLOAD, dir=folder)  # noqa: SIM115 - Django closes it with the request
         UploadedFile.__init__(self, file, name, content_type, size, charset, content_type_extra)
 
 
@@ -45,11 +48,27 @@ class VideoUploadHandler(TemporaryFileUploadHandler):
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         if start + len(raw_data) > settings.VIDEO_MAX_BYTES:
-            self.file.close()  # and with it, its bytes go
+            self._drop()
             raise VideoTooLarge.beyond(settings.VIDEO_MAX_BYTES)
-        super().receive_data_chunk(raw_data, start)
+        with self._on_disk_or_dropped():
+            super().receive_data_chunk(raw_data, start)
         self._digest.update(raw_data)
 
     def file_complete(self, file_size: int) -> UploadedFile:
         self.file.sha256 = self._digest.hexdigest()
-        return super().file_complete(file_size)
+        with self._on_disk_or_dropped():
+            return super().file_complete(file_size)
+
+    @contextmanager
+    def _on_disk_or_dropped(self) -> Iterator[None]:
+        try:
+            with translated():
+                yield
+        except StorageFailed:
+            self._drop()
+            raise
+
+    def _drop(self) -> None:
+        """Close it, and with it, its bytes go; also on a disk that does not take its last ones."""
+        with suppress(OSError):
+            self.file.close()

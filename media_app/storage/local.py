@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import logging
 import os
 import time
 import zlib
@@ -17,6 +18,12 @@ from django.core.files.storage import FileSystemStorage
 
 from media_app.errors import StorageFailed
 
+logger = logging.getLogger(__name__)
+
+#: Full, in three ways; read-only; broken; not ours to write to.
+DISK_FAILED = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM},
+)
 #: Unfinished files wait here, in the file system of the finished ones, so that the last step is a rename.
 INCOMING = ".incoming"
 UPLOAD, PART = ".upload", ".part"
@@ -32,6 +39,19 @@ ABANDONED_AFTER_S = 24 * 3600
 LOCK_FILES = 64
 
 
+@contextmanager
+def translated() -> Iterator[None]:
+    """A disk that fails is a storage that failed; every other error is what it is."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_FAILED:
+            raise
+        why = errno.errorcode[error.errno]
+        logger.error("the disk of videos and reports failed: %s", why)
+        raise StorageFailed(f"The storage of videos and reports failed ({why}).") from error
+
+
 class LocalStorage(FileSystemStorage):
     """Atomic writes: temporary name, fsync, rename. A name that exists is replaced in one step, for readers too."""
 
@@ -39,6 +59,7 @@ class LocalStorage(FileSystemStorage):
         """The name itself. Ours are made from ids; a second file of that name is meant to replace the first."""
         return name
 
+    @translated()
     def _save(self, name: str, content: File) -> str:
         target = Path(self.path(name))
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -71,8 +92,9 @@ class LocalStorage(FileSystemStorage):
     @contextmanager
     def one_at_a_time(self, key: str, *, among: str = "") -> Iterator[None]:
         """Whoever does this for the same key waits, in this process or in another."""
-        lock = self.incoming() / f"{among}{zlib.crc32(key.encode()) % LOCK_FILES:02}.lock"
-        with lock.open("w") as file:
+        with translated():
+            file = (self.incoming() / f"{among}{zlib.crc32(key.encode()) % LOCK_FILES:02}.lock").open("w")
+        with file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
@@ -92,6 +114,11 @@ class LocalStorage(FileSystemStorage):
 
     # --- Files that arrive in pieces, over many requests: {"offset", "part"}; the part is a file in `incoming()`
 
+    def delete(self, name: str) -> None:
+        with translated():
+            super().delete(name)
+
+    @translated()
     def start_parts(self, name: str) -> dict[str, Any]:
         part = f"{uuid4().hex}{PIECES}"
         (self.incoming() / part).touch(exist_ok=False)
@@ -103,7 +130,7 @@ class LocalStorage(FileSystemStorage):
         Nothing is cut off: who comes with an old state, having lost the right to write meanwhile, must not take from
         another what was answered for.
         """
-        with self._part(state) as file:
+        with translated(), self._part(state) as file:
             offset = safe = state["offset"]
             file.seek(offset)
             for chunk in chunks:
@@ -115,6 +142,7 @@ class LocalStorage(FileSystemStorage):
             if offset > safe:
                 yield {**state, "offset": self._sync(file, offset)}
 
+    @translated()
     def finish_parts(self, name: str, state: dict[str, Any]) -> None:
         target = Path(self.path(name))
         part = self.incoming() / state["part"]
@@ -129,6 +157,7 @@ class LocalStorage(FileSystemStorage):
                 raise StorageFailed("The storage no longer knows the upload.") from None
         _sync_folder(target.parent)
 
+    @translated()
     def abort_parts(self, name: str, state: dict[str, Any]) -> None:
         (self.incoming() / state["part"]).unlink(missing_ok=True)
 
