@@ -140,13 +140,12 @@ ALSO: Mapping[tuple[str, str], tuple[Refusal, ...]] = MappingProxyType(
         ),
         ("POST", "/sessions/{id}/events/batch"): (_invalid("events", REQUIRED), SESSION_CLOSED),
         ("POST", "/sessions/{id}/heartbeat"): (_invalid("camera", "Must be a valid boolean."), TRY_AGAIN),
-        ("POST", "/sessions/{id}/end"): (ILLEGAL_MOVE, TRY_AGAIN, MOVED_MEANWHILE),
+        ("POST", "/sessions/{id}/end"): (ILLEGAL_MOVE, MOVED_MEANWHILE),
         ("POST", "/sessions/{id}/pause"): (_invalid("reason_code", NO_REASON), _illegal("paused"), MOVED_MEANWHILE),
         ("POST", "/sessions/{id}/resume"): (_invalid("reason_code", NO_REASON), _illegal("running"), MOVED_MEANWHILE),
         ("POST", "/sessions/{id}/terminate"): (
             _invalid("reason_code", REQUIRED),
             _illegal("terminated"),
-            TRY_AGAIN,
             MOVED_MEANWHILE,
         ),
         ("POST", "/sessions/{id}/message"): (

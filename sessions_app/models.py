@@ -77,6 +77,9 @@ class Session(models.Model):
     #: Goes up with every change of the session or its events; stored reports compare it.
     revision = models.IntegerField(null=True, default=0, editable=False)
 
+    #: True from the closing move until the rest of closing is done (services.py): a kill in between leaves it there.
+    unsettled = models.BooleanField(null=True, editable=False)
+
     # --- What the review keeps here, so that one index answers the queue. None of it while the session is open, but for
     # --- what people did; all of it may be missing in adopted documents until they are scored (review/scores.py).
 
@@ -126,6 +129,7 @@ class Session(models.Model):
             models.Index(fields=["end_time", "-start_time", "-id"], name="sessions_state"),
             models.Index(fields=["status", "-start_time", "-id"], name="sessions_status"),
             models.Index(fields=["candidate_name", "-start_time", "-id"], name="sessions_name"),
+            models.Index(fields=["end_time"], condition=models.Q(unsettled=True), name="sessions_unsettled"),
             *_of_the_queue(),
         ]
 
@@ -166,10 +170,18 @@ class Session(models.Model):
 
 
 #: Missing in documents until the session is closed or somebody says something about it.
-OF_THE_REVIEW = (
-    *("policy_version", "machine_score", "reviewed_score", "reviewed_band", "scored_at", "scored_revision"),
+NOT_AT_THE_START = (
+    *(
+        "unsettled",
+        "policy_version",
+        "machine_score",
+        "reviewed_score",
+        "reviewed_band",
+        "scored_at",
+        "scored_revision",
+    ),
     *("incident_count", "open_incidents", "confirmed_incidents", "new_incidents", "queue_rank", "review_outcome"),
-    *("outcome_by", "outcome_by_id", "reviewed_at", "assigned_to", "due_at", "review_revision"),
+    *("outcome_by", "outcome_by_id", "reviewed_at", "assigned_to", "due_at", "review_revision", "unsettled"),
 )
 
 

@@ -61,7 +61,7 @@ def move(
         if to in ASKS:
             changes["commands"] = _and_one_more("commands", _command_document(ASKS[to], at, reason, reason_code))
         if to not in OPEN:
-            changes["end_time"] = to_milliseconds(end_time or at)
+            changes |= {"end_time": to_milliseconds(end_time or at), "unsettled": True}
         still = {"_id": session.pk, "status": stored.get("status"), "end_time": stored.get("end_time")}
         claim = _sessions().update_one({**still, **(only_if or {})}, [{"$set": changes}], session=connection.session)
         if claim.matched_count:

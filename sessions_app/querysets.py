@@ -58,6 +58,10 @@ class SessionQuerySet(QuerySet):
     def closed(self) -> Self:
         return self.filter(end_time__isnull=False)
 
+    def unsettled(self) -> Self:
+        """Closed, and the rest of that was cut off, or is being done right now."""
+        return self.filter(unsettled=True)
+
     def in_state(self, state: str) -> Self:
         """By what `states.state_of` says of status and end."""
         match state:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from datetime import datetime, timedelta
 from functools import cache
@@ -16,7 +17,7 @@ from proctoring_site.mongo_engine.documents import document_of, instance_of
 from proctoring_site.mongo_engine.group_find import GroupFind
 from sessions_app import counters, heartbeat, ingestion, kept_timelines, moves, reported
 from sessions_app.errors import EventUndecided, IllegalMove, MovedMeanwhile, ProctoringError, SessionNotFound
-from sessions_app.models import OF_THE_REVIEW, Event, Session, new_id, now, to_milliseconds
+from sessions_app.models import NOT_AT_THE_START, Event, Session, new_id, now, to_milliseconds
 from sessions_app.policy import active_policy, policy_for
 from sessions_app.reported import Reported
 from sessions_app.review import changes, scores
@@ -25,9 +26,6 @@ from sessions_app.scoring import Score, integrity_score
 from sessions_app.states import State
 
 logger = logging.getLogger(__name__)
-
-#: How far behind the clock a cron job may have been, that closes stale sessions.
-LOOK_BACK = timedelta(days=1)
 
 _new, _stored = RecordedInsert(Session._meta.db_table), GroupFind(Session._meta.db_table)
 
@@ -49,7 +47,7 @@ def start(*, candidate_name: str, at: datetime | None = None) -> dict[str, Any]:
 def _blank() -> dict[str, Any]:
     """A new session as the ORM would write it. Asking every field for it takes as long as storing it. Of its review it
     has nothing yet, and every event rewrites the whole document."""
-    return {name: value for name, value in document_of(Session()).items() if name not in OF_THE_REVIEW}
+    return {name: value for name, value in document_of(Session()).items() if name not in NOT_AT_THE_START}
 
 
 def log_event(
@@ -101,7 +99,7 @@ def resume_session(session: Session, *, reason_code: str | None = None, reason: 
 def terminate_session(
     session: Session, *, reason_code: str, reason: str | None = None, at: datetime | None = None
 ) -> Session:
-    """Stop a sitting. Raises IllegalMove, MovedMeanwhile, EventUndecided."""
+    """Stop a sitting. Raises IllegalMove, MovedMeanwhile."""
     return _close(session, State.TERMINATED, at=at, reason_code=reason_code, reason=reason)
 
 
@@ -113,8 +111,7 @@ def message_candidate(session: Session, *, message: str) -> Session:
 
 def end_session(session: Session, *, at: datetime | None = None) -> Session:
     """End a session once; a second call changes nothing and keeps the first `end_time`. Raises IllegalMove,
-    MovedMeanwhile, and EventUndecided where the silence before the end cannot be kept; a second call does that.
-    """
+    MovedMeanwhile."""
     try:
         return _close(session, State.ENDED, at=at)
     except IllegalMove:
@@ -141,22 +138,11 @@ def close_stale_sessions(*, at: datetime | None = None, dry_run: bool = False) -
             moved = moves.move(session, State.EXPIRED, at=at, end_time=seen or session.start_time, only_if=heard)
         except (IllegalMove, MovedMeanwhile, SessionNotFound):  # somebody else was quicker
             continue
-        if moved:
-            _settle_if_possible(session)
-            closed += 1
-    # Whoever closed a session and was killed right then left it without a score, and out of the queue.
-    since = at - timedelta(seconds=settings.SESSION_EXPIRES_AFTER_S) - LOOK_BACK
-    for session in Session.objects.filter(pk__in=scores.forgotten(closed_since=since)):
-        _settle_if_possible(session)
+        closed += moved
+    for session in Session.objects.unsettled():  # whoever closed them was cut off right then
+        with suppress(SessionNotFound):
+            _settle(session)
     return closed
-
-
-def _settle_if_possible(session: Session) -> None:
-    """One of many: what one of them lacks keeps none of the others from it, and the next run does it."""
-    try:
-        _settle(session)
-    except (EventUndecided, SessionNotFound):
-        logger.warning("session %s: closed, but not settled yet", session.pk)
 
 
 def _close(session: Session, to: State, *, at: datetime | None, **why: str | None) -> Session:
@@ -166,14 +152,24 @@ def _close(session: Session, to: State, *, at: datetime | None, **why: str | Non
 
 def _settle(session: Session) -> Session:
     """What a closed session needs: the silence before its end, exact counts, and its scores with its coverage as it
-    stays."""
-    if session.queue_rank is None:  # nobody did all of it yet; a move that is refused must leave no gap
-        heartbeat.log_last_gap(session)
+    stays. It is closed also where that silence cannot be kept now: the next end or cron job does it."""
+    is_unsettled = session.unsettled and not _keeps_last_silence(session)
     if recount(session) is not False:  # an event under way may be stored yet, and would be in no score
         scores.score_soon(session.pk, now())
     scores.score_closed([session.pk])
+    if session.unsettled and not is_unsettled:
+        Session.objects.filter(pk=session.pk).update(unsettled=None)
     session.refresh()
     return session
+
+
+def _keeps_last_silence(session: Session) -> bool:
+    try:
+        heartbeat.log_last_gap(session)
+    except EventUndecided:
+        logger.warning("session %s: the silence before its end is still to be kept", session.pk)
+        return False
+    return True
 
 
 def delete_session(session: Session) -> None:

@@ -140,11 +140,6 @@ def score_soon(session_id: str, at: datetime) -> None:
     _submitted[session_id] = moment
 
 
-def forgotten(*, closed_since: datetime) -> list[str]:
-    """Some of those that were closed since and have no score: whoever closed them was killed right then."""
-    return _ids({"end_time": {"$gte": naive_utc(closed_since)}, "queue_rank": None})
-
-
 def score_adopted(*, after: str = "") -> tuple[int, str | None]:
     """Score one batch of the closed sessions that never had a score, with ids after this one: those of an adopted
     database. Answers how many, and where the next batch begins; None when there is none. Again changes nothing."""
@@ -170,7 +165,8 @@ def score_late(key: str) -> None:
     """Counts first: the recount at the end takes a writer that is slower than a second for a crash."""
     session_id = key.rpartition("@")[0]
     try:
-        counters.recount(session_id, weighed=active_policy().weights)
+        if counters.recount(session_id, weighed=active_policy().weights) is None:  # others wrote just then
+            score_soon(session_id, now())
     except SessionNotFound:  # deleted meanwhile
         return
     score_closed([session_id])

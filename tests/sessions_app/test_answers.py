@@ -12,7 +12,7 @@ from proctoring_site.mongo_engine.documents import documents_of, instance_of
 from sessions_app import kept_timelines, services
 from sessions_app.answers import detail_answer, event_answer, session_answer, started_answer
 from sessions_app.heartbeat import Beat, beat
-from sessions_app.models import OF_THE_REVIEW, Event, Session
+from sessions_app.models import NOT_AT_THE_START, Event, Session
 from sessions_app.querysets import sees
 from sessions_app.reported import Reported
 from sessions_app.serializers import (
@@ -90,7 +90,7 @@ def test_a_started_session_and_its_document_are_those_of_the_serializer_and_the_
     Session.objects.filter(pk=session.pk).delete()
     Session(pk=session.pk, candidate_name="Ada", start_time=AT).save(force_insert=True)
     written = connection.get_collection("sessions").find_one({"_id": session.pk}, session=connection.session)
-    assert kept == {name: value for name, value in written.items() if name not in OF_THE_REVIEW}
+    assert kept == {name: value for name, value in written.items() if name not in NOT_AT_THE_START}
 
 
 def test_the_same_sessions_are_visible_one_by_one_as_by_query():

@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -11,6 +12,8 @@ from proctoring_site.outage import RETRY_AFTER_S
 from sessions_app import heartbeat, services
 from sessions_app.errors import EventUndecided
 from sessions_app.models import Event, Session
+from sessions_app.review.reading import review_of
+from sessions_app.states import ReasonCode
 
 
 @contextmanager
@@ -41,18 +44,44 @@ def test_the_client_is_asked_to_send_again_and_nothing_is_counted(session, as_ca
     assert Session.objects.get(pk=session.pk).counts == {"focus_lost": 0}
 
 
-def test_a_silence_is_kept_by_the_next_beat_or_end(session):
-    def beat(minutes):
-        return heartbeat.beat(session.pk, heartbeat.Beat(), at=session.start_time + timedelta(minutes=minutes))
+def beat(session, minutes):
+    return heartbeat.beat(session.pk, heartbeat.Beat(), at=session.start_time + timedelta(minutes=minutes))
 
-    beat(0)
+
+def silences(session):
+    return sorted(event.duration_s // 60 for event in Event.objects.filter(session_id=session.pk))
+
+
+def test_a_silence_is_kept_by_the_next_beat(session):
+    beat(session, 0)
     with refusing(), pytest.raises(EventUndecided):
-        beat(20)
-    beat(21)
-    assert [event.duration_s for event in Event.objects.all()] == [21 * 60]
-    at = session.start_time + timedelta(minutes=40)
-    with refusing(), pytest.raises(EventUndecided):
-        services.end_session(session, at=at)
-    services.end_session(session)
-    assert sorted(event.duration_s for event in Event.objects.all()) == [19 * 60, 21 * 60]
-    assert Session.objects.get(pk=session.pk).end_time == at
+        beat(session, 20)
+    beat(session, 21)
+    assert silences(session) == [21]
+
+
+terminate = partial(services.terminate_session, reason_code=ReasonCode.EXAMINEE_ILLNESS)
+
+
+@pytest.mark.parametrize(
+    ("close", "go_on"),
+    [
+        (services.end_session, services.end_session),
+        (services.end_session, lambda _: services.close_stale_sessions()),
+        (terminate, lambda _: services.close_stale_sessions()),
+    ],
+)
+def test_a_silence_before_the_end_is_kept_later_though_somebody_looked_meanwhile(session, close, go_on):
+    """The session is closed all the same, and who closed it is told so."""
+    beat(session, 0)
+    with refusing():
+        closed = close(session, at=session.start_time + timedelta(minutes=40))
+    end_time = closed.end_time
+    review_of(closed)
+    assert silences(session) == []
+    go_on(closed)
+    assert silences(session) == [40]
+    kept = Session.objects.get(pk=session.pk)
+    assert (kept.end_time, kept.unsettled, kept.counts["missing"]) == (end_time, None, 1)
+    services.close_stale_sessions()
+    assert silences(session) == [40]

@@ -93,9 +93,11 @@ class TestWhenASessionCloses:
         assert session.scored_at == scored_at
 
     def test_killed_right_after_it_closed_it_is_scored_by_the_cron_job(self):
-        session = make_session(start_time=timezone.now(), end_time=timezone.now())
+        session = make_session()
+        moves.move(session, State.ENDED)
         sessions.close_stale_sessions()
         assert kept(session)[0] == 100
+        assert not Session.objects.unsettled().exists()
 
     def test_killed_right_after_that_it_is_none_that_was_watched_to_its_end(self):
         session = unheard(make_session(start_time=timezone.now() - timedelta(hours=1)))
