@@ -42,7 +42,7 @@ NOT_STORABLE = frozenset({2, 22, 52, 121, 10334, 17280})
 #: whose events wait does so behind this.
 SETTLE_TRIES, SETTLE_S = 5, 0.05
 #: The counts become durable with the events that are committed after them: the journal keeps their order. A failover
-#: may take back a count and not the event, which the driver then stores on the new primary: see counters.py.
+#: may take back a count and not the event, which the driver then stores on the next primary: see counters.py.
 COUNTED_AT_ONCE = WriteConcern(w=1)
 _IS_OBJECT, _EXISTS, _NEVER_INSERTED = {"$type": "object"}, {"$exists": True}, {"_id": None}
 

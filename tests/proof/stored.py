@@ -47,7 +47,7 @@ def compare(database: Database, ledger: Ledger) -> Comparison:
 
 
 def too_low(database: Database) -> int:
-    """Sessions that count fewer events than they have: what a count before the end must never be."""
+    """Sessions that count fewer events than they have: before the end, only where a killed server took a count back."""
     stored = {document["_id"]: document for document in database["events"].find()}
     pairs = [(counts_of(session), real) for session, real in _with_real_counts(database, stored)]
     return sum(any(counts.get(name, 0) < n for name, n in real.items()) for counts, real in pairs)
