@@ -44,7 +44,7 @@ def attach_video(
             if instead and not arrival.is_shown(known):
                 arrival.note(known, action)
                 arrival.show(known, kind, instead=True)
-            if known.state == RecordingState.PROCESSING:
+            if known.is_to_look_at:
                 processing.queue(known)
     try:
         session.refresh_from_db()
