@@ -116,9 +116,10 @@ class TestByName:
         def full(*args, **details):
             raise AuditFailed
 
-        with monkeypatch.context() as patch, pytest.raises(AuditFailed):
+        with monkeypatch.context() as patch:
             patch.setattr(arrival, "record", full)
-            import_videos(folder, "--replace")
+            with pytest.raises(AuditFailed):
+                import_videos(folder, "--replace")
         assert Session.objects.get(pk=session.pk).video_path.endswith(".mp4")
         for _ in range(2):  # the second changes nothing
             import_videos(folder, "--replace")
