@@ -54,7 +54,7 @@ def session_id_of(name: str, *, drive: str = "videos") -> str:
 
 
 def note(recording: Recording, action: Action = Action.UPLOADED) -> None:
-    """Into the audit log, before it is made whole."""
+    """Into the audit log, before it is made whole, or shown in another's place."""
     record(action, ObjectKind.VIDEO, recording.session_id, recording=recording.pk, size_bytes=recording.size_bytes)
 
 
@@ -80,6 +80,12 @@ def show(recording: Recording, kind: VideoKind, *, instead: bool = False) -> Non
         Recording.objects.filter(pk=recording.pk).update(name=recording.name)
     elif instead:
         _point({"_id": recording.session_id, "video_path": {"$ne": SERVED_UNDER + recording.name}}, recording.name)
+
+
+def is_shown(recording: Recording) -> bool:
+    """Whether it is the session's video already."""
+    path = SERVED_UNDER + (recording.name or "")
+    return recording.name is not None and Session.objects.filter(pk=recording.session_id, video_path=path).exists()
 
 
 def _session_video(recording: Recording, kind: VideoKind, *, instead: bool) -> str | None:

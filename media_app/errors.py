@@ -75,3 +75,9 @@ class StrangeVersion(ProctoringError):
 class StorageFailed(ProctoringError):
     code = "storage_failed"
     sentence = "The storage of videos and reports failed; try again in a few seconds."
+
+
+class UploadLost(StorageFailed):
+    """The storage answers, and has not all the bytes that it had."""
+
+    sentence = "The storage no longer knows the upload."

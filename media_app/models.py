@@ -104,6 +104,11 @@ class Recording(models.Model):
         return self.offset == self.size_bytes
 
     @property
+    def is_to_look_at(self) -> bool:
+        """Whole, and not looked at yet. With a reason it could not be, and a person has that done again."""
+        return self.state == RecordingState.PROCESSING and self.reason is None
+
+    @property
     def served_file(self) -> str | None:
         """The stored file to show; None when there is none that may be shown."""
         if self.state == RecordingState.REJECTED or self.name is None:

@@ -43,7 +43,7 @@ def queue(recording: Recording) -> None:
 
 def queue_all() -> int:
     """The same for all that should have been looked at and may have been forgotten; answers how many."""
-    waiting = list(Recording.objects.processing())
+    waiting = list(Recording.objects.to_look_at())
     for recording in waiting:
         queue(recording)
     return len(waiting)

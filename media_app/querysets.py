@@ -19,8 +19,9 @@ class RecordingQuerySet(QuerySet):
         """Uploads that nobody has gone on with for so long that they have expired."""
         return self.filter(state="receiving", expires_at__lt=at).order_by("expires_at", "id")
 
-    def processing(self) -> Self:
-        return self.filter(state="processing").order_by("expires_at", "id")
+    def to_look_at(self) -> Self:
+        """As the model's `is_to_look_at` says."""
+        return self.filter(state="processing", reason=None).order_by("expires_at", "id")
 
     def named(self, name: str) -> Any:
         """The one that is served under this name, if any; whatever text somebody asks for."""

@@ -25,6 +25,7 @@ from media_app.errors import (
     TooManyRecordings,
     UploadBusy,
     UploadFinished,
+    UploadLost,
     UploadNotFound,
     VideoTooLarge,
     WrongChecksum,
@@ -146,33 +147,54 @@ def _abort(recording: Recording) -> None:
 
 @dataclass(slots=True)
 class Expiry:
-    """How many were removed, and how many could not be dealt with, since their storage failed."""
+    """How many were removed; how many were rejected, whose bytes are lost; and how many could not be dealt with, since
+    their storage failed."""
 
     removed: int = 0
+    lost: int = 0
     failed: int = 0
 
 
 def expire(*, at: datetime | None = None, dry_run: bool = False) -> Expiry:
     """Remove the uploads that nobody went on with in time; one that fails stops no other. Safe on several machines at
     once."""
-    stale = Recording.objects.unfinished_since(at or now())
+    at = at or now()
+    stale = Recording.objects.unfinished_since(at)
     if dry_run:
         return Expiry(removed=stale.count())
     done = Expiry()
     for recording in stale.iterator():
         try:
-            if recording.is_whole:
-                finish(recording)
-                continue
-            give_up(recording)
+            _expire_one(recording, done, at=at)
         except (UploadBusy, UploadNotFound):  # another machine was quicker, or the client came back
             continue
         except (StorageFailed, OSError) as error:
             logger.error("session %s: upload %s did not expire: %s", recording.session_id, recording.pk, error)
             done.failed += 1
-            continue
-        done.removed += 1
     return done
+
+
+def _expire_one(recording: Recording, done: Expiry, *, at: datetime) -> None:
+    if not recording.is_whole:
+        give_up(recording)
+        done.removed += 1
+        return
+    try:
+        finish(recording)
+    except UploadLost as error:
+        if at < recording.expires_at + timedelta(seconds=settings.UPLOAD_EXPIRES_AFTER_S):
+            raise  # for now: a disk that is not mounted looks like this, too
+        _reject(recording, str(error))
+        done.lost += 1
+
+
+def _reject(recording: Recording, reason: str) -> None:
+    """The row stays, and says that there was one; what is left of the bytes is removed first."""
+    recording.storage.abort_parts(recording.original, recording.parts)
+    Recording.objects.filter(pk=recording.pk, state=RecordingState.RECEIVING).update(
+        state=RecordingState.REJECTED, reason=reason, original=None, parts=None, expires_at=None
+    )
+    logger.error("session %s: upload %s is lost and was rejected: %s", recording.session_id, recording.pk, reason)
 
 
 def _append(recording: Recording, claim: "_Claim", chunks: Iterable[bytes]) -> None:

@@ -41,9 +41,10 @@ def attach_video(
         if known is None or known.state == RecordingState.RECEIVING:
             _store(known or _begun(session, content, sha256), content, kind, action=action, instead=instead)
         else:
-            if instead:
+            if instead and not arrival.is_shown(known):
+                arrival.note(known, action)
                 arrival.show(known, kind, instead=True)
-            if known.state == RecordingState.PROCESSING:
+            if known.is_to_look_at:
                 processing.queue(known)
     try:
         session.refresh_from_db()

@@ -23,6 +23,7 @@ from media_app.errors import (
     UnsafeFileName,
     UploadBusy,
     UploadFinished,
+    UploadLost,
     UploadNotFound,
     VideoTooLarge,
     WrongChecksum,
@@ -97,6 +98,7 @@ STATUS: Mapping[type[ProctoringError], int] = {
     EventUndecided: 503,
     MovedMeanwhile: 503,
     StorageFailed: 503,
+    UploadLost: 503,
     VideoTooLarge: 413,
     NotAVideo: 415,
     WrongChecksum: 460,  # tus's own

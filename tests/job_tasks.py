@@ -23,6 +23,15 @@ def fail(key: str) -> None:
     raise ValueError("no luck")
 
 
+def break_down(key: str) -> None:
+    raise ConnectionError
+
+
+@job(name="test.fail_wholly", max_attempts=1, give_up=break_down)
+def fail_wholly(key: str) -> None:
+    raise ValueError("no luck")
+
+
 @job(name="test.slow")
 def slow(key: str, *, folder: str, seconds: float) -> None:
     """Says who works on it, and at the end, once, that it is done."""

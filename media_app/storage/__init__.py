@@ -18,7 +18,7 @@ from django.core.files.storage import Storage
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
-from media_app.errors import StorageFailed
+from media_app.errors import UploadLost
 
 BACKENDS: Mapping[str, str] = MappingProxyType(
     {
@@ -118,7 +118,7 @@ class SwitchingStorage(Storage):
         try:
             yield from self.backend.append(name, state, chunks)
         except FileNotFoundError:  # the client cannot help it; else it would be a fault of ours
-            raise StorageFailed("The storage no longer knows the upload.") from None
+            raise UploadLost from None
 
     def finish_parts(self, name: str, state: dict[str, Any]) -> None:
         self.backend.finish_parts(name, state)

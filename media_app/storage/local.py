@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage
 
-from media_app.errors import StorageFailed
+from media_app.errors import StorageFailed, UploadLost
 
 logger = logging.getLogger(__name__)
 
@@ -154,7 +154,7 @@ class LocalStorage(FileSystemStorage):
             part.replace(target)
         except FileNotFoundError:
             if not target.exists():  # else an earlier call did it
-                raise StorageFailed("The storage no longer knows the upload.") from None
+                raise UploadLost from None
         _sync_folder(target.parent)
 
     @translated()
@@ -163,11 +163,11 @@ class LocalStorage(FileSystemStorage):
 
     @contextmanager
     def _part(self, state: dict[str, Any]) -> Iterator[BinaryIO]:
-        """Raises FileNotFoundError, and StorageFailed for one with fewer bytes than were answered for: it would be
+        """Raises FileNotFoundError, and UploadLost for one with fewer bytes than were answered for: it would be
         gone on with behind zeros."""
         with (self.incoming() / state["part"]).open("r+b") as file:
             if os.fstat(file.fileno()).st_size < state["offset"]:
-                raise StorageFailed("The storage has fewer bytes of the upload than it had.")
+                raise UploadLost("The storage has fewer bytes of the upload than it had.")
             yield file
 
     @staticmethod

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from media_app.errors import StorageFailed
+from media_app.errors import UploadLost
 
 State = dict[str, Any]
 
@@ -74,12 +74,12 @@ class InParts(ABC):
         self._drop_tail(name, before)
 
     def finish_parts(self, name: str, state: State) -> None:
-        """Whole afterwards, also when it was before. Raises StorageFailed when neither is so."""
+        """Whole afterwards, also when it was before. Raises UploadLost when neither is so."""
         try:
             self._complete(name, state)
         except FileNotFoundError:  # no such upload any more: an earlier call finished it
             if not self._is_whole(name, state):
-                raise StorageFailed("The storage no longer knows the upload.") from None
+                raise UploadLost from None
         self._drop_all_tails(name)
 
     def abort_parts(self, name: str, state: State) -> None:

@@ -14,10 +14,9 @@ from sessions_app.review.policies import Draft
 from sessions_app.scoring import Policy
 
 #: An event type, its points, and the most that it takes off: "looking_away 1 20". What would read as another is quoted,
-#: as JSON does: the points of "camera 2" would be its cap.
-LINE = re.compile(
-    r'(?:(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<event_type>\S.*?))\s+(?P<weight>\d{1,4})(?:\s+(?P<cap>\d{1,4}))?'
-)
+#: as JSON does: the points of "camera 2" would be its cap. SCORE_WEIGHTS allows points beyond 100, so they are
+#: read, too; `policies.check` says what is wrong with them.
+LINE = re.compile(r'(?:(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<event_type>\S.*?))\s+(?P<weight>\d+)(?:\s+(?P<cap>\d+))?')
 WEIGHTS_MAX_LENGTH = 20_000
 
 

@@ -60,6 +60,7 @@ def _evidence(request: HttpRequest, session: Session, outcome: session_acts.Outc
         "first_after": rows[page.end_index()] if page.has_next() else None,
         "elsewhere": _elsewhere(rows, page),
         "picked": picked,
+        "moves": picked.moves if picked else (),  # of None a template would hide nothing
         "timeline": drawn,
         "screens": screens,
         "recordings": recordings,

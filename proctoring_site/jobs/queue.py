@@ -52,7 +52,8 @@ def job(
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a task of `function(key, **arguments)`; the arguments must be JSON.
 
-    `give_up` is called with the same once the last attempt failed, and must bear to be called again.
+    `give_up` is called with the same after the job has failed for good, at most once for each time that it does: not
+    where its process is killed in that moment.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
@@ -220,15 +221,24 @@ def _failed(taken: Job, error: Exception, task: Task | None) -> bool:
     at = timezone.now()
     if task is None or taken.attempts >= task.max_attempts:
         logger.exception("job %s (%s) failed for good", taken.pk, taken.task)
-        if task and task.give_up:
-            task.give_up(taken.key, **taken.arguments)
-        _write(taken, state=JobState.FAILED.value, error=sentence, finished_at=naive_utc(at), slot=None)
+        if _write(taken, state=JobState.FAILED.value, error=sentence, finished_at=naive_utc(at), slot=None):
+            _give_up(taken, task)
         return True
     pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (taken.attempts - 1)) * random.uniform(0.5, 1)  # noqa: S311
     logger.warning("job %s (%s) failed with %s and is tried again", taken.pk, taken.task, type(error).__name__)
     not_before = naive_utc(at + timedelta(seconds=pause_s))
     _write(taken, state=JobState.WAITING.value, error=sentence, not_before=not_before, told_at=None)
     return False
+
+
+def _give_up(failed: Job, task: Task | None) -> None:
+    """Whatever becomes of it, the job has failed, and with its own sentence."""
+    if task is None or task.give_up is None:
+        return
+    try:
+        task.give_up(failed.key, **failed.arguments)
+    except Exception:
+        logger.exception("job %s (%s) could not be given up", failed.pk, failed.task)
 
 
 def _write(taken: Job, **fields: Any) -> bool:

@@ -11,7 +11,10 @@ from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from media_app import arrival
 from media_app.models import Recording
+from proctoring_site.audit.errors import AuditFailed
+from proctoring_site.audit.models import AuditRecord
 from reports_app import services as reports
 from sessions_app.models import Session
 from tests.drives import stored, unfinished
@@ -102,6 +105,27 @@ class TestByName:
             import_videos(folder, "--replace")
             assert Session.objects.get(pk=session.pk).video_path.endswith(suffix)
         assert Recording.objects.count() == 2
+
+    def test_each_replacement_is_in_the_audit_log_before_it_is_made(self, folder, put, monkeypatch):
+        session = make_session()
+        for suffix in (".webm", ".mp4"):
+            put(f"{session.pk}.x", suffix)
+            import_videos(folder, "--replace")
+        put(f"{session.pk}.x", ".webm")
+
+        def full(*args, **details):
+            raise AuditFailed
+
+        with monkeypatch.context() as patch:
+            patch.setattr(arrival, "record", full)
+            with pytest.raises(AuditFailed):
+                import_videos(folder, "--replace")
+        assert Session.objects.get(pk=session.pk).video_path.endswith(".mp4")
+        for _ in range(2):  # the second changes nothing
+            import_videos(folder, "--replace")
+        records = AuditRecord.objects.filter(action="imported", object_id=session.pk).order_by("at")
+        first, second = (recording.pk for recording in Recording.objects.of(session.pk))
+        assert [record.details["recording"] for record in records] == [first, second, first]
 
     def test_replace_leaves_the_earlier_services_file_to_be_watched(self, folder, put, data_dir, api):
         session = make_session()

@@ -9,7 +9,7 @@ import pytest
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile, File
 
-from media_app.errors import StorageFailed
+from media_app.errors import UploadLost
 from media_app.storage.local import ABANDONED_AFTER_S, INCOMING, LOCK_FILES, LocalStorage
 from tests.drives import stored, unfinished
 
@@ -208,6 +208,6 @@ class TestOneAtATime:
 def test_a_part_that_lost_bytes_is_not_filled_up_with_zeros(storage, folder, go_on):
     (state,) = storage.append("a.webm", storage.start_parts("a.webm"), [b"abcd"])
     os.truncate(folder / INCOMING / state["part"], 3)
-    with pytest.raises(StorageFailed):
+    with pytest.raises(UploadLost):
         go_on(storage, "a.webm", state)
     assert (folder / INCOMING / state["part"]).read_bytes() == b"abc"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.core.management import call_command
 from django.utils import timezone
@@ -15,6 +16,7 @@ from django.utils import timezone
 from media_app import processing, recording_file, resumable, video
 from media_app.errors import StorageFailed
 from media_app.models import Recording
+from media_app.services import attach_video
 from media_app.storage.range_file import RangeFile
 from proctoring_site.demo_clip import ONE_THREAD
 from proctoring_site.jobs import queue
@@ -257,6 +259,17 @@ class TestARecording:
         assert capsys.readouterr().out == "1 recordings are queued.\n"
         run_jobs()
         assert Recording.objects.get().state == "ready"
+
+    def test_that_was_given_up_is_begun_again_by_nobody_but_a_person(self, live, data_dir, run_jobs, capsys):
+        session = attach_video(make_session(), ContentFile(live, name="a.webm"))
+        (data_dir / "videos" / Recording.objects.get().original).unlink()
+        Job.objects.update(attempts=7)
+        run_jobs()
+        for _ in range(2):
+            call_command("process_recordings")
+            attach_video(session, ContentFile(live, name="a.webm"))
+        assert capsys.readouterr().out == "0 recordings are queued.\n" * 2
+        assert Job.objects.get().state == "failed"
 
     def test_goes_with_its_session(self, send, live, run_jobs, data_dir, api):
         recording = send(live)

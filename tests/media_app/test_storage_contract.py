@@ -12,7 +12,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 
-from media_app.errors import StorageFailed
+from media_app.errors import StorageFailed, UploadLost
 from media_app.storage import SwitchingStorage
 from media_app.storage.range_file import RangeFile
 from tests import deta_drive, rclone_server, s3_server
@@ -221,7 +221,7 @@ class TestPieces:
             lambda: sent(storage, "a.webm", state, bytes(9 * MIB)),
             lambda: storage.finish_parts("a.webm", state),
         ):
-            with pytest.raises(StorageFailed):
+            with pytest.raises(UploadLost):
                 go_on()
         assert not storage.exists("a.webm")
 

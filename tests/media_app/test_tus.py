@@ -304,12 +304,34 @@ class TestExpiry:
     def test_of_one_that_cannot_be_finished_keeps_no_other(self, session, videos, capsys):
         broken, other = (resumable.begin(session, size_bytes=4) for _ in range(2))
         (videos / INCOMING / broken.parts["part"]).unlink()
-        Recording.objects.filter(pk=broken.pk).update(offset=4, expires_at=timezone.now() - timedelta(days=1))
+        Recording.objects.filter(pk=broken.pk).update(offset=4, expires_at=timezone.now() - timedelta(hours=1))
         Recording.objects.filter(pk=other.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
         with pytest.raises(CommandError, match="1 could not be"):
             call_command("expire_uploads")
         assert capsys.readouterr().out == "1 unfinished uploads removed.\n"
         assert Recording.objects.get().pk == broken.pk
+
+    @pytest.mark.parametrize("left", [None, b"abc"], ids=["nothing left", "less left"])
+    def test_of_one_whose_bytes_are_gone_fails_for_a_day_and_rejects_it_then(self, session, videos, capsys, left):
+        recording = resumable.begin(session, size_bytes=4)
+        for parts in storages["videos"].append(recording.original, recording.parts, iter([b"abcd"])):
+            Recording.objects.update(parts=parts, offset=4, expires_at=timezone.now() - timedelta(hours=23))
+        part = videos / INCOMING / recording.parts["part"]
+        part.unlink()
+        if left:
+            part.write_bytes(left)
+        with pytest.raises(CommandError, match="1 could not be"):
+            call_command("expire_uploads")
+        assert Recording.objects.get().state == "receiving"
+        Recording.objects.update(expires_at=timezone.now() - timedelta(hours=25))
+        capsys.readouterr()
+        call_command("expire_uploads")
+        assert "1 rejected: the storage has lost their bytes.\n" in capsys.readouterr().out
+        recording.refresh_from_db()
+        assert (recording.state, recording.files, pieces(videos)) == ("rejected", [], [])
+        assert recording.reason.startswith("The storage ")
+        reports.delete_session(session)
+        assert Recording.objects.count() == 0
 
     def test_comes_later_with_every_part(self, candidate, session):
         where = begun(candidate, session, 10)

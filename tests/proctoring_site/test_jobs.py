@@ -78,6 +78,21 @@ class TestAJob:
         due_now(job)
         assert run_jobs() == 0
 
+    def test_that_cannot_even_be_given_up_has_failed_all_the_same(self, run_jobs):
+        queue.submit(job_tasks.fail_wholly, "a")
+        assert run_jobs() == 1
+        job = Job.objects.get()
+        assert (job.state, job.error, job.slot) == ("failed", "ValueError: no luck", None)
+
+    def test_that_another_has_meanwhile_is_given_up_by_nobody(self, run_jobs):
+        job = queue.submit(job_tasks.fail, "a")
+        Job.objects.update(attempts=2)
+        slow = queue.take(job.pk)
+        Job.objects.update(runs_until=timezone.now() - timedelta(seconds=1), attempts=0)
+        queue.take(job.pk)
+        queue.run(slow)
+        assert (job_tasks.done, Job.objects.get().state) == ([], "running")
+
     def test_of_a_task_that_this_release_has_not_has_failed_and_says_so(self, run_jobs):
         Job.objects.create(task="gone", key="a", slot="gone:a")
         run_jobs()

@@ -15,6 +15,8 @@ class Command(BaseCommand):
     def handle(self, *, dry_run: bool, **options: Any) -> None:
         done = resumable.expire(dry_run=dry_run)
         self.stdout.write(f"{done.removed} unfinished uploads {'would be removed' if dry_run else 'removed'}.")
+        if done.lost:
+            self.stdout.write(f"{done.lost} rejected: the storage has lost their bytes.")
         if done.failed:
             raise CommandError(
                 f"{done.failed} could not be removed or finished, since their storage failed; see the log."

@@ -88,10 +88,11 @@ class TestTheForm:
         ["camera 2", "camera 2 3", "كاميرا 2", '"camera"', '"', 'a\\"b 7', "two\nlines", "a\u2028b", "\tx", "plain"],
     )
     @pytest.mark.parametrize("caps", [{}, {"cap": 20}], ids=str)
-    def test_reads_what_it_writes_whatever_the_name(self, event_type, caps):
-        line = line_of(event_type, 5, caps.get("cap"))
+    @pytest.mark.parametrize("weight", [5, 10_000])
+    def test_reads_what_it_writes_whatever_the_name(self, event_type, caps, weight):
+        line = line_of(event_type, weight, caps.get("cap"))
         assert line.splitlines() == [line]
-        assert read(line) == (event_type, 5, caps.get("cap"))
+        assert read(line) == (event_type, weight, caps.get("cap"))
 
     def test_keeps_a_name_that_ends_in_a_number(self):
         policy = replace(policy_of(1), weights={"camera 2": 5, "phone": 7}, caps={"phone": 9})
@@ -106,6 +107,7 @@ class TestTheForm:
             ({"weights": '"phone\\q" 1'}, "Line 1"),
             ({"weights": "phone 1\nphone 2"}, "there twice"),
             ({"weights": "phone 999"}, "whole number from 0 to 100"),
+            ({"weights": "phone 10000"}, "whole number from 0 to 100"),
             ({"weights": f"{'x' * 65} 1"}, "64 characters"),
             ({"weights": ""}, "required"),
             ({"low_from": "40"}, "100 ≥ low > medium > 0"),

@@ -250,7 +250,8 @@ class TestJudging:
         assert without_script.context["picked"] is None
         text = without_script.content.decode()
         assert "No incident is selected." in text
-        assert '<span data-verb="dismiss">' in text, "what was typed is still to be seen"
+        shown = re.findall(r'data-verb="(\w+)">', text)
+        assert shown == ["dismiss"], "what was typed is still to be seen, and nothing else is offered"
 
 
 class TestTheRest:
