@@ -7,6 +7,8 @@ from django.core.signals import request_finished
 
 from proctoring_site.wsgi import application
 
+pytestmark = pytest.mark.usefixtures("database")  # Django looks after its connection at each request
+
 
 @pytest.fixture
 def finished():

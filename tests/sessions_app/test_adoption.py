@@ -109,7 +109,8 @@ def unmigrate():
 def forget_migrations():
     """Those of sessions_app, and those of other apps that build on them."""
     done = connection.database["django_migrations"]
-    others = [("access", "0002_groups_and_throttle"), ("jobs", "0002_rights"), ("review", "0002_score_adopted")]
+    others = [("access", "0002_groups_and_throttle"), ("review", "0002_score_adopted")]
+    others += [("jobs", "0002_rights"), ("jobs", "0003_forget_done")]
     done.delete_many({"$or": [{"app": "sessions_app"}, *({"app": app, "name": name} for app, name in others)]})
 
 
@@ -136,7 +137,7 @@ def indexes():
     return {name: set(connection.database[name].index_information()) for name in ("sessions", "events")}
 
 
-SESSION_INDEXES = ("newest", "state", "status", "name", "queue", "assigned", "policy")
+SESSION_INDEXES = ("newest", "state", "status", "name", "queue", "assigned", "policy", "unsettled")
 ALL_INDEXES = {
     "sessions": {"_id_", *(f"sessions_{name}" for name in SESSION_INDEXES)},
     "events": {"_id_", "events_order"},

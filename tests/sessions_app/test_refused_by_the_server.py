@@ -9,11 +9,13 @@ import pytest
 from django.db import connection
 
 from proctoring_site.outage import RETRY_AFTER_S
-from sessions_app import heartbeat, services
+from sessions_app import heartbeat, moves, services
 from sessions_app.errors import EventUndecided
 from sessions_app.models import Event, Session
 from sessions_app.review.reading import review_of
-from sessions_app.states import ReasonCode
+from sessions_app.states import ReasonCode, State
+from tests.factories import make_sessions
+from tests.plans import explain
 
 
 @contextmanager
@@ -85,3 +87,10 @@ def test_a_silence_before_the_end_is_kept_later_though_somebody_looked_meanwhile
     assert (kept.end_time, kept.unsettled, kept.counts["missing"]) == (end_time, None, 1)
     services.close_stale_sessions()
     assert silences(session) == [40]
+
+
+def test_what_was_cut_off_is_found_without_a_look_at_the_other_sessions(session):
+    make_sessions(50, end_time=session.start_time)
+    moves.move(session, State.ENDED)
+    plan = explain(Session.objects.unsettled())
+    assert (plan.uses_index, plan.docs_examined, plan.index_names) == (True, 1, {"sessions_unsettled"})
