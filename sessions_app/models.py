@@ -129,7 +129,7 @@ class Session(models.Model):
             models.Index(fields=["end_time", "-start_time", "-id"], name="sessions_state"),
             models.Index(fields=["status", "-start_time", "-id"], name="sessions_status"),
             models.Index(fields=["candidate_name", "-start_time", "-id"], name="sessions_name"),
-            models.Index(fields=["end_time"], condition=models.Q(unsettled=True), name="sessions_unsettled"),
+            models.Index(fields=["unsettled"], condition=models.Q(unsettled=True), name="sessions_unsettled"),
             *_of_the_queue(),
         ]
 

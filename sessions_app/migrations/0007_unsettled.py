@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-UNSETTLED = models.Index(fields=["end_time"], condition=models.Q(unsettled=True), name="sessions_unsettled")
+UNSETTLED = models.Index(fields=["unsettled"], condition=models.Q(unsettled=True), name="sessions_unsettled")
 
 
 class Migration(migrations.Migration):
