@@ -20,9 +20,9 @@ export function sendForms(root, { onDone, onRefused }) {
     if (answer.isDone) {
       onDone(answer, form);
     } else {
+      onRefused(answer, form); // first: it shows again what the server's parts hide, and a hidden field takes no focus
       const isThere = document.getElementById(form.id);
       if (isThere) refuse(isThere, answer);
-      onRefused(answer, form);
     }
   });
 }
