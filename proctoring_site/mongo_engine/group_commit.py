@@ -1,14 +1,16 @@
 """Group commit: events that wait at the same time go to the database together, in one commit.
 
 What it buys: a majority commit costs the server and the disk the same for one event and for fifty. Whoever arrives
-while a commit is under way waits, and the next leader takes along all who wait; without company an event goes at once,
-for there is no timer. One leader at a time: two make smaller groups (docs/decisions/2026-11-26-one-leader.md).
+while a commit is under way waits, and the next leader takes along all who wait, and those who are about to; without
+company an event goes at once, for there is no timer. One leader at a time: two make smaller groups
+(docs/decisions/2026-11-26-one-leader.md).
 
 An answer means: committed to a majority and journaled. Per event, not per group: a duplicate, an unknown session or a
 document that the server refuses fails nobody else.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -68,6 +70,7 @@ class GroupCommit:
 
     def _lead(self, own: _Ticket) -> None:
         """Commit those who wait, oneself first; then pass the lead on."""
+        self._let_others_join()
         group = self._take()
         try:
             self._settle(group)
@@ -93,6 +96,14 @@ class GroupCommit:
         for ticket in group:
             ticket.outcomes = outcomes[at : at + len(ticket.documents)]
             at += len(ticket.documents)
+
+    def _let_others_join(self) -> None:
+        """As long as more of them come: threads that wait for Python's lock are about to wait here. It costs the others
+        nothing, for they would run meanwhile, and who is alone a microsecond (docs/performance.md has the worth)."""
+        seen = 0
+        while len(self._waiting) > seen:
+            seen = len(self._waiting)
+            time.sleep(0)
 
     def _take(self) -> list[_Ticket]:
         group, size = [], 0
