@@ -1,8 +1,6 @@
 """The contract as OpenAPI: what drf-spectacular cannot see by itself, above all how each route refuses."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +14,24 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 
+from proctoring_site.refusals import (
+    ALSO,
+    ANOTHER_TYPE,
+    BODY_TOO_LARGE,
+    INVALID_TOKEN,
+    NO_CSRF_TOKEN,
+    NOT_FOUND,
+    NOT_JSON,
+    NOT_METHOD,
+    NOT_MULTIPART,
+    OF_STATUS,
+    OUTAGE,
+    REFUSED,
+    SENTENCES,
+    THROTTLED,
+    Refusal,
+)
+
 DESCRIPTION = """Sessions, events, video and reports. Flags are not findings; a person decides.
 
 **Who calls.** A candidate's browser sends the `token` that `POST /sessions` answered, a machine its API token, both as
@@ -26,149 +42,6 @@ DESCRIPTION = """Sessions, events, video and reports. Flags are not findings; a 
 a 404, as if it were not there. 429 and 503 say in `Retry-After` how many seconds to wait. A 500 (`server_error`) is a
 fault of the server, in its log under the answer's `X-Request-ID`.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """One way to be refused, as the server really says it; `name` is that of the example."""
-
-    status: int
-    code: str
-    name: str
-    detail: str
-    fields: tuple[str, str] | None = None
-
-    @property
-    def body(self) -> dict[str, Any]:
-        return {
-            "detail": self.detail,
-            "code": self.code,
-            **({"fields": {self.fields[0]: [self.fields[1]]}} if self.fields else {}),
-        }
-
-
-REFUSED = Refusal(400, "bad_request", "Refused", "The request was refused.")
-NOT_METHOD = Refusal(405, "method_not_allowed", "Another method", 'Method "PUT" not allowed.')
-INVALID_TOKEN = Refusal(
-    401, "invalid_token", "A bad token", "The token is not valid: forged, altered, expired or revoked."
-)
-NOT_SIGNED_IN = Refusal(401, "not_authenticated", "Only with a token", "Authentication credentials were not provided.")
-NO_CSRF_TOKEN = Refusal(403, "permission_denied", "A cookie alone", "CSRF Failed: CSRF token missing.")
-NO_RIGHT = Refusal(403, "permission_denied", "Not for this token", "You do not have permission to perform this action.")
-NOT_FOUND = Refusal(
-    404,
-    "not_found",
-    "Not there, or not for you",
-    "There is nothing here, or nothing that you may see without signing in or with another right.",
-)
-NO_PICTURE = Refusal(404, "no_picture", "No picture", "No recording that can be watched shows this moment.")
-NOT_JSON = Refusal(
-    400, "parse_error", "Not JSON", "The body is not valid JSON: Expecting value: line 1 column 1 (char 0)"
-)
-NOT_MULTIPART = Refusal(
-    400, "parse_error", "Not multipart", "Multipart form parse error - Invalid boundary in multipart: None"
-)
-BODY_TOO_LARGE = Refusal(413, "body_too_large", "Too large", "The request body is larger than 1,048,576 bytes.")
-VIDEO_TOO_LARGE = Refusal(
-    413,
-    "video_too_large",
-    "Too large a video",
-    "The video is larger than the 2,147,483,648 bytes that this server accepts.",
-)
-IMPORT_TOO_LARGE = Refusal(413, "video_too_large", "Too large a video", "The video is larger than this server accepts.")
-ANOTHER_TYPE = Refusal(415, "unsupported_media_type", "Another type", 'Unsupported media type "text/plain" in request.')
-NOT_A_VIDEO = Refusal(
-    415,
-    "not_a_video",
-    "No video",
-    "The file is not a WebM, MP4, MOV or Matroska video that can be read.",
-)
-UNSAFE_NAME = Refusal(
-    400, "unsafe_filename", "Not a plain name", "Give the plain name of a file inside the import folder."
-)
-SESSION_CLOSED = Refusal(
-    409, "session_closed", "Too late", "The session has ended, and the time for late events is over."
-)
-ILLEGAL_MOVE = Refusal(409, "illegal_move", "Not in this state", "The session is expired and cannot become ended.")
-ID_CONFLICT = Refusal(
-    409,
-    "event_id_conflict",
-    "An id used before",
-    "This id was used for something else; give every event an id of its own.",
-)
-THROTTLED = Refusal(429, "throttled", "Too often", "Request was throttled. Expected available in 42 seconds.")
-OUTAGE = Refusal(
-    503,
-    "database_unavailable",
-    "The database is away",
-    "The database cannot be reached at the moment; try again in a few seconds.",
-)
-TRY_AGAIN = Refusal(
-    503,
-    "try_again",
-    "Not safely stored yet",
-    "The event is not safely stored yet; send it again in a few seconds.",
-)
-MOVED_MEANWHILE = Refusal(
-    503,
-    "try_again",
-    "Others change it at the moment",
-    "Others are changing this session at the moment; try again in a few seconds.",
-)
-
-
-def _invalid(field: str, sentence: str) -> Refusal:
-    return Refusal(400, "invalid", "Not valid", "Some fields are not valid.", (field, sentence))
-
-
-def _illegal(to: str) -> Refusal:
-    return replace(ILLEGAL_MOVE, detail=f"The session is expired and cannot become {to}.")
-
-
-REQUIRED = "This field is required."
-NO_REASON = '"bored" is not a valid choice.'
-#: What only one route says.
-ALSO: Mapping[tuple[str, str], tuple[Refusal, ...]] = MappingProxyType(
-    {
-        ("GET", "/sessions"): (_invalid("limit", "A whole number from 1 to 1000."),),
-        ("POST", "/sessions"): (_invalid("candidate_name", REQUIRED), NOT_SIGNED_IN, NO_RIGHT),
-        ("POST", "/sessions/{id}/events"): (
-            _invalid("event_type", REQUIRED),
-            SESSION_CLOSED,
-            ID_CONFLICT,
-            TRY_AGAIN,
-        ),
-        ("POST", "/sessions/{id}/events/batch"): (_invalid("events", REQUIRED), SESSION_CLOSED),
-        ("POST", "/sessions/{id}/heartbeat"): (_invalid("camera", "Must be a valid boolean."), TRY_AGAIN),
-        ("POST", "/sessions/{id}/end"): (ILLEGAL_MOVE, MOVED_MEANWHILE),
-        ("POST", "/sessions/{id}/pause"): (_invalid("reason_code", NO_REASON), _illegal("paused"), MOVED_MEANWHILE),
-        ("POST", "/sessions/{id}/resume"): (_invalid("reason_code", NO_REASON), _illegal("running"), MOVED_MEANWHILE),
-        ("POST", "/sessions/{id}/terminate"): (
-            _invalid("reason_code", REQUIRED),
-            _illegal("terminated"),
-            MOVED_MEANWHILE,
-        ),
-        ("POST", "/sessions/{id}/message"): (
-            _invalid("message", REQUIRED),
-            replace(ILLEGAL_MOVE, code="nobody_there", detail="The session is expired; nobody would see the message."),
-        ),
-        ("POST", "/sessions/{id}/video"): (
-            _invalid("file", "No file was submitted."),
-            VIDEO_TOO_LARGE,
-            NOT_A_VIDEO,
-        ),
-        ("POST", "/sessions/{id}/video/import"): (
-            _invalid("filename", REQUIRED),
-            UNSAFE_NAME,
-            IMPORT_TOO_LARGE,
-            NOT_A_VIDEO,
-        ),
-        ("GET", "/sessions/{id}/thumbnail"): (_invalid("at_s", "A valid number is required."), NO_PICTURE),
-        ("GET", "/sessions/{id}/events/{event}/thumbnail"): (NO_PICTURE,),
-        ("GET", "/sessions/{id}/recordings/{recording}/poster"): (NO_PICTURE,),
-        ("POST", "/sessions/{id}/report/link"): (_invalid("format", '"pdf" is not a valid choice.'),),
-    }
-)
 
 #: Routes with rules for callers that nobody may use as well: while SESSION_CREATION is open, and with a signed link.
 ALSO_FOR_NOBODY = {("POST", "/sessions"), ("GET", "/videos/{name}"), ("GET", "/reports/{name}")}
@@ -184,29 +57,6 @@ EVERY_ANSWER = {
         "required": True,
     }
 }
-_SECONDS = {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}, "required": True}
-OF_STATUS: Mapping[int, dict[str, Any]] = MappingProxyType(
-    {
-        401: {"WWW-Authenticate": {"schema": {"type": "string"}, "required": True}},
-        405: {"Allow": {"description": "The methods it has.", "schema": {"type": "string"}, "required": True}},
-        429: {"Retry-After": _SECONDS},
-        503: {"Retry-After": _SECONDS},
-    }
-)
-SENTENCES: Mapping[int, str] = MappingProxyType(
-    {
-        400: "What was sent is not well-formed.",
-        401: "Who calls could not be told.",
-        403: "This is not allowed.",
-        404: "There is no such thing, or not for this caller.",
-        405: "This path has no such method.",
-        409: "This does not go with what is there already.",
-        413: "What was sent is too large.",
-        415: "What was sent is of a type that is not accepted here.",
-        429: "Too many calls from one address.",
-        503: "It cannot be done now, and may be in a few seconds: the database, the audit log or the storage is away.",
-    }
-)
 
 
 class Error(serializers.Serializer):
