@@ -1,6 +1,7 @@
 """What processes and the machine spend, by proc(5): processor time, peak memory, idle and stolen time. Linux only."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -14,7 +15,8 @@ def family(pid: int) -> list[int]:
     found = [pid]
     for parent in found:
         for task in Path(f"/proc/{parent}/task").iterdir():
-            found += map(int, (task / "children").read_text().split())
+            with suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended since
+                found += map(int, (task / "children").read_text().split())
     return found
 
 
