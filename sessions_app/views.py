@@ -1,6 +1,7 @@
 """The routes of sessions and events."""
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from types import MappingProxyType
 from typing import NoReturn
 
@@ -23,7 +24,7 @@ from proctoring_site.access.candidate_token import Candidate
 from proctoring_site.access.permissions import Guarded, Rule, holds, own_session
 from proctoring_site.access.roles import Right, may
 from proctoring_site.audit.actors import ActorKind, client_address, current_actor
-from proctoring_site.audit.log import record
+from proctoring_site.audit.log import record, recording
 from proctoring_site.audit.looks import record_once
 from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.json_only import BoundedJSONParser, PlainTextJSONParser
@@ -114,11 +115,13 @@ class SessionViewSet(Guarded, QuickDispatch, GenericViewSet):
         session = services.find_document(pk)
         if session is None or not sees(request.user, session):
             raise Http404
-        if not isinstance(request.user, Candidate):
-            record(Action.LOOKED, ObjectKind.SESSION, pk)
-        if may(request.user, Right.SEE_EVIDENCE):
-            return self.answer(detail_answer(session, kept_timelines.json_of(session)))
-        return self.answer(session_answer(session))
+        is_recorded = not isinstance(request.user, Candidate)
+        with recording(Action.LOOKED, ObjectKind.SESSION, pk) if is_recorded else nullcontext():
+            if may(request.user, Right.SEE_EVIDENCE):
+                answer = detail_answer(session, kept_timelines.json_of(session))
+            else:
+                answer = session_answer(session)
+        return self.answer(answer)
 
     @extend_schema(summary="Start a session", request=NewSession, responses={201: StartedSessionSerializer})
     def create(self, request: Request) -> HttpResponse:

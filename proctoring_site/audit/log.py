@@ -3,7 +3,8 @@
 So a record may speak of something that then failed, and never is anything done without its record.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
@@ -32,8 +33,24 @@ def record(
 
     As a document, and in one commit with the others that wait: a record goes before nearly every answer.
     """
-    try:
+    with _told_as_failed():
         _log.insert(_record(action, object_kind, object_id, changes, details if encoded is None else encoded))
+
+
+@contextmanager
+def recording(action: Action, object_kind: ObjectKind, object_id: str, **details: Any) -> Iterator[None]:
+    """As `record`, durable when the block has ended well: for a block that only reads what is shown after it."""
+    with _told_as_failed():
+        begun = _log.begin(_record(action, object_kind, object_id, None, details))
+    yield
+    with _told_as_failed():
+        _log.finish(begun)
+
+
+@contextmanager
+def _told_as_failed() -> Iterator[None]:
+    try:
+        yield
     except PyMongoError as error:
         raise AuditFailed from error
 

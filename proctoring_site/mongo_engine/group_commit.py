@@ -35,13 +35,19 @@ def _held_lock() -> Any:
 
 
 @dataclass(slots=True, eq=False)
-class _Ticket:
+class Ticket:
     documents: Sequence[Document]
     outcomes: Sequence[Outcome] | None = None
     error: BaseException | None = None
+    #: Somebody sleeps until it is settled or gets the lead.
+    is_waited_for: bool = False
     leads: bool = False
     #: Released once: when it is settled, or has got the lead. A threading.Event costs ten times as much.
     asleep: Any = field(default_factory=_held_lock)
+
+    @property
+    def is_settled(self) -> bool:
+        return self.outcomes is not None or self.error is not None
 
 
 class GroupCommit:
@@ -50,17 +56,28 @@ class GroupCommit:
     def __init__(self, commit: Commit) -> None:
         self._commit = commit
         self._lock = threading.Lock()
-        self._waiting: deque[_Ticket] = deque()
+        self._waiting: deque[Ticket] = deque()
         self._is_led = False
 
     def submit(self, documents: Sequence[Document]) -> Sequence[Outcome]:
         """One outcome per document, in their order. Raises what the commit of the whole group raised."""
-        ticket = _Ticket(documents)
+        return self.finish(self.begin(documents))
+
+    def begin(self, documents: Sequence[Document]) -> Ticket:
+        """Queue them, for who has something else to do before `finish`: whoever leads next takes them along, also when
+        nobody asks for them any more."""
+        ticket = Ticket(documents)
+        self._waiting.append(ticket)
+        return ticket
+
+    def finish(self, ticket: Ticket) -> Sequence[Outcome]:
+        """As `submit`."""
         with self._lock:
-            self._waiting.append(ticket)
-            if not self._is_led:
-                self._is_led = ticket.leads = True
-        if not ticket.leads:
+            if not ticket.is_settled:
+                ticket.is_waited_for = True
+                if not self._is_led:
+                    self._is_led = ticket.leads = True
+        if ticket.is_waited_for and not ticket.leads:
             ticket.asleep.acquire()
         if ticket.leads:
             self._lead(ticket)
@@ -68,10 +85,10 @@ class GroupCommit:
             raise ticket.error
         return ticket.outcomes
 
-    def _lead(self, own: _Ticket) -> None:
-        """Commit those who wait, oneself first; then pass the lead on."""
+    def _lead(self, own: Ticket) -> None:
+        """Commit oneself and those who wait; then pass the lead on."""
         self._let_others_join()
-        group = self._take()
+        group = self._take(own)
         try:
             self._settle(group)
         finally:
@@ -80,7 +97,7 @@ class GroupCommit:
                 if ticket is not own:
                     ticket.asleep.release()
 
-    def _settle(self, group: Sequence[_Ticket]) -> None:
+    def _settle(self, group: Sequence[Ticket]) -> None:
         documents = [document for ticket in group for document in ticket.documents]
         try:
             outcomes = self._commit(documents) if documents else ()
@@ -105,17 +122,20 @@ class GroupCommit:
             seen = len(self._waiting)
             time.sleep(0)
 
-    def _take(self) -> list[_Ticket]:
-        group, size = [], 0
+    def _take(self, own: Ticket) -> list[Ticket]:
+        group, size = [own], len(own.documents)
         with self._lock:
-            while self._waiting and (not group or size + len(self._waiting[0].documents) <= GROUP_MAX):
+            self._waiting.remove(own)
+            while self._waiting and size + len(self._waiting[0].documents) <= GROUP_MAX:
                 group.append(self._waiting.popleft())
                 size += len(group[-1].documents)
         return group
 
     def _pass_on(self) -> None:
+        """To the first who waits; one that has only begun takes the lead when it wants to finish, if nobody has it."""
         with self._lock:
-            self._is_led = bool(self._waiting)
-            if self._waiting:
-                self._waiting[0].leads = True
-                self._waiting[0].asleep.release()
+            heir = next((ticket for ticket in self._waiting if ticket.is_waited_for), None)
+            self._is_led = heir is not None
+            if heir:
+                heir.leads = True
+                heir.asleep.release()

@@ -9,7 +9,7 @@ from bson.raw_bson import RawBSONDocument
 from django.db import connection
 from pymongo.errors import BulkWriteError, PyMongoError
 
-from proctoring_site.mongo_engine.group_commit import PATIENCE_S, Document, GroupCommit, Outcome
+from proctoring_site.mongo_engine.group_commit import PATIENCE_S, Document, GroupCommit, Outcome, Ticket
 
 #: The server's word for an `_id`, or another unique value, that is there already.
 DUPLICATE_KEY = 11000
@@ -25,16 +25,23 @@ class GroupInsert:
         self._writer = GroupCommit(self._insert)
 
     def insert(self, document: Document) -> None:
-        """Durable when this returns. What BSON cannot say fails here, and nobody else's document; what it can is
-        encoded here, once."""
+        """Durable when this returns."""
+        self.finish(self.begin(document))
+
+    def begin(self, document: Document) -> Ticket | None:
+        """For who has something else to do before `finish`. What BSON cannot say fails here, and nobody else's
+        document; what it can is encoded here, once."""
         encoded = RawBSONDocument(bson.encode(document if "_id" in document else {"_id": ObjectId(), **document}))
-        if connection.session is not None:  # a transaction is its thread's own
-            (outcome,) = self._insert([encoded])
-        else:
+        if connection.session is None:
+            return self._writer.begin([encoded])
+        _demand_inserted(self._insert([encoded]))  # a transaction is its thread's own
+        return None
+
+    def finish(self, ticket: Ticket | None) -> None:
+        """The document of `begin` is durable when this returns."""
+        if ticket is not None:
             with pymongo.timeout(PATIENCE_S):
-                (outcome,) = self._writer.submit([encoded])
-        if isinstance(outcome, Exception):
-            raise outcome
+                _demand_inserted(self._writer.finish(ticket))
 
     def _insert(self, documents: Sequence[RawBSONDocument]) -> Sequence[Outcome]:
         collection = connection.get_collection(self._collection)
@@ -50,3 +57,9 @@ class GroupInsert:
             for fault in error.details["writeErrors"]:
                 outcomes[fault["index"]] = NotInserted(fault["errmsg"])
         return outcomes
+
+
+def _demand_inserted(outcomes: Sequence[Outcome]) -> None:
+    (outcome,) = outcomes
+    if isinstance(outcome, Exception):
+        raise outcome

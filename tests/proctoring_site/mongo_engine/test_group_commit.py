@@ -35,3 +35,70 @@ def test_one_leads_at_a_time_and_the_lead_is_never_lost_however_many_come_and_go
             done.result(60)
     assert most == 1
     assert group._is_led is False
+
+
+def test_what_is_begun_goes_along_with_whoever_leads_and_needs_no_lead_of_its_own():
+    groups = []
+
+    def commit(documents):
+        groups.append(list(documents))
+        return [(document, True) for document in documents]
+
+    group = GroupCommit(commit)
+    begun, abandoned = group.begin([{"n": 1}]), group.begin([{"n": 2}])
+    assert groups == []  # it waits for nobody's body
+    assert group.submit([{"n": 3}]) == [({"n": 3}, True)]
+    assert group.finish(begun) == [({"n": 1}, True)]
+    assert sorted(document["n"] for document in groups[0]) == [1, 2, 3]
+    assert len(groups) == 1 and abandoned.is_settled
+    assert group.submit([{"n": 4}]) == [({"n": 4}, True)]  # the lead went back
+
+
+def test_who_finishes_leads_when_nobody_else_does_also_between_begin_and_finish_of_its_own():
+    group = GroupCommit(lambda documents: [(document, True) for document in documents])
+    begun = group.begin([{"n": 1}])
+    inner = group.begin([{"n": 2}])
+    assert group.finish(inner) == [({"n": 2}, True)]
+    assert group.finish(begun) == [({"n": 1}, True)]
+
+
+def test_a_leader_commits_its_own_also_when_more_wait_before_it_than_one_commit_takes():
+    sizes = []
+
+    def commit(documents):
+        sizes.append(len(documents))
+        return [(document, True) for document in documents]
+
+    group = GroupCommit(commit)
+    begun = [group.begin([{"n": n}] * 400) for n in range(5)]
+    assert len(group.finish(begun[4])) == 400
+    assert sizes == [800]
+    assert [len(group.finish(one)) for one in begun[:4]] == [400] * 4
+    assert sum(sizes) == 2000
+
+
+def test_the_lead_is_passed_over_who_has_only_begun_and_the_error_of_a_group_reaches_each():
+    is_open = threading.Event()
+
+    def commit(documents):
+        if documents[0]["n"] == 1:
+            is_open.wait(10)
+        if any(document["n"] == 4 for document in documents):
+            raise OSError("gone")
+        return [(document, True) for document in documents]
+
+    group = GroupCommit(commit)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(group.submit, [{"n": 1}])
+        while not group._is_led:
+            time.sleep(0.001)
+        time.sleep(0.05)  # it has taken its group
+        begun = group.begin([{"n": 3}])
+        second = pool.submit(group.submit, [{"n": 4}])
+        while len(group._waiting) < 2:
+            time.sleep(0.001)
+        is_open.set()
+        assert first.result(10)
+        error = second.exception(10)
+    assert isinstance(error, OSError) and begun.error is error
+    assert not group._is_led
