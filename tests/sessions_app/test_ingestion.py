@@ -114,6 +114,7 @@ class TestAResend:
             return refused
 
         ingestion.commit([told])
+        monkeypatch.setattr(ingestion, "commit", ingestion._commit_group)
         monkeypatch.setattr(ingestion, "_insert", insert)
         looks = ["find events"] * ingestion.SETTLE_TRIES
         with trips.exactly("update sessions", "insert events", "delete events", "update sessions", *looks):
