@@ -12,12 +12,16 @@ def new_id() -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
 
 
-def new_event_id() -> str:
-    """Version 7 (RFC 9562): milliseconds since 1970, their fraction in 12 bits, 62 random bits.
+def new_event_ids(n: int) -> list[str]:
+    """Version 7 (RFC 9562): milliseconds since 1970, their fraction in 12 bits, 62 random bits. Those of one call
+    follow each other, each a 4,096th of a millisecond after the one before.
 
     In the order of their making: the events of a batch stay in its order where their instants are equal, and all new
     ones go to one end of the index of ids, which is a third as large then and no dearer for the millions before them
     (docs/performance.md).
     """
-    digits = f"{(time_ns() << 12) // 1_000_000:015x}{urandom(8).hex()}"
-    return f"{digits[:8]}-{digits[8:12]}-7{digits[12:15]}-{_VARIANT[digits[15]]}{digits[16:19]}-{digits[19:]}"
+    made, first, random = [], (time_ns() << 12) // 1_000_000, urandom(8 * n).hex()
+    for place in range(n):
+        at, own = f"{first + place:015x}", random[16 * place : 16 * place + 16]
+        made.append(f"{at[:8]}-{at[8:12]}-7{at[12:]}-{_VARIANT[own[0]]}{own[1:4]}-{own[4:]}")
+    return made

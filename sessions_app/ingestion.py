@@ -74,14 +74,6 @@ def is_storable(document: Document) -> bool:
 
 def commit(documents: Sequence[Document]) -> list[Outcome]:
     """Count and store a group, of any sessions. Never raises for a single document; that is its outcome."""
-    is_alone = len(documents) == 1 and connection.session is None
-    return [_commit_alone(documents[0])] if is_alone else _commit_group(documents)
-
-
-_writer = GroupCommit(commit)
-
-
-def _commit_group(documents: Sequence[Document]) -> list[Outcome]:
     by_session: dict[str, list[int]] = {}
     for n, document in enumerate(documents):
         by_session.setdefault(document["session_id"], []).append(n)
@@ -114,7 +106,7 @@ def _commit_alone(document: Document) -> Outcome:
     """Both at the same time. What is not plainly done then is taken back, as far as it is known, and goes the way of a
     group, which knows it again where it was stored and the connection broke."""
     if document["event_type"] not in active_policy().weights:  # whether by name is for the session's counts to say
-        return _commit_group([document])[0]
+        return commit([document])[0]
     key = {0: counters.key_of(document["event_type"])}
     conditions, step = _plainly_open([document]), _step([document], key.values(), by=1)
     is_stored, is_counted = lone_event.write(document, conditions, step, counted_with=COUNTED_AT_ONCE)
@@ -126,11 +118,14 @@ def _commit_alone(document: Document) -> Outcome:
         connection.get_collection("events").delete_one({"_id": document["_id"]})
     elif is_stored is False and is_counted:
         _count([document], key, by=-1)
-    (outcome,) = _commit_group([document])
+    (outcome,) = commit([document])
     is_first_copy = not isinstance(outcome, Exception) and outcome[0] is document
     if is_stored is None and is_counted and is_first_copy:
         _count([document], key, by=-1)
     return outcome
+
+
+_writer = GroupCommit(commit, alone=_commit_alone)
 
 
 def _count_open(
@@ -143,7 +138,7 @@ def _count_open(
     """
     changes, tried = [], {}
     weighed = active_policy().weights
-    for pk, own in by_session.items():
+    for own in by_session.values():
         events = [documents[n] for n in own]
         conditions = _plainly_open(events)
         for n in own:

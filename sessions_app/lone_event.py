@@ -16,7 +16,7 @@ from pymongo.write_concern import WriteConcern
 
 from proctoring_site.mongo_engine.group_commit import Document
 
-#: One, since one event at a time is without company in a process.
+#: One, since one event at a time is alone in a process.
 _beside = ThreadPoolExecutor(1, thread_name_prefix="count")
 
 

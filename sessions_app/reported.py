@@ -8,7 +8,6 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from proctoring_site.mongo_engine.instants import MILLISECOND
-from sessions_app.ids import new_event_id
 from sessions_app.models import Mark, to_milliseconds
 
 #: A clock that runs ahead by less than this is not worth a mark; nor is a reaction that beats the start's round trip.
@@ -41,11 +40,13 @@ MORE = ("duration_s", "confidence", "source", "sequence", "data")
 _more_of, NOTHING_MORE = attrgetter(*MORE), (None,) * len(MORE)
 
 
-def document_of(session_id: str, event: Reported, *, sent_at: datetime | None, received_at: datetime) -> dict[str, Any]:
+def document_of(
+    session_id: str, event: Reported, *, pk: str, sent_at: datetime | None, received_at: datetime
+) -> dict[str, Any]:
     """As it is stored: without the fields that nothing was told of. The client's instant stays as told; `occurred_at`
     is that instant by our clock.
 
-    `received_at` is in whole milliseconds.
+    `pk`: the event's own id, or a new one. `received_at` is in whole milliseconds.
     """
     skew_ms = None if sent_at is None else round((sent_at - received_at) / MILLISECOND)
     told = by_our_clock = received_at
@@ -57,7 +58,7 @@ def document_of(session_id: str, event: Reported, *, sent_at: datetime | None, r
         if by_our_clock > received_at + CLOCK_TOLERANCE:
             marks.append(Mark.FUTURE.value)
     document = {
-        "_id": event.id or new_event_id(),
+        "_id": pk,
         "session_id": session_id,
         "event_type": event.event_type,
         "message": event.message,

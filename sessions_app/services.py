@@ -17,6 +17,7 @@ from proctoring_site.mongo_engine.documents import document_of, instance_of
 from proctoring_site.mongo_engine.group_find import GroupFind
 from sessions_app import counters, heartbeat, ingestion, kept_timelines, moves, reported
 from sessions_app.errors import EventUndecided, IllegalMove, MovedMeanwhile, ProctoringError, SessionNotFound
+from sessions_app.ids import new_event_ids
 from sessions_app.models import NOT_AT_THE_START, Event, Session, new_id, now, to_milliseconds
 from sessions_app.policy import active_policy, policy_for
 from sessions_app.reported import Reported
@@ -75,7 +76,11 @@ def log_events(
     The stored events come as documents, for answers.py.
     """
     at = to_milliseconds(received_at or now())
-    documents = [reported.document_of(session_id, event, sent_at=sent_at, received_at=at) for event in events]
+    ids = iter(new_event_ids(sum(event.id is None for event in events)))
+    documents = [
+        reported.document_of(session_id, event, pk=event.id or next(ids), sent_at=sent_at, received_at=at)
+        for event in events
+    ]
     return ingestion.write(documents, are_storable=all(event.is_storable for event in events))
 
 

@@ -51,10 +51,13 @@ class Ticket:
 
 
 class GroupCommit:
-    """Runs `commit` for everybody's documents, one group after the other; each caller gets its own outcomes."""
+    """Runs `commit` for everybody's documents, one group after the other; each caller gets its own outcomes.
 
-    def __init__(self, commit: Commit) -> None:
-        self._commit = commit
+    `alone`: in its place for a document that comes when nobody commits, and has no company.
+    """
+
+    def __init__(self, commit: Commit, *, alone: Callable[[Document], Outcome] | None = None) -> None:
+        self._commit, self._alone = commit, alone
         self._lock = threading.Lock()
         self._waiting: deque[Ticket] = deque()
         self._is_led = False
@@ -72,35 +75,39 @@ class GroupCommit:
 
     def finish(self, ticket: Ticket) -> Sequence[Outcome]:
         """As `submit`."""
+        is_first = False
         with self._lock:
             if not ticket.is_settled:
                 ticket.is_waited_for = True
                 if not self._is_led:
-                    self._is_led = ticket.leads = True
+                    self._is_led = ticket.leads = is_first = True
         if ticket.is_waited_for and not ticket.leads:
             ticket.asleep.acquire()
         if ticket.leads:
-            self._lead(ticket)
+            self._lead(ticket, is_first=is_first)
         if ticket.error is not None:
             raise ticket.error
         return ticket.outcomes
 
-    def _lead(self, own: Ticket) -> None:
+    def _lead(self, own: Ticket, *, is_first: bool) -> None:
         """Commit oneself and those who wait; then pass the lead on."""
         self._let_others_join()
         group = self._take(own)
         try:
-            self._settle(group)
+            self._settle(group, is_alone=is_first and len(group) == len(own.documents) == 1)
         finally:
             self._pass_on()
             for ticket in group:
                 if ticket is not own:
                     ticket.asleep.release()
 
-    def _settle(self, group: Sequence[Ticket]) -> None:
+    def _settle(self, group: Sequence[Ticket], *, is_alone: bool) -> None:
         documents = [document for ticket in group for document in ticket.documents]
         try:
-            outcomes = self._commit(documents) if documents else ()
+            if is_alone and self._alone:
+                outcomes: Sequence[Outcome] = [self._alone(documents[0])]
+            else:
+                outcomes = self._commit(documents) if documents else ()
         except Exception as error:
             for ticket in group:
                 ticket.error = error

@@ -11,7 +11,7 @@ from django.db import connection
 
 from sessions_app import ingestion, reported, services
 from sessions_app.answers import EVENT_FIELDS
-from sessions_app.ids import new_event_id, new_id
+from sessions_app.ids import new_event_ids, new_id
 from sessions_app.models import Event, Session, now
 from tests import trips
 from tests.factories import NOON
@@ -44,7 +44,7 @@ def counts(session):
 
 def document(session, event_type, **told):
     event = services.Reported(event_type, **told)
-    return reported.document_of(session.pk, event, sent_at=None, received_at=now())
+    return reported.document_of(session.pk, event, pk=event.id or new(), sent_at=None, received_at=now())
 
 
 def new():
@@ -114,7 +114,6 @@ class TestAResend:
             return refused
 
         ingestion.commit([told])
-        monkeypatch.setattr(ingestion, "commit", ingestion._commit_group)
         monkeypatch.setattr(ingestion, "_insert", insert)
         looks = ["find events"] * ingestion.SETTLE_TRIES
         with trips.exactly("update sessions", "insert events", "delete events", "update sessions", *looks):
@@ -279,9 +278,9 @@ class TestDetails:
         assert Event.objects.count() == 0
 
 
-@pytest.mark.parametrize(("make", "version"), [(new_id, 4), (new_event_id, 7)])
+@pytest.mark.parametrize(("make", "version"), [(lambda: [new_id()], 4), (lambda: new_event_ids(3), 7)])
 def test_our_own_ids_are_random_uuids(make, version):
-    made = [UUID(make()) for _ in range(200)]
+    made = [UUID(one) for _ in range(200) for one in make()][:200]
     assert len(set(made)) == 200
     assert {(one.version, one.variant) for one in made} == {(version, RFC_4122)}
     assert {str(one)[19] for one in made} == set("89ab")
@@ -289,12 +288,14 @@ def test_our_own_ids_are_random_uuids(make, version):
 
 def test_ids_of_events_tell_when_they_were_made_and_follow_each_other():
     before = time.time_ns() // 1_000_000
-    made = [new_event_id() for _ in range(100)]
+    made = [one for n in (1, 50, 3) for one in new_event_ids(n)]
     after = time.time_ns() // 1_000_000
     instants = [UUID(one).int >> 80 for one in made]
     assert before <= instants[0]
-    assert instants[-1] <= after
-    assert [one[:18] for one in made] == sorted(one[:18] for one in made)
+    assert instants[-1] <= after + 1
+    assert [one[:18] for one in made[1:51]] == sorted({one[:18] for one in made[1:51]})
+    assert made[0][:18] <= made[1][:18]
+    assert new_event_ids(0) == []
 
 
 def test_a_batch_without_instants_stays_in_its_order(candidate, session):
@@ -338,7 +339,8 @@ class TestCompanions:
     def test_an_unknown_session_is_told_so_and_fails_nobody_else(self, session):
         at = now()
         documents = [
-            reported.document_of(pk, services.Reported("x"), sent_at=None, received_at=at) for pk in (session.pk, new())
+            reported.document_of(pk, services.Reported("x"), pk=new(), sent_at=None, received_at=at)
+            for pk in (session.pk, new())
         ]
         known, unknown = ingestion.commit(documents)
         assert known[1] is True

@@ -42,7 +42,7 @@ def under_way(monkeypatch):
 
     @contextmanager
     def logged(session):
-        monkeypatch.setattr(ingestion, "_commit_alone", lambda document: ingestion._commit_group([document])[0])
+        monkeypatch.setattr(ingestion._writer, "_alone", None)
         monkeypatch.setattr(ingestion, "_insert", insert)
         with ThreadPoolExecutor(1) as pool:
             event = pool.submit(log, session)

@@ -50,7 +50,8 @@ def test_what_is_begun_goes_along_with_whoever_leads_and_needs_no_lead_of_its_ow
     assert group.submit([{"n": 3}]) == [({"n": 3}, True)]
     assert group.finish(begun) == [({"n": 1}, True)]
     assert sorted(document["n"] for document in groups[0]) == [1, 2, 3]
-    assert len(groups) == 1 and abandoned.is_settled
+    assert len(groups) == 1
+    assert abandoned.is_settled
     assert group.submit([{"n": 4}]) == [({"n": 4}, True)]  # the lead went back
 
 
@@ -100,5 +101,32 @@ def test_the_lead_is_passed_over_who_has_only_begun_and_the_error_of_a_group_rea
         is_open.set()
         assert first.result(10)
         error = second.exception(10)
-    assert isinstance(error, OSError) and begun.error is error
+    assert isinstance(error, OSError)
+    assert begun.error is error
     assert not group._is_led
+
+
+def test_alone_is_who_comes_when_nobody_commits_and_has_no_company():
+    alone, is_open = [], threading.Event()
+
+    def commit_alone(document):
+        alone.append(document["n"])
+        if document["n"] == 1:
+            is_open.wait(10)
+        return document, True
+
+    group = GroupCommit(lambda documents: [(document, True) for document in documents], alone=commit_alone)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(group.submit, [{"n": 1}])
+        while not alone:
+            time.sleep(0.001)
+        inherits = pool.submit(group.submit, [{"n": 2}])
+        while not group._waiting:
+            time.sleep(0.001)
+        is_open.set()
+        assert first.result(10) == [({"n": 1}, True)]
+        assert inherits.result(10) == [({"n": 2}, True)]
+    assert group.submit([{"n": 3}, {"n": 4}])
+    assert group.submit([]) == ()
+    assert group.submit([{"n": 5}]) == [({"n": 5}, True)]
+    assert alone == [1, 5]
