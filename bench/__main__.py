@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help=f"of {','.join(w.name for w in WORKLOADS)}")
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--upload-mib", type=int, default=1024, help="for the growth of memory; 0: leave out")
+    parser.add_argument("--peer-driver", choices=("motor", "pymongo"), default="motor", help="see bench/peer/app.py")
     parser.add_argument("--check", action="store_true", help="exit 1 when a median is below its floor")
     parser.add_argument("--scale", action="store_true", help="in place of it all: whether size makes us slower")
     parser.add_argument("--sessions", type=int, default=100_000, help="with --scale")
@@ -48,7 +49,10 @@ def main() -> None:
         parser.error(f"no such workload: {', '.join(sorted(unknown))}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left running or lying about
     began, machine = time.monotonic(), watch.Machine.now()
-    print(f"{options.rounds} rounds of {options.seconds:g} s, {os.cpu_count()} cores\n", flush=True)
+    print(
+        f"{options.rounds} rounds of {options.seconds:g} s, {os.cpu_count()} cores, the peer by {options.peer_driver}\n",
+        flush=True,
+    )
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, EmbeddedMongod(Path(folder) / "mongodb") as mongod:
         run = scale.run if options.scale else run_all
         is_good = run(options, with_options(mongod.url), mongod.pid, Path(folder))
@@ -62,7 +66,7 @@ def run_all(options: argparse.Namespace, url: str, mongod_pid: int, folder: Path
     client = MongoClient(url)
     machine_token = prepare(url, folder)
     with ExitStack() as stack:
-        peer = Side("peer", stack.enter_context(serve_peer(url, folder)), mongod_pid, {})
+        peer = Side("peer", stack.enter_context(serve_peer(url, folder, driver=options.peer_driver)), mongod_pid, {})
         ours = Side("ours", stack.enter_context(serve(url, folder)), mongod_pid, {})
         sides = {"peer": peer}
         video = video_of(folder, UPLOAD_MIB) if any(w.name == "upload" for w in chosen) else None

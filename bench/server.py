@@ -50,9 +50,10 @@ def serve(mongodb_url: str, folder: Path, **settings: str) -> Iterator[Server]:
 
 
 @contextmanager
-def serve_peer(mongodb_url: str, folder: Path) -> Iterator[Server]:
+def serve_peer(mongodb_url: str, folder: Path, *, driver: str) -> Iterator[Server]:
     """The peer, with two workers and no log, on the database `peer` of the same mongod."""
-    environment = {**os.environ, "PEER_MONGODB_URL": mongodb_url, "PEER_DATA_DIR": str(folder / "peer")}
+    own = {"PEER_MONGODB_URL": mongodb_url, "PEER_DATA_DIR": str(folder / "peer"), "PEER_DRIVER": driver}
+    environment = {**os.environ, **own}
     command = ["uvicorn", "--workers", "2", "--no-access-log", "--log-level", "warning", "bench.peer.app:app"]
     with _serve(command, environment, folder) as server:
         yield server

@@ -73,7 +73,7 @@ def run(chosen: list[str], mib: int, url: str, mongod_pid: int, folder: Path) ->
     print(f"A video of {video.stat().st_size / 2**20:,.0f} MiB, {os.cpu_count()} cores\n")
     print("| | MiB/s | to a file copy | to the peer | memory above rest, MiB |\n|---|---|---|---|---|", flush=True)
     with ExitStack() as stack:
-        peer_server = stack.enter_context(serve_peer(url, folder))
+        peer_server = stack.enter_context(serve_peer(url, folder, driver="motor"))
         peer = in_one_request(Side("peer", peer_server, mongod_pid, {}), video, mib)
         stack.pop_all().close()
         show("the earlier service: up in one request", peer, copied)

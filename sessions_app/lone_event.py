@@ -27,7 +27,10 @@ def write(
     ingestion.py makes them). None: nobody knows, since the connection broke. What fits is for the caller to mend.
     """
     sessions = connection.get_collection("sessions").with_options(write_concern=counted_with)
-    counting = _beside.submit(copy_context().run, sessions.update_one, conditions, step)
+    try:
+        counting = _beside.submit(copy_context().run, sessions.update_one, conditions, step)
+    except RuntimeError:  # this process is about to end, and takes on no more threads
+        return False, False
     try:
         is_stored = _insert(document, conditions)
     finally:

@@ -2,7 +2,8 @@
 
 Kept from it: every report reads all events and writes its page, a whole video is read into memory. Mended, so that the
 comparison is fair: it has the indexes of its queries, a batch, pages of the list, and writes that are as durable as
-ours. Its driver is pymongo's own asynchronous client, the faster successor of the motor that it used.
+ours. PEER_DRIVER says by which driver: `motor`, as it was, or `pymongo`, whose own asynchronous client is motor's faster
+successor.
 """
 
 import asyncio
@@ -12,11 +13,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from html import escape
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from fastapi import FastAPI, File, HTTPException, UploadFile
+from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient
 
 from bench.peer.schemas import (
@@ -46,15 +49,20 @@ SUSPICIOUS = ("multiple_faces", "phone_detected", "notes_detected", "device_dete
 Document = dict[str, Any]
 
 
+DRIVERS = {"motor": AsyncIOMotorClient, "pymongo": AsyncMongoClient}
+
+
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    async with AsyncMongoClient(os.environ["PEER_MONGODB_URL"]) as client:
-        app.state.database = client["peer"]
-        await app.state.database["events"].create_index([("session_id", ASCENDING), ("timestamp", ASCENDING)])
-        await app.state.database["sessions"].create_index([("start_time", DESCENDING)])
-        for folder in ("videos", "reports"):
-            (DATA / folder).mkdir(parents=True, exist_ok=True)
-        yield
+    client = DRIVERS[os.environ["PEER_DRIVER"]](os.environ["PEER_MONGODB_URL"])
+    app.state.database = client["peer"]
+    await app.state.database["events"].create_index([("session_id", ASCENDING), ("timestamp", ASCENDING)])
+    await app.state.database["sessions"].create_index([("start_time", DESCENDING)])
+    for folder in ("videos", "reports"):
+        (DATA / folder).mkdir(parents=True, exist_ok=True)
+    yield
+    if isawaitable(closing := client.close()):
+        await closing
 
 
 app = FastAPI(lifespan=lifespan)

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection, connections
 
-from sessions_app import services
+from sessions_app import lone_event, services
 from sessions_app.answers import event_answer, renderer
 from sessions_app.errors import EventIdConflict, EventNotStorable, SessionClosed, SessionNotFound
 from sessions_app.models import Event, Mark, Session, now
@@ -173,6 +173,15 @@ def test_a_connection_that_breaks_once_loses_and_doubles_nothing(session, comman
     with once(command, **how):
         document, _ = log(session, **told)
     assert [event.pk for event in Event.objects.all()] == [document["_id"]]
+    assert counts_of(session) == {"phone_detected": 1}
+
+
+def test_in_a_process_that_ends_it_goes_the_way_of_a_group(session, monkeypatch):
+    ended = ThreadPoolExecutor(1)
+    ended.shutdown()
+    monkeypatch.setattr(lone_event, "_beside", ended)
+    with trips.exactly(*GROUPS):
+        assert log(session)[1]
     assert counts_of(session) == {"phone_detected": 1}
 
 
