@@ -49,10 +49,8 @@ def main() -> None:
         parser.error(f"no such workload: {', '.join(sorted(unknown))}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left running or lying about
     began, machine = time.monotonic(), watch.Machine.now()
-    print(
-        f"{options.rounds} rounds of {options.seconds:g} s, {os.cpu_count()} cores, the peer by {options.peer_driver}\n",
-        flush=True,
-    )
+    print(f"{options.rounds} rounds of {options.seconds:g} s, {os.cpu_count()} cores", flush=True)
+    print(f"the peer by {options.peer_driver}\n", flush=True)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, EmbeddedMongod(Path(folder) / "mongodb") as mongod:
         run = scale.run if options.scale else run_all
         is_good = run(options, with_options(mongod.url), mongod.pid, Path(folder))
