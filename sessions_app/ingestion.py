@@ -114,7 +114,7 @@ def _commit_alone(document: Document) -> Outcome:
         if is_counted is None:
             _count([document], key, by=1)
         return (document, True)
-    if is_stored:  # the session ended between the two
+    if is_stored:  # the session ended between the two, or cannot be counted
         connection.get_collection("events").delete_one({"_id": document["_id"]})
     elif is_stored is False and is_counted:
         _count([document], key, by=-1)

@@ -5,13 +5,13 @@ count has just set going. Whether the session takes the event is asked in the co
 the session that ends in `$merge`: nothing is ever stored of what a closed session does not take.
 """
 
-from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any
 
 from django.db import connection
-from pymongo.errors import AutoReconnect, ExecutionTimeout, OperationFailure, PyMongoError, WriteConcernError
+from pymongo.errors import AutoReconnect, ExecutionTimeout, OperationFailure, WriteConcernError
 from pymongo.write_concern import WriteConcern
 
 from proctoring_site.mongo_engine.group_commit import Document
@@ -31,14 +31,21 @@ def write(
         counting = _beside.submit(copy_context().run, sessions.update_one, conditions, step)
     except RuntimeError:  # this process is about to end, and takes on no more threads
         return False, False
+    is_stored = _known(lambda: _insert(document, conditions))
+    return is_stored, _known(lambda: counting.result().matched_count == 1)
+
+
+def _known(outcome: Callable[[], bool]) -> bool | None:
+    """False where the server refuses it. None where the driver would try again, had it a way to."""
     try:
-        is_stored = _insert(document, conditions)
-    finally:
-        is_counted = _outcome(counting)
-    return is_stored, is_counted
+        return outcome()
+    except (AutoReconnect, ExecutionTimeout, WriteConcernError):
+        return None
+    except OperationFailure:
+        return False
 
 
-def _insert(document: Document, conditions: Mapping[str, Any]) -> bool | None:
+def _insert(document: Document, conditions: Mapping[str, Any]) -> bool:
     is_plainly_open = [
         {"$lte": ["$end_time", None]},  # or missing
         {"$eq": [{"$type": "$event_counts"}, "object"]},
@@ -48,19 +55,6 @@ def _insert(document: Document, conditions: Mapping[str, Any]) -> bool | None:
     # A pipeline that makes something else than a document is an error.
     made = {"$cond": [{"$and": is_plainly_open}, {"$literal": document}, {"$literal": "none"}]}
     to_events = {"into": "events", "whenMatched": "fail"}
-    try:
-        connection.get_collection("sessions").aggregate(
-            [{"$match": {"_id": conditions["_id"]}}, {"$replaceWith": made}, {"$merge": to_events}]
-        )
-    except (AutoReconnect, ExecutionTimeout, WriteConcernError):  # the driver tries inserts again, and no pipelines
-        return None
-    except OperationFailure:  # it ended, or the server refuses the event
-        return False
+    pipeline = [{"$match": {"_id": conditions["_id"]}}, {"$replaceWith": made}, {"$merge": to_events}]
+    connection.get_collection("sessions").aggregate(pipeline)
     return True
-
-
-def _outcome(counting: Future) -> bool | None:
-    try:
-        return counting.result().matched_count == 1
-    except PyMongoError:
-        return None

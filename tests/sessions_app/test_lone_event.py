@@ -176,6 +176,12 @@ def test_a_connection_that_breaks_once_loses_and_doubles_nothing(session, comman
     assert counts_of(session) == {"phone_detected": 1}
 
 
+def test_a_session_that_cannot_be_counted_keeps_nothing(session):
+    connection.get_collection("sessions").update_one({"_id": session.pk}, {"$set": {"revision": "no number"}})
+    assert log(session).code == "try_again"
+    assert not Event.objects.exists()
+
+
 def test_in_a_process_that_ends_it_goes_the_way_of_a_group(session, monkeypatch):
     ended = ThreadPoolExecutor(1)
     ended.shutdown()
