@@ -14,8 +14,10 @@ def family(pid: int) -> list[int]:
     """The process and all below it."""
     found = [pid]
     for parent in found:
-        for task in Path(f"/proc/{parent}/task").iterdir():
-            with suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended since
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
+            tasks = list(Path(f"/proc/{parent}/task").iterdir())
+        for task in tasks:
+            with suppress(FileNotFoundError, ProcessLookupError):
                 found += map(int, (task / "children").read_text().split())
     return found
 

@@ -1,12 +1,11 @@
 """Events per type, kept with the session, exact while many writers add at once.
 
 Raw pymongo: one `$inc` counts an event and proves that its session exists, in a single round trip; the ORM has no
-word for a counter inside a document. The rule that keeps counts exact: **count first, then store the event**, or both
-at once where the session has counts (lone_event.py). Only then may a session without counts (adopted from the earlier
-service) be counted by whoever comes first: nobody has stored an event of the new kind before the counts were there. A
-crash between the two steps leaves a count too high. It is too low only where a failover or a killed server took back a
-count (w=1) and not its event, which the driver stored on the next primary, or a process was killed between the two
-answers to an event alone. `recount` mends all that when the session ends.
+word for a counter inside a document. The rule that keeps counts exact: **count first, then store the event**. Only
+then may a session without counts (adopted from the earlier service) be counted by whoever comes first: nobody has
+stored an event of the new kind before the counts were there. A crash between the two steps leaves a count too high. It
+is too low only where a failover or a killed server took back a count (w=1) and not its event, which the driver stored
+on the next primary. `recount` mends both when the session ends.
 """
 
 import time

@@ -2,8 +2,7 @@
 
 Raw documents, since a group of events has many sessions and the ORM has no word for "insert what is not there yet". The
 order of the steps is that of counters.py: count first, then store; what turns out to be there already is counted off
-again. An event alone is counted and stored at the same time (lone_event.py). A crash in between leaves a count too
-high, alone also too low, which `recount` mends when the session ends.
+again. A crash in between leaves a count too high, which `recount` mends when the session ends.
 """
 
 import logging
@@ -27,7 +26,7 @@ from pymongo.write_concern import WriteConcern
 from proctoring_site.mongo_engine.group_commit import Document, GroupCommit, Outcome
 from proctoring_site.mongo_engine.group_insert import DUPLICATE_KEY
 from proctoring_site.mongo_engine.instants import instant_of
-from sessions_app import counters, lone_event
+from sessions_app import counters
 from sessions_app.errors import EventIdConflict, EventNotStorable, EventUndecided, SessionClosed, SessionNotFound
 from sessions_app.models import Mark
 from sessions_app.policy import active_policy
@@ -45,7 +44,7 @@ SETTLE_TRIES, SETTLE_S = 5, 0.05
 #: The counts become durable with the events that are committed after them: the journal keeps their order. A failover
 #: may take back a count and not the event, which the driver then stores on the next primary: see counters.py.
 COUNTED_AT_ONCE = WriteConcern(w=1)
-_EXISTS, _NEVER_INSERTED = {"$exists": True}, {"_id": None}
+_IS_OBJECT, _EXISTS, _NEVER_INSERTED = {"$type": "object"}, {"$exists": True}, {"_id": None}
 
 
 def write(documents: Sequence[Document], *, are_storable: bool = False) -> Sequence[Outcome]:
@@ -102,30 +101,7 @@ def commit(documents: Sequence[Document]) -> list[Outcome]:
     return outcomes
 
 
-def _commit_alone(document: Document) -> Outcome:
-    """Both at the same time. What is not plainly done then is taken back, as far as it is known, and goes the way of a
-    group, which knows it again where it was stored and the connection broke."""
-    if document["event_type"] not in active_policy().weights:  # whether by name is for the session's counts to say
-        return commit([document])[0]
-    key = {0: counters.key_of(document["event_type"])}
-    conditions, step = _plainly_open([document]), _step([document], key.values(), by=1)
-    is_stored, is_counted = lone_event.write(document, conditions, step, counted_with=COUNTED_AT_ONCE)
-    if is_stored and is_counted is not False:
-        if is_counted is None:
-            _count([document], key, by=1)
-        return (document, True)
-    if is_stored:  # the session ended between the two, or cannot be counted
-        connection.get_collection("events").delete_one({"_id": document["_id"]})
-    elif is_stored is False and is_counted:
-        _count([document], key, by=-1)
-    (outcome,) = commit([document])
-    is_first_copy = not isinstance(outcome, Exception) and outcome[0] is document
-    if is_stored is None and is_counted and is_first_copy:
-        _count([document], key, by=-1)
-    return outcome
-
-
-_writer = GroupCommit(commit, alone=_commit_alone)
+_writer = GroupCommit(commit)
 
 
 def _count_open(
@@ -138,14 +114,16 @@ def _count_open(
     """
     changes, tried = [], {}
     weighed = active_policy().weights
-    for own in by_session.values():
-        events = [documents[n] for n in own]
-        conditions = _plainly_open(events)
+    for pk, own in by_session.items():
+        conditions: dict[str, Any] = {"_id": pk, "end_time": None, "event_counts": _IS_OBJECT}
         for n in own:
             event_type = documents[n]["event_type"]
             tried[n] = key = counters.key_of(event_type)
             if event_type not in weighed:
                 conditions[f"event_counts.{key}"] = _EXISTS
+        events = [documents[n] for n in own]
+        earliest = min(event["occurred_at"] for event in events)
+        conditions["start_time"] = {"$lte": min(earliest, events[0]["received_at"]) + CLOCK_TOLERANCE}
         step = {**_step(events, [tried[n] for n in own], by=1), "$setOnInsert": _NEVER_INSERTED}
         changes.append({"q": conditions, "u": step, "upsert": True})
     try:
@@ -162,17 +140,6 @@ def _count_open(
     left = {places[error["index"]] for error in reply.get("writeErrors", ())}
     keys.update((n, key) for n, key in tried.items() if documents[n]["session_id"] not in left)
     return {pk: by_session[pk] for pk in left}
-
-
-def _plainly_open(events: Sequence[Document]) -> dict[str, Any]:
-    """What their session must be for them to be taken as they are, but for types that the policy does not weigh."""
-    earliest = min(min(event["occurred_at"], event["received_at"]) for event in events) + CLOCK_TOLERANCE
-    return {
-        "_id": events[0]["session_id"],
-        "end_time": None,
-        "event_counts": {"$type": "object"},
-        "start_time": {"$lte": earliest},
-    }
 
 
 def _look_and_count(
@@ -374,7 +341,5 @@ def _stored(ids: Sequence[str], *, tries: int = SETTLE_TRIES) -> dict[str, Docum
 def _duplicate(document: Document, stored: Document | None) -> Outcome:
     if stored is None:
         return EventUndecided()
-    if "digest" not in document:  # its id is ours, made a moment ago: nobody else can have stored it
-        return (stored, True)
     same = stored["session_id"] == document["session_id"] and stored.get("digest") == document.get("digest") is not None
     return (stored, False) if same else EventIdConflict()

@@ -34,11 +34,3 @@ def exactly(*commands: str) -> Iterator[None]:
     before = len(_listener.seen)
     yield
     assert _listener.seen[before:] == list(commands)
-
-
-@contextmanager
-def together(*commands: str) -> Iterator[None]:
-    """Demand these commands and no other, in any order."""
-    before = len(_listener.seen)
-    yield
-    assert sorted(_listener.seen[before:]) == sorted(commands)

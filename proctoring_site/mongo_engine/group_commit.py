@@ -51,13 +51,10 @@ class Ticket:
 
 
 class GroupCommit:
-    """Runs `commit` for everybody's documents, one group after the other; each caller gets its own outcomes.
+    """Runs `commit` for everybody's documents, one group after the other; each caller gets its own outcomes."""
 
-    `alone`: in its place for a document that comes when nobody commits, and has no company.
-    """
-
-    def __init__(self, commit: Commit, *, alone: Callable[[Document], Outcome] | None = None) -> None:
-        self._commit, self._alone = commit, alone
+    def __init__(self, commit: Commit) -> None:
+        self._commit = commit
         self._lock = threading.Lock()
         self._waiting: deque[Ticket] = deque()
         self._is_led = False
@@ -70,44 +67,41 @@ class GroupCommit:
         """Queue them, for who has something else to do before `finish`: whoever leads next takes them along, also when
         nobody asks for them any more."""
         ticket = Ticket(documents)
-        self._waiting.append(ticket)
+        with self._lock:
+            self._waiting.append(ticket)
         return ticket
 
     def finish(self, ticket: Ticket) -> Sequence[Outcome]:
         """As `submit`."""
-        is_first = False
         with self._lock:
-            if not ticket.is_settled:
-                ticket.is_waited_for = True
-                if not self._is_led:
-                    self._is_led = ticket.leads = is_first = True
-        if ticket.is_waited_for and not ticket.leads:
+            is_settled, is_led = ticket.is_settled, self._is_led
+            if not is_settled:
+                ticket.is_waited_for = self._is_led = True
+                ticket.leads = not is_led
+        if is_led and not is_settled:
             ticket.asleep.acquire()
-        if ticket.leads:
-            self._lead(ticket, is_first=is_first)
+        if ticket.leads and not ticket.is_settled:
+            self._lead(ticket)
         if ticket.error is not None:
             raise ticket.error
         return ticket.outcomes
 
-    def _lead(self, own: Ticket, *, is_first: bool) -> None:
+    def _lead(self, own: Ticket) -> None:
         """Commit oneself and those who wait; then pass the lead on."""
         self._let_others_join()
         group = self._take(own)
         try:
-            self._settle(group, is_alone=is_first and len(group) == len(own.documents) == 1)
+            self._settle(group)
         finally:
             self._pass_on()
             for ticket in group:
                 if ticket is not own:
                     ticket.asleep.release()
 
-    def _settle(self, group: Sequence[Ticket], *, is_alone: bool) -> None:
+    def _settle(self, group: Sequence[Ticket]) -> None:
         documents = [document for ticket in group for document in ticket.documents]
         try:
-            if is_alone and self._alone:
-                outcomes: Sequence[Outcome] = [self._alone(documents[0])]
-            else:
-                outcomes = self._commit(documents) if documents else ()
+            outcomes = self._commit(documents) if documents else ()
         except Exception as error:
             for ticket in group:
                 ticket.error = error

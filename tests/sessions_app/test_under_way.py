@@ -42,7 +42,6 @@ def under_way(monkeypatch):
 
     @contextmanager
     def logged(session):
-        monkeypatch.setattr(ingestion._writer, "_alone", None)
         monkeypatch.setattr(ingestion, "_insert", insert)
         with ThreadPoolExecutor(1) as pool:
             event = pool.submit(log, session)

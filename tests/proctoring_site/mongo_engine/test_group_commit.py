@@ -1,5 +1,6 @@
 """The lead of a group commit: passed on to who waits, held by one at a time and never by nobody."""
 
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +38,29 @@ def test_one_leads_at_a_time_and_the_lead_is_never_lost_however_many_come_and_go
     assert group._is_led is False
 
 
+def test_nobody_is_left_asleep_where_others_begin_while_the_lead_is_passed_on():
+    group = GroupCommit(lambda documents: [(document, True) for document in documents])
+
+    def write(n):
+        for turn in range(ROUNDS * 10):
+            begun = group.begin([{"n": n, "turn": turn}])
+            if turn % 3:
+                sum(range(turn % 50))  # something else
+            ((stored, _),) = group.finish(begun)
+            assert stored == {"n": n, "turn": turn}
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(THREADS) as pool:
+            for done in [pool.submit(write, n) for n in range(THREADS)]:
+                done.result(60)
+    finally:
+        sys.setswitchinterval(usual)
+    assert not group._is_led
+    assert not group._waiting
+
+
 def test_what_is_begun_goes_along_with_whoever_leads_and_needs_no_lead_of_its_own():
     groups = []
 
@@ -48,7 +72,7 @@ def test_what_is_begun_goes_along_with_whoever_leads_and_needs_no_lead_of_its_ow
     begun, abandoned = group.begin([{"n": 1}]), group.begin([{"n": 2}])
     assert groups == []  # it waits for nobody's body
     assert group.submit([{"n": 3}]) == [({"n": 3}, True)]
-    assert group.finish(begun) == [({"n": 1}, True)]
+    assert group.finish(begun) == group.finish(begun) == [({"n": 1}, True)]
     assert sorted(document["n"] for document in groups[0]) == [1, 2, 3]
     assert len(groups) == 1
     assert abandoned.is_settled
@@ -104,29 +128,3 @@ def test_the_lead_is_passed_over_who_has_only_begun_and_the_error_of_a_group_rea
     assert isinstance(error, OSError)
     assert begun.error is error
     assert not group._is_led
-
-
-def test_alone_is_who_comes_when_nobody_commits_and_has_no_company():
-    alone, is_open = [], threading.Event()
-
-    def commit_alone(document):
-        alone.append(document["n"])
-        if document["n"] == 1:
-            is_open.wait(10)
-        return document, True
-
-    group = GroupCommit(lambda documents: [(document, True) for document in documents], alone=commit_alone)
-    with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(group.submit, [{"n": 1}])
-        while not alone:
-            time.sleep(0.001)
-        inherits = pool.submit(group.submit, [{"n": 2}])
-        while not group._waiting:
-            time.sleep(0.001)
-        is_open.set()
-        assert first.result(10) == [({"n": 1}, True)]
-        assert inherits.result(10) == [({"n": 2}, True)]
-    assert group.submit([{"n": 3}, {"n": 4}])
-    assert group.submit([]) == ()
-    assert group.submit([{"n": 5}]) == [({"n": 5}, True)]
-    assert alone == [1, 5]
