@@ -5,7 +5,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from proctoring_site.mongo_engine.group_commit import GroupCommit
+from proctoring_site.mongo_engine.group_commit import GROUP_MAX, GroupCommit
 
 THREADS, ROUNDS = 16, 150
 
@@ -59,6 +59,26 @@ def test_nobody_is_left_asleep_where_others_begin_while_the_lead_is_passed_on():
         sys.setswitchinterval(usual)
     assert not group._is_led
     assert not group._waiting
+
+
+def test_who_begins_while_an_heir_is_looked_for_waits_until_it_is_found():
+    group = GroupCommit(lambda documents: [(document, True) for document in documents])
+    with ThreadPoolExecutor(1) as pool:
+
+        class LookedAt:
+            documents = [{}] * (GROUP_MAX + 1)  # no commit takes it along
+
+            @property
+            def is_waited_for(self):
+                begun.append(pool.submit(group.begin, [{"n": 2}]))
+                time.sleep(0.05)
+                return False
+
+        begun = []
+        group._waiting.append(LookedAt())
+        assert group.submit([{"n": 1}]) == [({"n": 1}, True)]
+        begun[0].result(10)
+    assert not group._is_led
 
 
 def test_what_is_begun_goes_along_with_whoever_leads_and_needs_no_lead_of_its_own():
