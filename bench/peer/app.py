@@ -2,8 +2,8 @@
 
 Kept from it: every report reads all events and writes its page, a whole video is read into memory. Mended, so that the
 comparison is fair: it has the indexes of its queries, a batch, pages of the list, and writes that are as durable as
-ours. PEER_DRIVER says by which driver: `motor`, as it was, or `pymongo`, whose own asynchronous client is its faster
-successor.
+ours. PEER_DRIVER says by which driver: `motor`, that of its time, or `pymongo`, whose own asynchronous client is its
+faster successor.
 """
 
 import asyncio
