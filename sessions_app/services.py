@@ -76,7 +76,7 @@ def log_events(
     The stored events come as documents, for answers.py.
     """
     at = to_milliseconds(received_at or now())
-    ids = iter(new_event_ids(sum(event.id is None for event in events)))
+    ids = iter(new_event_ids(sum(not event.id for event in events)))
     documents = [
         reported.document_of(session_id, event, pk=event.id or next(ids), sent_at=sent_at, received_at=at)
         for event in events
