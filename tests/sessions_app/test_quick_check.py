@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sessions_app.examples import EVENT
 from sessions_app.quick_check import CHECKS, plain_event
-from sessions_app.serializers import EVENT, SentEvent
+from sessions_app.serializers import SentEvent
 
 AWKWARD = ["", " ", " padded ", "a\nb", "nul\0", "\ud800", "ß", "e\u0301", "\u00a0", "x" * 64, "x" * 101, "x" * 4001]
 INSTANTS = ["2026-03-02T12:07:30Z", "2026-03-02T12:07:30.250Z", "2026-03-02T12:07:30.250001Z", "2026-03-02T12:07:30"]
