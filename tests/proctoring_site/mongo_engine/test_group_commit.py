@@ -10,6 +10,10 @@ from proctoring_site.mongo_engine.group_commit import GROUP_MAX, GroupCommit
 THREADS, ROUNDS = 16, 150
 
 
+def taken(documents):
+    return [(document, True) for document in documents]
+
+
 def test_one_leads_at_a_time_and_the_lead_is_never_lost_however_many_come_and_go():
     at_once, most = 0, 0
     lock = threading.Lock()
@@ -22,7 +26,7 @@ def test_one_leads_at_a_time_and_the_lead_is_never_lost_however_many_come_and_go
         time.sleep(0.0005)
         with lock:
             at_once -= 1
-        return [(document, True) for document in documents]
+        return taken(documents)
 
     group = GroupCommit(commit)
 
@@ -39,7 +43,7 @@ def test_one_leads_at_a_time_and_the_lead_is_never_lost_however_many_come_and_go
 
 
 def test_nobody_is_left_asleep_where_others_begin_while_the_lead_is_passed_on():
-    group = GroupCommit(lambda documents: [(document, True) for document in documents])
+    group = GroupCommit(taken)
 
     def write(n):
         for turn in range(ROUNDS * 10):
@@ -62,7 +66,7 @@ def test_nobody_is_left_asleep_where_others_begin_while_the_lead_is_passed_on():
 
 
 def test_who_begins_while_an_heir_is_looked_for_waits_until_it_is_found():
-    group = GroupCommit(lambda documents: [(document, True) for document in documents])
+    group = GroupCommit(taken)
     with ThreadPoolExecutor(1) as pool:
 
         class LookedAt:
@@ -83,12 +87,7 @@ def test_who_begins_while_an_heir_is_looked_for_waits_until_it_is_found():
 
 def test_what_is_begun_goes_along_with_whoever_leads_and_needs_no_lead_of_its_own():
     groups = []
-
-    def commit(documents):
-        groups.append(list(documents))
-        return [(document, True) for document in documents]
-
-    group = GroupCommit(commit)
+    group = GroupCommit(lambda documents: groups.append(documents) or taken(documents))
     begun, abandoned = group.begin([{"n": 1}]), group.begin([{"n": 2}])
     assert groups == []  # it waits for nobody's body
     assert group.submit([{"n": 3}]) == [({"n": 3}, True)]
@@ -100,7 +99,7 @@ def test_what_is_begun_goes_along_with_whoever_leads_and_needs_no_lead_of_its_ow
 
 
 def test_who_finishes_leads_when_nobody_else_does_also_between_begin_and_finish_of_its_own():
-    group = GroupCommit(lambda documents: [(document, True) for document in documents])
+    group = GroupCommit(taken)
     begun = group.begin([{"n": 1}])
     inner = group.begin([{"n": 2}])
     assert group.finish(inner) == [({"n": 2}, True)]
@@ -108,18 +107,13 @@ def test_who_finishes_leads_when_nobody_else_does_also_between_begin_and_finish_
 
 
 def test_a_leader_commits_its_own_also_when_more_wait_before_it_than_one_commit_takes():
-    sizes = []
-
-    def commit(documents):
-        sizes.append(len(documents))
-        return [(document, True) for document in documents]
-
-    group = GroupCommit(commit)
+    groups = []
+    group = GroupCommit(lambda documents: groups.append(documents) or taken(documents))
     begun = [group.begin([{"n": n}] * 400) for n in range(5)]
     assert len(group.finish(begun[4])) == 400
-    assert sizes == [800]
+    assert [len(one) for one in groups] == [800]
     assert [len(group.finish(one)) for one in begun[:4]] == [400] * 4
-    assert sum(sizes) == 2000
+    assert sum(map(len, groups)) == 2000
 
 
 def test_the_lead_is_passed_over_who_has_only_begun_and_the_error_of_a_group_reaches_each():
@@ -130,7 +124,7 @@ def test_the_lead_is_passed_over_who_has_only_begun_and_the_error_of_a_group_rea
             is_open.wait(10)
         if any(document["n"] == 4 for document in documents):
             raise OSError("gone")
-        return [(document, True) for document in documents]
+        return taken(documents)
 
     group = GroupCommit(commit)
     with ThreadPoolExecutor(2) as pool:
