@@ -143,11 +143,10 @@ def find_video(name: str) -> Stored:
 
 
 def _changed_at(storage: Any, name: str) -> datetime | None:
-    """None where the storage tells no times, such as Deta Drive's: Django has it raise this then. Nothing is changed
-    there."""
+    """None where the storage tells no times, such as Deta Drive's. Nothing is changed there."""
     try:
         return storage.get_modified_time(name)
-    except NotImplementedError:
+    except NotImplementedError:  # the documented answer of Django's Storage for one that has no such thing to tell
         return None
 
 
