@@ -24,7 +24,7 @@ from reports_app import unchanged
 from reports_app.builder import EventFact, Report, SessionFacts, build_report, in_order
 from reports_app.models import StoredReport
 from reports_app.renderers import FORMATS, Format
-from sessions_app import heartbeat, timelines
+from sessions_app import heartbeat, mending, timelines
 from sessions_app import services as sessions
 from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session, now
@@ -91,7 +91,7 @@ def json_of(document: Mapping[str, Any], to_json: Callable[[Report], Fragment]) 
 
 def is_current(session: Session, format_name: str) -> bool:
     name = file_name(session.pk, format_name)
-    shown = {"revision": session.revision or 0, "fingerprint": _fingerprint(FORMATS[format_name], session)}
+    shown = {"revision": _revision(session), "fingerprint": _fingerprint(FORMATS[format_name], session)}
     recorded = _recorded.one(name)
     if recorded is None or any(recorded.get(field) != value for field, value in shown.items()):
         return False
@@ -131,14 +131,22 @@ def _store(session: Session, format_name: str) -> None:
         # A writer counts an event before it stores it: a file without that event must not pass for current. Where no
         # writer is left, it is the trace of a crash or of one that was very slow.
         if len(events) != sum(report.event_counts.values()):
-            if session.end_time is None or not sessions.recount(session):
-                return
-            continue
+            if _is_mended_now(session):
+                continue
+            return
         digest = hashlib.sha256(content).hexdigest()
         recorded_before = _note_stored(name, session, _fingerprint(form, session), digest)
-        if recorded_before <= (session.revision or 0) and unchanged.digest_of(name) == digest:
+        if recorded_before <= _revision(session) and unchanged.digest_of(name) == digest:
             return
         session = Session.objects.get(pk=session.pk)
+
+
+def _is_mended_now(session: Session) -> bool:
+    """An open session's counts are mended soon, without anybody waiting."""
+    if session.end_time is None:
+        mending.look_soon(session.pk)
+        return False
+    return bool(sessions.recount(session))
 
 
 def events_of(session: Session) -> list[EventFact]:
@@ -223,7 +231,7 @@ def _note_stored(name: str, session: Session, fingerprint: str, digest: str) -> 
         {
             "$set": {
                 "session_id": session.pk,
-                "revision": session.revision or 0,
+                "revision": _revision(session),
                 "fingerprint": fingerprint,
                 "sha256": digest,
                 "rendered_at": now(),
@@ -243,6 +251,11 @@ def _fingerprint(form: Format, session: Session) -> str:
     coverage = heartbeat.coverage_of(session)
     watched = [coverage and asdict(coverage), sessions.clock_skew_ms(session)]
     return hashlib.sha256(json.dumps([form.suffix, form.version, rules, watched]).encode()).hexdigest()
+
+
+def _revision(session: Session) -> int:
+    """0 also where an adopted one is no number."""
+    return session.revision if isinstance(session.revision, int) else 0
 
 
 def _text(event_type: object) -> str:

@@ -5,12 +5,14 @@ word for a counter inside a document. The rule that keeps counts exact: **count 
 then may a session without counts (adopted from the earlier service) be counted by whoever comes first: nobody has
 stored an event of the new kind before the counts were there. A crash between the two steps leaves a count too high. It
 is too low only where a failover or a killed server took back a count (w=1) and not its event, which the driver stored
-on the next primary. `recount` mends both when the session ends.
+on the next primary. mending.py mends both while the session runs, `recount` when it ends.
 """
 
 import time
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping
+from math import isfinite
+from typing import Any
 
 from django.db import connection
 from pymongo import UpdateOne
@@ -31,6 +33,9 @@ SETTLE_S = 0.1
 SETTLE_TRIES = 10
 
 Counts = Mapping[str, int]
+_CAN_GO_UP = {"$and": [{"$isNumber": "$revision"}, {"$gte": ["$revision", 0]}, {"$lt": ["$revision", 2**62]}]}
+#: What a change makes of `revision`, also where that is no number, to which `$inc` could not add.
+NEXT_REVISION = {"$add": [{"$cond": [_CAN_GO_UP, "$revision", 0]}, 1]}
 
 
 def key_of(event_type: str) -> str:
@@ -47,12 +52,38 @@ def type_of(key: str) -> str:
     return key.replace("%00", "\0").replace("%24", "$").replace("%2E", ".").replace("%25", "%")
 
 
-def by_type(event_counts: Counts | None) -> dict[str, int]:
-    """What is stored with a session, as type → count."""
+def by_type(event_counts: object) -> dict[str, int]:
+    """What is stored with a session, as type → count. What is no number in an adopted one is 0 until it is counted."""
     counts: Counter[str] = Counter()
-    for key, n in (event_counts or {}).items():
-        counts[type_of(key)] += int(n)  # a client may send a type that reads like OTHER_TYPES
+    for key, n in event_counts.items() if isinstance(event_counts, dict) else ():
+        try:
+            counts[type_of(key)] += int(n)  # a client may send a type that reads like OTHER_TYPES
+        except (TypeError, ValueError, OverflowError):
+            counts[type_of(key)] += 0
     return dict(counts)
+
+
+def total(event_counts: object) -> int | None:
+    """How many events a session counts as it is stored. None: it has no counts, or what is no number among them."""
+    try:
+        return sum(event_counts.values())
+    except (AttributeError, TypeError):
+        return None
+
+
+def is_countable(session: Mapping[str, Any]) -> bool:
+    """Whether its next event can be added to its counts and its revision, as they are stored."""
+    counts = session.get("event_counts")
+    return _is_number(session.get("revision", 0)) and isinstance(counts, dict) and all(map(_is_count, counts.items()))
+
+
+def _is_count(entry: tuple[str, Any]) -> bool:
+    key, n = entry
+    return _is_number(n) and key != "" and not {".", "$"}.intersection(key)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 def key_among(counts: dict[str, int], event_type: str, *, weighed: Container[str]) -> str:
@@ -105,6 +136,27 @@ def count_adopted(session_ids: Iterable[str], *, weighed: Container[str]) -> Non
     )
 
 
+def make_countable(sessions: Iterable[Mapping[str, Any]], *, weighed: Container[str]) -> None:
+    """Set what is no number in these sessions, as they were read with `event_counts` and `revision`. One whose counts
+    somebody has changed since stays as it is.
+
+    Exact, as with adopted ones: to what is no number nobody could add, so nobody has stored what is not counted here.
+    """
+    found = {session["_id"]: session for session in sessions}
+    stored = _stored_types(list(found))
+    changes = []
+    for pk, session in found.items():
+        counts, can_go_up = session.get("event_counts"), _is_number(session.get("revision", 0))
+        kept = counts if isinstance(counts, dict) else {}
+        told = _under_safe_keys(stored[pk], weighed=weighed, keep=kept)
+        if can_go_up:  # others may be counting at this moment, where that can be added to
+            told |= {key: n for key, n in kept.items() if _is_count((key, n))}
+        still = {"$eq": counts} if isinstance(counts, dict) else {"$not": {"$type": "object"}}
+        step = {"event_counts": {"$literal": told}, **({} if can_go_up else {"revision": NEXT_REVISION})}
+        changes.append(UpdateOne({"_id": pk, "event_counts": still}, [{"$set": step}]))
+    _sessions().bulk_write(changes, ordered=False, session=connection.session)
+
+
 def correct(session_ids: Iterable[str], *, weighed: Container[str]) -> int:
     """Set the counts of sessions that nobody writes to any more to what is stored; answers how many differed."""
     ids = list(session_ids)
@@ -116,7 +168,8 @@ def correct(session_ids: Iterable[str], *, weighed: Container[str]) -> int:
         counts = _under_safe_keys(stored[session["_id"]], weighed=weighed, keep=kept)
         if counts != kept:
             unchanged = {"_id": session["_id"], "event_counts": session.get("event_counts")}
-            changes.append(UpdateOne(unchanged, {"$set": {"event_counts": counts}, "$inc": {"revision": 1}}))
+            step = {"event_counts": {"$literal": counts}, "revision": NEXT_REVISION}
+            changes.append(UpdateOne(unchanged, [{"$set": step}]))
     if changes:
         _sessions().bulk_write(changes, ordered=False, session=connection.session)
     return len(changes)
@@ -142,9 +195,32 @@ def recount(session_id: str, *, weighed: Container[str]) -> bool | None:
             return None
         first_seen = revision
         time.sleep(SETTLE_S)
-    mended = {"$set": {"event_counts": stored}, "$inc": {"revision": 1}}
-    unchanged = {"_id": session_id, "revision": first_seen}
+    mended = [{"$set": {"event_counts": {"$literal": stored}, "revision": NEXT_REVISION}}]
+    unchanged = {"_id": session_id, "revision": {"$eq": first_seen}}
     return _sessions().update_one(unchanged, mended, session=connection.session).modified_count == 1 or None
+
+
+def differences(session: Mapping[str, Any], *, weighed: Container[str]) -> dict[str, tuple[int, int]]:
+    """Where the counts of a session, as it was read, are not those of its stored events now: key → (counted, stored).
+    It is countable."""
+    kept = session["event_counts"]
+    stored = _under_safe_keys(_stored_types([session["_id"]])[session["_id"]], weighed=weighed, keep=kept)
+    both = {key: (kept.get(key, 0), stored.get(key, 0)) for key in kept.keys() | stored.keys()}
+    return {key: (counted, there) for key, (counted, there) in both.items() if counted != there}
+
+
+def stored_numbers(session_ids: list[str]) -> dict[str, int]:
+    """How many events are stored: session id → number, of those that have some. By the index alone."""
+    events = connection.get_collection("events")
+    groups = events.aggregate(_numbers_of(session_ids), session=connection.session)
+    return {group["_id"]: group["n"] for group in groups if isinstance(group["_id"], str)}
+
+
+def _numbers_of(session_ids: list[str]) -> list[dict[str, Any]]:
+    return [
+        {"$match": {"session_id": {"$in": session_ids}}},
+        {"$group": {"_id": "$session_id", "n": {"$sum": 1}}},
+    ]
 
 
 def _sessions() -> Collection:

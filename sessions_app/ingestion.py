@@ -2,7 +2,7 @@
 
 Raw documents, since a group of events has many sessions and the ORM has no word for "insert what is not there yet". The
 order of the steps is that of counters.py: count first, then store; what turns out to be there already is counted off
-again. A crash in between leaves a count too high, which `recount` mends when the session ends.
+again. A crash in between leaves a count too high, which mending.py mends, or `recount` when the session ends.
 """
 
 import logging
@@ -184,18 +184,18 @@ def _know_again(closed: Sequence[int], documents: Sequence[Document], outcomes: 
 
 
 def _sessions_of(session_ids: Iterable[str]) -> dict[str, Document]:
-    """The sessions by id, counted; what is missing is not there."""
+    """The sessions by id, each such that events can be added to its counts; what is missing is not there."""
     ids = list(session_ids)
     sessions = _find_sessions(ids)
-    uncounted = [pk for pk, session in sessions.items() if not isinstance(session.get("event_counts"), dict)]
+    uncounted = [session for session in sessions.values() if not counters.is_countable(session)]
     if uncounted:
-        counters.count_adopted(uncounted, weighed=active_policy().weights)
-        sessions.update(_find_sessions(uncounted))
+        counters.make_countable(uncounted, weighed=active_policy().weights)
+        sessions.update(_find_sessions([session["_id"] for session in uncounted]))
     return sessions
 
 
 def _find_sessions(ids: Sequence[str]) -> dict[str, Document]:
-    fields = {"start_time": 1, "end_time": 1, "event_counts": 1, "moves": {"$slice": -1}}
+    fields = {"start_time": 1, "end_time": 1, "event_counts": 1, "revision": 1, "moves": {"$slice": -1}}
     found = connection.get_collection("sessions").find({"_id": {"$in": ids}}, fields, session=connection.session)
     return {session["_id"]: session for session in found}
 

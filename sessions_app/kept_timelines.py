@@ -16,7 +16,7 @@ from typing import Any
 from django.db import connection
 from orjson import Fragment
 
-from sessions_app import timelines
+from sessions_app import counters, mending, timelines
 from sessions_app.answers import event_answer, renderer
 
 #: Of all together, per process; a timeline of 200 events is 65 kB.
@@ -49,8 +49,10 @@ def json_of(session: Mapping[str, Any]) -> Fragment:
         return Fragment(kept.content)
     events = timelines.events_of(pk)
     content = renderer.render(list(map(event_answer, events)))
-    is_whole = isinstance(revision, int) and isinstance(counts, dict) and sum(counts.values()) == len(events)
-    if is_whole and connection.session is None:
+    if isinstance(counts, dict) and counters.total(counts) != len(events):
+        if session.get("end_time") is None:
+            mending.look_soon(pk)
+    elif isinstance(revision, int) and isinstance(counts, dict) and connection.session is None:
         _keep(pk, _Timeline(revision, counts, content, time.monotonic() + KEPT_S))
     return Fragment(content)
 

@@ -16,6 +16,7 @@ from proctoring_site.audit.actors import current_actor
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.mongo_engine.instants import instant_of
+from sessions_app import counters
 from sessions_app.errors import IllegalMove, MovedMeanwhile, NobodyThere, SessionNotFound, TooManyCommands
 from sessions_app.models import Session, new_id, now, to_milliseconds
 from sessions_app.states import ALLOWED, OPEN, State, state_of
@@ -56,7 +57,7 @@ def move(
         if state is not recorded:
             _record(session.pk, state, to, reason_code)
             recorded = state
-        changes: dict[str, Any] = {"status": to.value, "revision": {"$add": [{"$ifNull": ["$revision", 0]}, 1]}}
+        changes: dict[str, Any] = {"status": to.value, "revision": counters.NEXT_REVISION}
         changes["moves"] = _and_one_more("moves", _move_document(state, to, at, reason_code, reason))
         if to in ASKS:
             changes["commands"] = _and_one_more("commands", _command_document(ASKS[to], at, reason, reason_code))
@@ -82,7 +83,7 @@ def ask(session: Session, *, message: str, at: datetime | None = None) -> None:
     few = {"$lt": [{"$size": {"$ifNull": ["$commands", []]}}, COMMANDS_MAX]}
     asked = _sessions().update_one(
         {"_id": session.pk, "end_time": None, "$expr": few},
-        [{"$set": {"commands": command, "revision": {"$add": [{"$ifNull": ["$revision", 0]}, 1]}}}],
+        [{"$set": {"commands": command, "revision": counters.NEXT_REVISION}}],
         session=connection.session,
     )
     session.refresh()

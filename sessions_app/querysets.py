@@ -5,12 +5,13 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Self
 
-from django.db.models import IntegerField, Q, QuerySet, Value
+from django.db.models import Q, QuerySet, Value
 from django.db.models.fields.json import KeyTransform
-from django.db.models.functions import Cast, Coalesce, Least
+from django.db.models.functions import Least
 
 from proctoring_site.access.candidate_token import Candidate
 from proctoring_site.access.roles import Right, may
+from proctoring_site.mongo_engine.casts import WholeNumber
 from sessions_app import counters
 from sessions_app.review.states import AWAITING_REVIEW_BELOW, SECOND_REVIEW_BELOW, Outcome, ranks_of
 from sessions_app.scoring import FULL_SCORE, INSUFFICIENT_DATA, LOW, Policy, band_range
@@ -174,8 +175,8 @@ class SessionQuerySet(QuerySet):
         """Sessions whose counts give a score of this band. Computed per row, so combine it with an index's order."""
         points = Value(0)
         for event_type, weight in policy.weights.items():
-            count = Cast(KeyTransform(counters.key_of(event_type), "event_counts"), IntegerField())
-            weighed = Coalesce(count, 0) * Value(weight)
+            count = WholeNumber(KeyTransform(counters.key_of(event_type), "event_counts"))
+            weighed = count * Value(weight)
             cap = policy.caps.get(event_type)
             points = points + (weighed if cap is None else Least(weighed, Value(cap)))
         rows = self.alias(points_off=points)

@@ -15,7 +15,7 @@ from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.audit.recorded_insert import RecordedInsert
 from proctoring_site.mongo_engine.documents import document_of, instance_of
 from proctoring_site.mongo_engine.group_find import GroupFind
-from sessions_app import counters, heartbeat, ingestion, kept_timelines, moves, reported
+from sessions_app import counters, heartbeat, ingestion, kept_timelines, mending, moves, reported
 from sessions_app.errors import EventUndecided, IllegalMove, MovedMeanwhile, ProctoringError, SessionNotFound
 from sessions_app.ids import new_event_ids
 from sessions_app.models import NOT_AT_THE_START, Event, Session, new_id, now, to_milliseconds
@@ -127,7 +127,8 @@ def end_session(session: Session, *, at: datetime | None = None) -> Session:
 
 
 def close_stale_sessions(*, at: datetime | None = None, dry_run: bool = False) -> int:
-    """Expire the open sessions that nobody has heard of for SESSION_EXPIRES_AFTER_S; answers how many.
+    """Expire the open sessions that nobody has heard of for SESSION_EXPIRES_AFTER_S; answers how many. Of the others,
+    those are looked at whose counts are not those of their events.
 
     Safe to run on several machines at once: a session is closed by one of them, and by none that comes to life.
     """
@@ -147,6 +148,7 @@ def close_stale_sessions(*, at: datetime | None = None, dry_run: bool = False) -
     for session in Session.objects.unsettled():  # whoever closed them was cut off right then
         with suppress(SessionNotFound):
             _settle(session)
+    mending.look_at_all_open()
     return closed
 
 
@@ -205,7 +207,7 @@ def recount(session: Session) -> bool | None:
 
 def count_where_missing(sessions: Iterable[Session]) -> None:
     """Give the adopted ones among these sessions their counts, stored and on the instances: two queries at most."""
-    uncounted = {session.pk: session for session in sessions if session.event_counts is None}
+    uncounted = {session.pk: session for session in sessions if not isinstance(session.event_counts, dict)}
     if not uncounted:
         return
     counters.count_adopted(uncounted, weighed=active_policy().weights)

@@ -13,7 +13,7 @@ from proctoring_site.access.roles import Right, may
 from proctoring_site.desk import playlist, review_view, session_acts, session_view
 from proctoring_site.desk.review_view import Row
 from proctoring_site.desk.sitting import SittingTime
-from sessions_app import acts, heartbeat, services
+from sessions_app import acts, heartbeat, mending, services
 from sessions_app.models import Session
 from sessions_app.review import services as reviews
 from sessions_app.states import State
@@ -41,6 +41,8 @@ def of(
 
 def _evidence(request: HttpRequest, session: Session, outcome: session_acts.Outcome | None) -> dict[str, Any]:
     review = reviews.review_of(session)
+    if session.end_time is None and len(review.events) != sum(session.counts.values()):
+        mending.look_soon(session.pk)
     time = SittingTime.of(session.start_time, (event.at for event in review.events))
     rows = [review_view.row_of(incident, time) for incident in review.incidents]
     recordings = list(Recording.objects.of(session.pk))

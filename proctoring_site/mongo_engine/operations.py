@@ -1,4 +1,5 @@
-"""Values on their way to and from MongoDB: escaped patterns (D4), and instants that adopted documents hold as text."""
+"""Values on their way to and from MongoDB: escaped patterns (D4), and what adopted documents hold in place of instants
+and whole numbers."""
 
 import re
 from datetime import datetime
@@ -25,3 +26,12 @@ class DatabaseOperations(StockDatabaseOperations):
         if isinstance(value, datetime):
             return super().convert_datetimefield_value(value, expression, connection)
         return parse_instant(value)
+
+    def convert_integerfield_value(
+        self, value: Any, expression: BaseExpression, connection: BaseDatabaseWrapper
+    ) -> int | None:
+        """What is no number reads as None, for the same reason."""
+        try:
+            return super().convert_integerfield_value(value, expression, connection)
+        except (TypeError, ValueError, OverflowError):
+            return None

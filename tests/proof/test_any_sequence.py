@@ -6,21 +6,25 @@ from typing import Any
 from uuid import uuid4, uuid5
 
 import pytest
+from django.db import connection
 from django.test import override_settings
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from rest_framework.test import APIClient
 
+from sessions_app import mending
+from sessions_app.counters import key_of
 from sessions_app.models import now
 from tests.proof.conftest import Size
 from tests.proof.model import CLOSED, Kept, Sitting, Told, World
 
 STEPS, SITTINGS_MAX = 20, 3
 SITTINGS, IDS = st.integers(0, SITTINGS_MAX - 1), st.integers(0, 5)
+TYPES = st.sampled_from(["focus_lost", "phone_detected", "tab.$hidden"])
 TOLD = st.builds(
     Told,
-    event_type=st.sampled_from(["focus_lost", "phone_detected", "tab.$hidden"]),
+    event_type=TYPES,
     message=st.sampled_from(["", "one", "$other"]),
     offset_s=st.sampled_from([None, -3600, -1, 0, 3600]),
     is_naive=st.booleans(),
@@ -135,6 +139,16 @@ class Sequences(RuleBasedStateMachine):
             answer = self._post(at, "heartbeat", {"confirmed": [command["id"] for command in commands]})
             assert answer.json()["commands"] == []
             sitting.commands = []
+
+    @rule(at=SITTINGS, event_type=TYPES, n=st.sampled_from([-1, 1]))
+    def a_count_goes_wrong_and_is_mended(self, at: int, event_type: str, n: int) -> None:
+        """As after a failover or a crash; a closed session is recounted by its end."""
+        at %= len(self.keys)
+        if self.world.sittings[at].state not in CLOSED:
+            step = {"$inc": {f"event_counts.{key_of(event_type)}": n, "revision": n}}
+            connection.get_collection("sessions").update_one({"_id": self.keys[at]}, step)
+            unsure, _ = mending.mend(self.keys[at])
+            assert mending.mend(self.keys[at], stood=unsure) == ([], n > 0)
 
     # --- What must hold -----------------------------------------------------------------------------------------
 

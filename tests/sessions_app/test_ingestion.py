@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
 
+import bson
 import pytest
 from django.db import connection
 
@@ -327,13 +328,54 @@ class TestCompanions:
 
     def test_a_session_that_cannot_be_counted_fails_nobody_else(self, session):
         odd, told = services.start_session(candidate_name="Bo"), new()
-        connection.database["sessions"].update_one({"_id": odd.pk}, {"$set": {"revision": "seven"}})
+        stored = connection.database["sessions"].find_one({"_id": odd.pk})
+        largest = "x" * (16 * 1024**2 - len(bson.encode({**stored, "ballast": ""})))
+        connection.database["sessions"].update_one({"_id": odd.pk}, {"$set": {"ballast": largest}})
         documents = [document(one, "focus_lost") for one in (odd, session)]
         documents.append({**document(session, "focus_lost"), "session_id": told})
         uncounted, fine, unknown = ingestion.commit(documents)
         assert (uncounted.code, fine[1], unknown.code) == ("try_again", True, "not_found")
         assert counts(session) == {"focus_lost": 1}
         assert Event.objects.get().session_id == session.pk
+
+    @pytest.mark.parametrize(
+        "odd",
+        [
+            *({"revision": value} for value in ("seven", None, [7], {"of": 7}, True, float("nan"))),
+            *({"event_counts": value} for value in ("many", None, [1], {"focus_lost": "many"}, {"no_face": None})),
+            {"event_counts": {"focus_lost": float("inf"), "a.b": 1}},
+            {"event_counts": {"focus_lost": [1], "no_face": 5}, "revision": "seven"},
+        ],
+        ids=repr,
+    )
+    def test_what_is_no_number_in_a_session_is_counted_with_its_first_event(self, session, as_candidate, odd):
+        """Once it is no plain event: numbers that are none, to which the server adds, stay until then."""
+        assert log(as_candidate(session), session, event_type="focus_lost").status_code == 201
+        connection.database["sessions"].update_one(
+            {"_id": session.pk}, [{"$set": {name: {"$literal": value} for name, value in odd.items()}}]
+        )
+        for event_type in ("new", "focus_lost", "new"):
+            assert log(as_candidate(session), session, event_type=event_type).status_code == 201
+        session.refresh_from_db()
+        assert {name: n for name, n in session.counts.items() if n} == {"focus_lost": 2, "new": 2}
+        assert session.revision >= 3
+        assert services.end_session(session).counts == session.counts
+
+    @pytest.mark.parametrize(
+        "odd", [{"revision": "seven"}, {"event_counts": "many"}, {"event_counts": {"focus_lost": "many"}}]
+    )
+    def test_what_is_no_number_in_a_session_fails_no_page_and_no_move(self, session, api, as_staff, odd):
+        connection.database["sessions"].update_one({"_id": session.pk}, {"$set": odd})
+        page = f"/admin/sessions_app/session/{session.pk}/change/"
+        for path in (f"/sessions/{session.pk}", f"/sessions/{session.pk}/report"):
+            assert api.get(path).status_code == 200
+        listed = [f"/admin/sessions_app/session/?show=all{more}" for more in ("", "&band=low")]
+        for path in (page, "/admin/sessions_app/session/live/state/", *listed):
+            assert as_staff("Reviewer").get(path).status_code == 200
+        for verb in ("pause", "resume", "end"):
+            assert api.post(f"/sessions/{session.pk}/{verb}").status_code == 200
+        session.refresh_from_db()
+        assert (session.counts, session.scored_revision) == ({}, session.revision)
 
     def test_open_sessions_are_counted_in_one_trip_however_many(self, session):
         sessions = [session, services.start_session(candidate_name="Bo"), services.start_session(candidate_name="Cy")]

@@ -72,3 +72,20 @@ class TestStoredInstants:
     def test_canary_for_other_types(self, stock_backend):
         with still_defective("instants of other types"):
             assert stored(1714996800) is None
+
+
+def stored_revision(value) -> int | None:
+    connection.get_collection("sessions").insert_one({"_id": "old", "candidate_name": "A", "revision": value})
+    return Session.objects.get(pk="old").revision
+
+
+class TestStoredNumbers:
+    @pytest.mark.parametrize(
+        ("value", "number"), [(7, 7), (7.0, 7), (None, None), ("seven", None), ([7], None), (float("nan"), None)]
+    )
+    def test_a_query_reads_them_all(self, committed_database, value, number):
+        assert stored_revision(value) == number
+
+    def test_canary(self, stock_backend):
+        with pytest.raises(ValueError, match="seven"):  # once it is mended: remove our patch
+            stored_revision("seven")
