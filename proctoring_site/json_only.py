@@ -2,10 +2,12 @@
 
 import json
 import re
+from math import isinf
 from typing import Any, NoReturn
 
 import orjson
 from django.conf import settings
+from django.http import HttpRequest
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import JSONParser
@@ -28,6 +30,20 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+def _finite(text: str) -> float:
+    """Python alone would make `1e400` infinite, which no answer could tell."""
+    if isinf(number := float(text)):
+        raise ValueError(f"the number {text[:20]} is too large")
+    return number
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:  # Python's limit, since the time for it grows with the square of the digits
+        raise ValueError(f"a number of {len(text):,} digits is too long") from None
+
+
 class BoundedJSONParser(JSONParser):
     """DRF's parser reads a body of any size into memory and fails with a 500 on deep nesting; this one does neither."""
 
@@ -36,11 +52,18 @@ class BoundedJSONParser(JSONParser):
         body = stream.read(limit + 1)
         if len(body) > limit:
             raise BodyTooLarge(f"The request body is larger than {limit:,} bytes.")
+        if _is_cut_off(body, stream):  # it may be whole JSON still, and its client will send it again
+            raise ParseError("The body ends before the length that its headers tell.")
         try:
             return read_json(body)
         except (ValueError, RecursionError) as error:
             reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
             raise ParseError(f"The body is not valid JSON: {reason}") from error
+
+
+def _is_cut_off(body: bytes, stream: Any) -> bool:
+    told = stream.META.get("CONTENT_LENGTH") if isinstance(stream, HttpRequest) else None
+    return bool(told) and told.isdigit() and len(body) < int(told)
 
 
 def read_json(body: bytes) -> Any:
@@ -52,8 +75,7 @@ def read_json(body: bytes) -> Any:
             return orjson.loads(body)
         except orjson.JSONDecodeError:
             pass
-    # Python alone would make `1e400` infinite, which no answer could tell.
-    return json.loads(body.decode("utf-8"), parse_float=orjson.loads, parse_constant=_refuse_constant)
+    return json.loads(body.decode(), parse_float=_finite, parse_int=_whole, parse_constant=_refuse_constant)
 
 
 class PlainTextJSONParser(BoundedJSONParser):

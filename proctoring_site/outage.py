@@ -70,5 +70,21 @@ class DatabaseOutageMiddleware:
 def _limit(request: HttpRequest) -> AbstractContextManager[None]:
     """For all that the request asks of the database together; a group commit ends with its leader's limit."""
     if request.method == "POST" and request.path_info.rpartition("/")[2] in SHORT_WRITES:
-        return pymongo.timeout(settings.SHORT_WRITE_LIMIT_S)
+        request.database_limit = limit = _ShortWrite()
+        return limit
     return nullcontext()
+
+
+class _ShortWrite:
+    """SHORT_WRITE_LIMIT_S, of which a slow client's body takes nothing: whoever reads that has it `begin_again`."""
+
+    def __enter__(self) -> None:
+        self._running = pymongo.timeout(settings.SHORT_WRITE_LIMIT_S)
+        self._running.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        self._running.__exit__(*error)
+
+    def begin_again(self) -> None:
+        self.__exit__(None, None, None)
+        self.__enter__()

@@ -9,6 +9,7 @@ Not for view sets with throttles, versions, format suffixes or a choice of rende
 """
 
 from functools import cache
+from time import monotonic
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -17,6 +18,8 @@ from rest_framework.request import Empty, Request, wrap_attributeerrors
 from rest_framework.response import Response
 
 _UNKNOWN = object()
+#: A body that takes longer comes from a slow client, and its time is none of the database's (outage.py).
+SLOW_S = 0.1
 
 
 class QuickRequest(Request):
@@ -50,13 +53,28 @@ class QuickRequest(Request):
     def _parse(self) -> tuple[Any, Any]:
         """Straight from the connection, of which the parser reads up to its limit; DRF would copy the body twice."""
         parser = self.negotiator.select_parser(self, self.parsers)
-        if parser is None or self._request._read_started or self.META.get("CONTENT_LENGTH") in {None, "", "0"}:
+        stream = self._stream_of_body()
+        if parser is None or stream is None:
             return super()._parse()
+        began = monotonic()
         try:
-            return parser.parse(self._request, self.content_type, self.parser_context), None
+            return parser.parse(stream, self.content_type, self.parser_context), None
         except Exception:
             self._full_data = {}  # what is not JSON is not read again
             raise
+        finally:
+            if monotonic() - began > SLOW_S and (limit := getattr(self._request, "database_limit", None)):
+                limit.begin_again()
+
+    def _stream_of_body(self) -> Any:
+        """None: there is no body, or it was read already."""
+        if self._request._read_started:
+            return None
+        if self.META.get("CONTENT_LENGTH") not in {None, "", "0"}:
+            return self._request
+        # In chunks, whose end only the server can see; for Django, a body of no length is none.
+        has_end = "HTTP_TRANSFER_ENCODING" in self.META and self.META.get("wsgi.input_terminated")
+        return self.META["wsgi.input"] if has_end else None
 
 
 @cache

@@ -13,8 +13,6 @@ from datetime import timedelta
 from operator import itemgetter
 from typing import Any
 
-import bson
-from bson.errors import BSONError
 from django.conf import settings
 from django.db import connection
 from pymongo import UpdateOne
@@ -23,6 +21,7 @@ from pymongo.errors import BulkWriteError, NotPrimaryError, WriteConcernError, W
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from proctoring_site.mongo_engine.documents import is_storable
 from proctoring_site.mongo_engine.group_commit import Document, GroupCommit, Outcome
 from proctoring_site.mongo_engine.group_insert import DUPLICATE_KEY
 from proctoring_site.mongo_engine.instants import instant_of
@@ -50,8 +49,8 @@ _IS_OBJECT, _EXISTS, _NEVER_INSERTED = {"$type": "object"}, {"$exists": True}, {
 def write(documents: Sequence[Document], *, are_storable: bool = False) -> Sequence[Outcome]:
     """Store each once. An outcome per document: (as stored, whether this call created it), or why it is not stored.
 
-    `are_storable`: it is known already that BSON can say each. Raises what the database raises when nobody can know
-    what became of the group; sending again with ids is safe.
+    `are_storable`: it is known already that BSON can say each; one that it cannot say would fail the whole group.
+    Raises what the database raises when nobody can know what became of the group; sending again with ids is safe.
     """
     commit_them = commit if connection.session is not None else _writer.submit  # a transaction is its thread's own
     if are_storable or is_storable({"all": documents}):
@@ -60,15 +59,6 @@ def write(documents: Sequence[Document], *, are_storable: bool = False) -> Seque
     outcomes = iter(commit_them(storable) if storable else ())
     taken = set(map(id, storable))
     return [next(outcomes) if id(document) in taken else EventNotStorable() for document in documents]
-
-
-def is_storable(document: Document) -> bool:
-    """Whether BSON can say it; what it cannot (half a surrogate, an integer of 65 bits) would fail the whole group."""
-    try:
-        bson.encode(document)
-    except (BSONError, OverflowError, UnicodeError):
-        return False
-    return True
 
 
 def commit(documents: Sequence[Document]) -> list[Outcome]:

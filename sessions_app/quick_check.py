@@ -12,6 +12,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from proctoring_site.mongo_engine.documents import is_storable
 from sessions_app.models import EVENT_TYPE_MAX_LENGTH, MESSAGE_MAX_LENGTH, SOURCE_MAX_LENGTH
 from sessions_app.serializers import DURATION_MAX_S, SEQUENCE_MAX
 from sessions_app.strict_fields import EARLIEST, LATEST, Identifier, is_flat, is_short
@@ -91,7 +92,7 @@ def _id(value: Any) -> str:
 
 
 def _data(value: Any) -> dict[str, Any]:
-    if type(value) is dict and is_flat(value) and is_short(value):
+    if type(value) is dict and is_flat(value) and is_short(value) and is_storable(value):
         return value
     raise _NotPlain
 

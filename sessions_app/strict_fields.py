@@ -7,6 +7,10 @@ from math import isfinite
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.settings import ISO_8601
+from rest_framework.utils import humanize_datetime
+
+from proctoring_site.mongo_engine.documents import is_storable
 
 #: No sitting was before, none will be after; keeps instants that overflow a time zone or BSON away.
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
@@ -65,6 +69,8 @@ class Instant(serializers.DateTimeField):
     def to_internal_value(self, value: Any) -> datetime:
         if not isinstance(value, str):
             self.fail("not_text")
+        if not value.isascii() or "\0" in value:  # Python reads digits of any script, and up to a null character
+            self.fail("invalid", format=humanize_datetime.datetime_formats([ISO_8601]))
         try:
             instant = super().to_internal_value(value).astimezone(UTC)
         except OverflowError:
@@ -108,6 +114,7 @@ class SmallObject(serializers.DictField):
     default_error_messages = {
         "too_large": f"More than {DATA_MAX_BYTES} bytes.",
         "too_deep": f"Nested more than {DATA_MAX_DEPTH} deep.",
+        "not_storable": "Holds half a surrogate, a null character in a name, or an integer of more than 64 bits.",
     }
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
@@ -116,4 +123,6 @@ class SmallObject(serializers.DictField):
             self.fail("too_deep")
         if not is_short(value):
             self.fail("too_large")
+        if not is_storable(value):
+            self.fail("not_storable")
         return value

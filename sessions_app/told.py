@@ -4,9 +4,9 @@ Serializers are kept: DRF copies all fields whenever one is made, which costs mo
 state of a request; `run_validation` takes and gives values.
 """
 
-import re
 from typing import Any
 
+from django.utils.dateparse import parse_datetime
 from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import Serializer
 
@@ -14,7 +14,6 @@ from sessions_app.quick_check import plain_event
 from sessions_app.reported import Reported
 from sessions_app.serializers import ReportedEvent, SentEvent
 
-ZONE = re.compile(r"(?:[Zz]|[+-]\d\d:?(?:\d\d)?)$")
 _one_of_many, _alone = ReportedEvent(), SentEvent()
 
 
@@ -48,10 +47,10 @@ def validated(serializer: Serializer, raw: Any) -> dict[str, Any]:
 
 
 def _plain(values: dict[str, Any]) -> Reported:
-    return Reported(is_storable=values.get("data") is None, **values)
+    return Reported(is_storable=True, **values)
 
 
 def _reported(raw: Any, values: dict[str, Any]) -> Reported:
-    told = raw.get("timestamp")
-    is_naive = isinstance(told, str) and ZONE.search(told.strip()) is None
-    return Reported(is_naive=is_naive, **{name: value for name, value in values.items() if name != "sent_at"})
+    told = {name: value for name, value in values.items() if name != "sent_at"}
+    is_naive = told.get("timestamp") is not None and parse_datetime(raw["timestamp"]).tzinfo is None
+    return Reported(is_naive=is_naive, is_storable=True, **told)

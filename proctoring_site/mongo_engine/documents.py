@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import bson
+from bson.errors import BSONError
 from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import DateTimeField, Field, Model, QuerySet
@@ -19,6 +21,15 @@ Document = dict[str, Any]
 M = TypeVar("M", bound=Model)
 #: One trip for the rows of a page: without it the first answer holds 101 of them.
 TOGETHER = 10_000
+
+
+def is_storable(document: Mapping[str, Any]) -> bool:
+    """Whether BSON can say it; it cannot say half a surrogate, a NUL in a name, or an integer of 65 bits."""
+    try:
+        bson.encode(document)
+    except (BSONError, OverflowError, UnicodeError):
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

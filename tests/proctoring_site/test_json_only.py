@@ -53,7 +53,7 @@ def test_what_is_not_json_is_refused(body):
 
 @pytest.mark.parametrize("number", [b"1e400", b"-1E+309", b"1" * 400 + b".5", b"1e400, 1234567890123456789"])
 def test_a_number_that_would_be_kept_as_infinite_is_refused(number):
-    with pytest.raises(ValueError, match="infinity"):
+    with pytest.raises(ValueError, match=r"^the number [-+.eE\d]+ is too large$"):
         read_json(b"[" + number + b"]")
 
 

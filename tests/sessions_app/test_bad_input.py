@@ -163,7 +163,15 @@ TIMESTAMPS = [
     *("0001-01-01T00:00:00", "0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z", "0000-01-01T00:00:00Z"),
     *("9999-12-31T23:59:59.999999", "9999-12-31T23:59:59-14:00", "10000-01-01T00:00:00Z", "+292277026596-12-04T15:30"),
     *("1999-12-31T23:59:59.999Z", "2100-01-01T00:00:00Z", "2100-01-01T00:59:00+00:30", "1970-01-01T00:00:00Z"),
-    *("2026-03-02T12:00:00+99:99", "2026-03-02T12:00:00 Europe/Berlin", "\ud800", "٢٠٢٦-٠٣-٠٢", "x" * 5000),
+    *("2026-03-02T12:00:00Z\0", "２０２６-03-02T12:00:00Z", "2026-03-02T23:59:60Z", "2026-03-02T24:00:00Z"),
+    *(
+        "2026-03-02T12:00:00+24:00",
+        "2026-03-02T12:00:00+99:99",
+        "2026-03-02T12:00:00 Europe/Berlin",
+        "\ud800",
+        "٢٠٢٦-٠٣-٠٢",
+        "x" * 5000,
+    ),
     *(0, 1772452800, 1772452800.5, 10**400, -1, True, [], {}, {"$date": 0}, ["2026-03-02T12:00:00Z"]),
 ]
 
@@ -172,6 +180,43 @@ TIMESTAMPS = [
 def test_a_timestamp_that_is_none_is_refused_by_name(api, session, timestamp):
     answer = send(api, LOG[0], session, {"event_type": "focus_lost", "timestamp": timestamp})
     assert_refused(answer, code="invalid" if timestamp != 10**400 else None, fields=["timestamp"])
+
+
+#: As JSON text: what BSON cannot say, is nested too deeply, or is too long.
+DATA = {
+    "an integer of 64 bits and a sign": b'{"n": 9223372036854775808}',
+    "a larger one": b'{"n": [-' + b"9" * 400 + b"]}",
+    "half a surrogate": b'{"text": "\\ud800"}',
+    "half a surrogate in a name": b'{"\\udfff": 1}',
+    "a NUL in a name": b'{"a\\u0000b": 1}',
+    "five levels": b'{"a": [[[[]]]]}',
+    "2,049 bytes": b'{"a":"' + b"x" * 2041 + b'"}',
+    "a list": b"[]",
+    "text": b'"x"',
+}
+
+
+@pytest.mark.parametrize("data", DATA.values(), ids=DATA)
+def test_data_that_cannot_be_kept_is_refused_by_name(api, session, data):
+    event = b'{"event_type": "focus_lost", "data": ' + data + b"}"
+    assert_refused(send(api, LOG[0], session, event), code="invalid", fields=["data"])
+    batch = send(api, f"{LOG[0]}/batch", session, b'{"events": [' + event + b"]}").json()
+    assert [list(rejected["fields"]) for rejected in batch["rejected"]] == [["data"]]
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (b"1e400", "the number 1e400 is too large"),
+        (b"-1" + b"0" * 400 + b".5", "the number -1000000000000000000 is too large"),
+        (b"9" * 5000, "a number of 5,000 digits is too long"),
+        (b"NaN", "NaN is not JSON"),
+    ],
+)
+def test_a_number_that_nobody_can_keep_is_told_without_a_wrong_place(api, session, number, reason):
+    answer = send(api, LOG[0], session, b'{"event_type": "focus_lost", "confidence": ' + number + b"}")
+    assert_refused(answer, code="parse_error")
+    assert answer.json()["detail"] == f"The body is not valid JSON: {reason}"
 
 
 def test_every_field_at_fault_is_named_at_once(api, session):

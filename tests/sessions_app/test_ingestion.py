@@ -232,6 +232,18 @@ class TestTime:
         assert event["marks"] == [mark]
         assert event["timestamp"][:19] == text[:19]
 
+    @pytest.mark.parametrize(
+        ("told", "is_naive"),
+        [
+            *((told, True) for told in ("2026-03-02", "2026-W10-1", "20260302T12", "2026-03-02 12:00:00.5")),
+            *((told, False) for told in ("2026-03-02T12Z", "2026-03-02T12:00-05", "2026-03-02T12:00:00+05:30:15")),
+            *((told, False) for told in ("2026-03-02T12:00:00.123456789Z", "2026-03-02T12:00:00-23:59")),
+        ],
+    )
+    def test_without_a_zone_is_marked_however_it_is_written(self, candidate, session, told, is_naive):
+        marks = log(candidate, session, timestamp=told).json()["marks"]
+        assert ("naive" in marks) is is_naive
+
     def test_after_the_end_is_marked_late_and_then_refused(self, candidate, session, settings):
         services.end_session(session)
         assert log(candidate, session).json()["marks"] == ["late"]
