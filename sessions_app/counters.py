@@ -33,6 +33,8 @@ SETTLE_S = 0.1
 SETTLE_TRIES = 10
 
 Counts = Mapping[str, int]
+#: Where counts are wrong: key → (counted, stored).
+Differences = Mapping[str, tuple[int, int]]
 _CAN_GO_UP = {"$and": [{"$isNumber": "$revision"}, {"$gte": ["$revision", 0]}, {"$lt": ["$revision", 2**62]}]}
 #: What a change makes of `revision`, also where that is no number, to which `$inc` could not add.
 NEXT_REVISION = {"$add": [{"$cond": [_CAN_GO_UP, "$revision", 0]}, 1]}
@@ -200,27 +202,18 @@ def recount(session_id: str, *, weighed: Container[str]) -> bool | None:
     return _sessions().update_one(unchanged, mended, session=connection.session).modified_count == 1 or None
 
 
-def differences(session: Mapping[str, Any], *, weighed: Container[str]) -> dict[str, tuple[int, int]]:
-    """Where the counts of a session, as it was read, are not those of its stored events now: key → (counted, stored).
-    It is countable."""
-    kept = session["event_counts"]
-    stored = _under_safe_keys(_stored_types([session["_id"]])[session["_id"]], weighed=weighed, keep=kept)
-    both = {key: (kept.get(key, 0), stored.get(key, 0)) for key in kept.keys() | stored.keys()}
-    return {key: (counted, there) for key, (counted, there) in both.items() if counted != there}
-
-
-def stored_numbers(session_ids: list[str]) -> dict[str, int]:
-    """How many events are stored: session id → number, of those that have some. By the index alone."""
-    events = connection.get_collection("events")
-    groups = events.aggregate(_numbers_of(session_ids), session=connection.session)
-    return {group["_id"]: group["n"] for group in groups if isinstance(group["_id"], str)}
-
-
-def _numbers_of(session_ids: list[str]) -> list[dict[str, Any]]:
-    return [
-        {"$match": {"session_id": {"$in": session_ids}}},
-        {"$group": {"_id": "$session_id", "n": {"$sum": 1}}},
-    ]
+def differences(sessions: Iterable[Mapping[str, Any]], *, weighed: Container[str]) -> dict[str, Differences]:
+    """Those of these sessions, as they were read, whose counts are not those of their stored events now: where, by id.
+    All are countable."""
+    counts = {session["_id"]: session["event_counts"] for session in sessions}
+    differing = {}
+    for pk, types in _stored_types(list(counts)).items():
+        kept = counts[pk]
+        stored = _under_safe_keys(types, weighed=weighed, keep=kept)
+        both = {key: (kept.get(key, 0), stored.get(key, 0)) for key in kept.keys() | stored.keys()}
+        if odd := {key: (counted, there) for key, (counted, there) in both.items() if counted != there}:
+            differing[pk] = odd
+    return differing
 
 
 def _sessions() -> Collection:
@@ -240,14 +233,8 @@ def _look(session_id: str) -> tuple[int | None, Counts | None]:
 def _stored_types(session_ids: list[str]) -> dict[str, dict[str, int]]:
     """What is stored: session id → type → count. Adopted types that are no text are named by their text."""
     types: dict[str, dict[str, int]] = {session_id: {} for session_id in session_ids}
-    groups = connection.get_collection("events").aggregate(
-        [
-            {"$match": {"session_id": {"$in": session_ids}}},
-            {"$group": {"_id": {"session": "$session_id", "type": "$event_type"}, "n": {"$sum": 1}}},
-        ],
-        session=connection.session,
-    )
-    for group in groups:
+    events = connection.get_collection("events")
+    for group in events.aggregate(_types_of(session_ids), session=connection.session):
         if isinstance(group["_id"]["session"], list):
             continue  # an adopted event whose session_id is a list with one of ours in it
         raw = group["_id"].get("type")
@@ -255,6 +242,13 @@ def _stored_types(session_ids: list[str]) -> dict[str, dict[str, int]]:
         of_session = types[group["_id"]["session"]]
         of_session[name] = of_session.get(name, 0) + group["n"]
     return types
+
+
+def _types_of(session_ids: list[str]) -> list[dict[str, Any]]:
+    return [
+        {"$match": {"session_id": {"$in": session_ids}}},
+        {"$group": {"_id": {"session": "$session_id", "type": "$event_type"}, "n": {"$sum": 1}}},
+    ]
 
 
 def _under_safe_keys(types: Counts, *, weighed: Container[str], keep: Container[str] = ()) -> dict[str, int]:

@@ -83,6 +83,14 @@ class TestWhoSeesIt:
         assert (report["phone_detected_count"], report["integrity_score"]) == (2, 66)
         assert reports.is_current(Session.objects.get(pk=session.pk), "html")
 
+    def test_among_all_by_type_since_two_faults_may_add_up_to_none(self, session, look):
+        miscount(session, "focus_lost", -1)
+        miscount(session, "phone_detected", 1)
+        services.close_stale_sessions()
+        while look():
+            pass
+        assert is_right(session)
+
     def test_on_the_page_too(self, session, as_staff, look):
         miscount(session, "a.b$c%", TOO_LOW)
         page = as_staff("Reviewer").get(f"/admin/sessions_app/session/{session.pk}/change/")
@@ -270,16 +278,23 @@ class TestTheLookAtAll:
         make_session(end_time=now(), event_counts={"x": 7})
         miscount(session, "focus_lost", 1)
         miscount(others[0], "x", 1)
-        with trips.exactly("find sessions", "aggregate events", *["findAndModify jobs"] * 2):
+        connection.get_collection("sessions").update_one({"_id": others[1].pk}, {"$set": {"revision": "seven"}})
+        with trips.exactly("find sessions", "aggregate events", *["findAndModify jobs"] * 3):
             mending.look_at_all_open()
-        assert set(Job.objects.values_list("arguments__session_id", flat=True)) == {session.pk, others[0].pk}
+        assert set(Job.objects.values_list("arguments__session_id", flat=True)) == {
+            session.pk,
+            others[0].pk,
+            others[1].pk,
+        }
 
-    def test_reads_no_event_and_no_closed_session(self, session):
+    def test_finds_them_and_their_events_by_an_index(self, session):
         make_sessions(50, end_time=now())
+        others = make_session(end_time=now())
+        Event.objects.bulk_create([Event(session=others, event_type="x") for _ in range(50)])
         database = connection.database
-        asked = {"aggregate": "events", "pipeline": counters._numbers_of([session.pk]), "cursor": {}}
+        asked = {"aggregate": "events", "pipeline": counters._types_of([session.pk]), "cursor": {}}
         counted = plan_of(database.command("explain", asked, verbosity="executionStats"))
-        assert (counted.uses_index, counted.docs_examined) == (True, 0)
+        assert (counted.uses_index, counted.docs_examined) == (True, 5)
         opened = {"find": "sessions", "filter": mending.OPEN_AND_COUNTED}
         found = plan_of(database.command("explain", opened, verbosity="executionStats"))
         assert (found.uses_index, found.docs_examined) == (True, 1)
