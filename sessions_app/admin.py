@@ -212,7 +212,7 @@ class SessionAdmin(admin.ModelAdmin):
     @admin.display(description="state")
     def shown_state(self, session: Session) -> str:
         if session.state is State.RUNNING and (since := heartbeat.missing_since(session)):
-            return f"{session.state.label}, missing since {_shown(since)}"
+            return f"{session.state.label}, missing since {_shown(since)} UTC"
         return session.state.label
 
     @admin.display(description="integrity score")

@@ -96,5 +96,5 @@ def _done(entry: ReviewEntry, time: SittingTime) -> str:
 
 def _told(value: Any) -> str:
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
+        return f"{value:%Y-%m-%d %H:%M} UTC"
     return "none" if value is None else str(value).replace("_", " ")

@@ -25,6 +25,7 @@ class JobAdmin(ListedInItsOrder, admin.ModelAdmin):
     search_help_text = "The beginning of a key, such as a recording's id."
     ordering = ["-queued_at", "-id"]
     show_full_result_count = False
+    change_form_template = "jobs/job.html"  # without Django's own history, which nobody writes
     show_facets = admin.ShowFacets.NEVER
     paginator = UncountedWhenUnfiltered
     list_per_page = 100
