@@ -31,7 +31,7 @@ class JobAdmin(ListedInItsOrder, admin.ModelAdmin):
     list_per_page = 100
     actions = ["run_again"]
     fields = [
-        *("task", "key", "arguments", "state", "attempts", "reason"),
+        *("id", "task", "key", "arguments", "state", "attempts", "reason"),
         *("queued", "next_try", "started", "finished", "lease_ends"),
     ]
     readonly_fields = fields

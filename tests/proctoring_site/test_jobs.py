@@ -152,6 +152,7 @@ class TestTheReason:
             shown = operator.get(page).content.decode()
             assert "Unforeseen (OSError); the log says more" in shown
             assert "/srv/exams" not in shown
+        assert f">{job.pk}<" in shown  # by which it is found in the log
 
     def test_is_whole_in_the_log(self, database, run_jobs, caplog):
         job = queue.submit(job_tasks.fail, "a")
