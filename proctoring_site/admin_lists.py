@@ -21,6 +21,10 @@ class InItsOrder(ChangeList):
     def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> Sequence[str]:
         return self.model_admin.get_ordering(request)
 
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.show_admin_actions = bool(self.result_count)  # there is nothing to do to nothing
+
 
 class ListedInItsOrder:
     """For a ModelAdmin, before it."""

@@ -434,6 +434,13 @@ class TestItsName:
         assert ("Flags are not findings; a person decides. A score of 100 is best" in page) is told
 
 
+def test_a_list_without_a_session_offers_nothing_to_do_to_them(as_staff):
+    operator = as_staff("Operator")
+    assert 'name="action"' not in operator.get(LIST).content.decode()
+    make_session()
+    assert 'name="action"' in operator.get(LIST).content.decode()
+
+
 class TestWhoMay:
     @pytest.mark.parametrize("group", ["Proctor", "Operator", "Auditor"])
     def test_only_reviewers_have_a_queue(self, as_staff, group):
