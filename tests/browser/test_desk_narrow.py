@@ -62,6 +62,9 @@ def test_on_a_phone_what_can_be_done_is_within_reach_and_messages_leave_room_for
     expect(page.locator("#live-table tbody tr").first.get_by_role("button")).to_be_in_viewport()
     page.goto(page_of(sitting))
     assert page.locator(".review-events td:nth-child(2)").first.bounding_box()["width"] > 100
+    page.set_viewport_size({"width": 320, "height": 844})  # WCAG's 1.4.10
+    too_wide = "cards => cards.filter(card => card.scrollWidth > card.clientWidth).map(card => card.dataset.part)"
+    assert page.locator(".card").evaluate_all(too_wide) == []
 
 
 def test_the_other_lists_and_the_index_are_without_barriers(page):
