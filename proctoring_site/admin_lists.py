@@ -7,8 +7,9 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db import connection
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
+from django.utils.text import capfirst
 
 COUNTED_UP_TO = 10_000  # takes some 6 ms
 
@@ -20,11 +21,20 @@ class InItsOrder(ChangeList):
     def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> Sequence[str]:
         return self.model_admin.get_ordering(request)
 
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.show_admin_actions = bool(self.result_count)  # there is nothing to do to nothing
+
 
 class ListedInItsOrder:
     """For a ModelAdmin, before it."""
 
     sortable_by = ()
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Under its own name: "Select job to view" says nothing to somebody who came to look."""
+        title = capfirst(self.opts.verbose_name_plural)
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return InItsOrder

@@ -153,13 +153,11 @@ def _body(error: APIException) -> dict[str, Any]:
     return {"detail": str(error.detail), "code": error.detail.code}
 
 
-# Django's own hooks (urls.py), for what never reaches a DRF view. The admin keeps Django's pages.
+# Django's own hooks (urls.py), for what never reaches a DRF view. The admin answers with pages, whatever is asked for.
 
 
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if request.path.startswith("/admin/"):
-        return defaults.page_not_found(request, exception)
-    if wants_page(request):
+    if request.path.startswith("/admin/") or wants_page(request):
         return not_found_page(request)
     return JsonResponse({"detail": "Not found.", "code": "not_found"}, status=404)
 
@@ -175,8 +173,10 @@ def wants_page(request: HttpRequest) -> bool:
 
 
 def not_found_page(request: HttpRequest) -> HttpResponse:
-    """The same whether there is something or not; with the way to sign in for staff whose login has expired."""
-    return render(request, "proctoring_site/not_found.html", status=404)
+    """The same whether there is something or not; with the way to sign in for staff whose login has expired. Within the
+    admin they are signed in: others were sent to do that."""
+    facts = {"is_staffs": request.path.startswith("/admin/")}
+    return render(request, "proctoring_site/not_found.html", facts, status=404)
 
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:

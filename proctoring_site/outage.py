@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.signals import got_request_exception
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
 from pymongo.errors import ConnectionFailure, PyMongoError
 
 from proctoring_site.audit.errors import AuditFailed
@@ -39,9 +40,8 @@ def outage_response(request: HttpRequest) -> HttpResponse:
     logger.error("database unreachable, answered 503 to %s", request.method)
     headers = {"Retry-After": str(RETRY_AFTER_S)}
     if request.get_preferred_type(["application/json", "text/html"]) == "text/html":
-        page = (
-            f"<!doctype html><meta charset=utf-8><title>Try again soon</title><h1>Try again soon</h1><p>{SENTENCE}</p>"
-        )
+        facts = {"sentence": SENTENCE, "may_reload": request.method in ("GET", "HEAD")}
+        page = render_to_string("proctoring_site/try_again.html", facts)  # without the request: its user is in there
         return HttpResponse(page, status=503, headers=headers)
     return JsonResponse({"detail": SENTENCE, "code": "database_unavailable"}, status=503, headers=headers)
 

@@ -92,6 +92,7 @@ class SessionChangeList(ChangeList):
         except OverflowError as error:  # a date in the URL that has no place in UTC
             raise IncorrectLookupParameters from error
         self.result_list = list(self.result_list)
+        self.show_admin_actions = bool(self.result_list)
         shown = [session.pk for session in self.result_list]
         record(Action.LISTED, ObjectKind.SESSION, filters=sorted(request.GET), sessions=shown)
         services.count_where_missing(self.result_list)  # adopted sessions, once, two queries for the page
@@ -212,7 +213,7 @@ class SessionAdmin(admin.ModelAdmin):
     @admin.display(description="state")
     def shown_state(self, session: Session) -> str:
         if session.state is State.RUNNING and (since := heartbeat.missing_since(session)):
-            return f"{session.state.label}, missing since {_shown(since)}"
+            return f"{session.state.label}, missing since {_shown(since)} UTC"
         return session.state.label
 
     @admin.display(description="integrity score")

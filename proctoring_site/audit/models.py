@@ -82,7 +82,8 @@ class AuditRecord(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.actor_name or self.actor_kind} {self.action} {self.object_kind} {self.object_id}".rstrip()
+        did = self.get_action_display().lower()
+        return f"{self.actor_name or self.actor_kind} {did} {self.object_kind} {self.object_id}".rstrip()
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:

@@ -3,8 +3,9 @@
 Documents and no models: a board of 500 sessions is asked for every few seconds by everybody who watches.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from django.contrib.admin.utils import quote
@@ -12,12 +13,13 @@ from django.contrib.admin.utils import quote
 from proctoring_site.mongo_engine.instants import instant_of
 from sessions_app import counters
 from sessions_app.coverage import missing_after
-from sessions_app.scoring import FULL_SCORE, Policy, integrity_score
+from sessions_app.scoring import FULL_SCORE, Deduction, Policy, integrity_score
 from sessions_app.states import ALLOWED, OPEN, State, state_of
 
 #: The newest are shown; for more, there is the list.
 SESSIONS_MAX = 500
 FIELDS = ("candidate_name", "start_time", "status", "heartbeat", "last_seen_at", "event_counts", "commands")
+FIELDS += ("review_revision",)
 #: Of what was asked of a client, the latest; all of it is on the session's page.
 ASKED_MAX = 3
 HERE, MISSING, SILENT = "here", "missing", "silent"
@@ -31,11 +33,24 @@ VERBS: Mapping[str, State | None] = {
 }
 
 
-def board_of(documents: Sequence[Mapping[str, Any]], *, policy: Policy, at: datetime) -> dict[str, Any]:
-    """The board as JSON knows it. What has points off stands first, most points first; then who is missing, sooner
-    than who is silent; then the newest. It holds nothing that changes while nothing happens, such as the time."""
-    shown = [_row(document, policy=policy, at=at) for document in documents[:SESSIONS_MAX]]
-    shown.sort(key=lambda row: (-row["weighed"], _RANK[row["presence"]]))  # stable: the newest came first
+def board_of(
+    documents: Sequence[Mapping[str, Any]],
+    *,
+    policy: Policy,
+    at: datetime,
+    allowed: Mapping[str, Set[str]] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """The board as JSON knows it. Who has points off stands first, most points first, and among those with all 100 off
+    whose events weigh most; then who is missing, sooner than who is silent; then the newest. It holds nothing that
+    changes while nothing happens, such as the time.
+
+    `allowed`: exempt event types by session.
+    """
+    shown = [
+        _row(document, policy=policy, allowed=allowed.get(document["_id"], frozenset()), at=at)
+        for document in documents[:SESSIONS_MAX]
+    ]
+    shown.sort(key=lambda row: (-row["points"], -row["weighed"], _RANK[row["presence"]]))  # stable: newest came first
     return {"sessions": shown, "counts": _counts(shown), "is_cut": len(documents) > SESSIONS_MAX}
 
 
@@ -44,8 +59,9 @@ def verbs_by_state() -> dict[str, list[str]]:
     return {state: [verb for verb, to in VERBS.items() if to is None or to in ALLOWED[state]] for state in OPEN}
 
 
-def _row(document: Mapping[str, Any], *, policy: Policy, at: datetime) -> dict[str, Any]:
-    score = integrity_score(_counted(document), policy=policy)
+def _row(document: Mapping[str, Any], *, policy: Policy, allowed: Set[str], at: datetime) -> dict[str, Any]:
+    counts = _counted(document)
+    score = integrity_score({name: n for name, n in counts.items() if name not in allowed}, policy=policy)
     presence, since = presence_of(document, at=at)
     beat = document.get("heartbeat")
     return {
@@ -55,13 +71,20 @@ def _row(document: Mapping[str, Any], *, policy: Policy, at: datetime) -> dict[s
         "state": state_of(document.get("status"), is_closed=False).value,
         "started": instant_of(document.get("start_time")),
         "points": FULL_SCORE - score.integrity_score,
-        "weighed": sum(each.count * each.weight for each in score.deductions),
+        "weighed": sum(_weight_of_all(each) for each in score.deductions),
         "deductions": [[each.event_type, each.count, each.points] for each in score.deductions],
+        "allowed": sorted([name, counts[name]] for name in allowed if counts.get(name)),
         "presence": presence,
         "since": since,
         "signals": {name: beat.get(name) for name in ("camera", "microphone", "screen")} if _is_beat(beat) else None,
         "asked": [_asked(command) for command in (document.get("commands") or [])[-ASKED_MAX:]],
     }
+
+
+def _weight_of_all(deduction: Deduction) -> int:
+    """What a type weighs, its cap heeded, and with what no points were left to take for."""
+    weighed = deduction.count * deduction.weight
+    return weighed if deduction.cap is None else min(weighed, deduction.cap)
 
 
 def presence_of(document: Mapping[str, Any], *, at: datetime) -> tuple[str, datetime | None]:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -21,6 +21,7 @@ from proctoring_site.mongo_engine.documents import documents_of
 from sessions_app import acts, scoring
 from sessions_app.models import Session, now
 from sessions_app.policy import active_policy
+from sessions_app.review.models import Allowance
 from sessions_app.serializers import REASON_MAX_LENGTH
 from sessions_app.states import ReasonCode
 
@@ -62,11 +63,12 @@ def page(request: HttpRequest, *, desk: ModelAdmin) -> HttpResponse:
 
 
 def state(request: HttpRequest, *, desk: ModelAdmin) -> HttpResponse:
-    """The board as JSON, or 304 when it is as it was. One query, and those for the login and its rights."""
+    """The board as JSON, or 304 when it is as it was. One query and one more for what people allowed, if anybody did;
+    beside those for the login and its rights."""
     _demand_watcher(request)
     open_sessions = Session.objects.visible_to(request.user).open().newest_first()
     documents = documents_of(open_sessions[: board.SESSIONS_MAX + 1], *board.FIELDS)
-    told = board.board_of(documents, policy=active_policy(), at=now())
+    told = board.board_of(documents, policy=active_policy(), allowed=_allowed(documents), at=now())
     told["verbs"] = board.verbs_by_state() if may(request.user, Right.SUPERVISE) else {}
     body = orjson.dumps(told, str, orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
     etag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
@@ -76,6 +78,16 @@ def state(request: HttpRequest, *, desk: ModelAdmin) -> HttpResponse:
     if known == etag:
         return HttpResponseNotModified(headers=headers)
     return HttpResponse(body, content_type="application/json", headers=headers)
+
+
+def _allowed(documents: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
+    """Exempt event types by session, of those about which people said anything."""
+    touched = [document["_id"] for document in documents if document.get("review_revision")]
+    allowed: dict[str, set[str]] = {}
+    if touched:
+        for row in documents_of(Allowance.objects.in_force_for(touched), "session_id", "event_type"):
+            allowed.setdefault(row["session_id"], set()).add(row["event_type"])
+    return allowed
 
 
 def act(request: HttpRequest, *, desk: ModelAdmin) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""The overview: how much there is, how long it waits, and which detector cries wolf. Charts that print."""
+"""The overview: how much there is, how long it waits, and which detector is often wrong. Charts that print."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -89,7 +89,7 @@ def charts_of(facts: Facts) -> list[Chart]:
             heads=("Event type and detector", "Dismissed"),
             full=1,
             description=f"The share that reviewers dismissed, of the last {JUDGEMENTS_MAX:,} judgements; what was "
-            f"judged fewer than {JUDGED_MIN} times is left out. A detector that is often dismissed cries wolf.",
+            f"judged fewer than {JUDGED_MIN} times is left out. A detector that is often dismissed is often wrong.",
         ),
     ]
 

@@ -146,13 +146,14 @@ class QueuePage(SessionAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         facts: dict[str, Any] = {"notice": scoring.FLAGS_ARE_NOT_FINDINGS, "shows_queue": shows_queue(request)}
+        facts["title"] = "Review queue" if facts["shows_queue"] else "Sessions"
+        facts["shows_scores"] = may(request.user, Right.SEE_EVIDENCE)
         if may_review(request.user):
             asked = request.GET.copy()
             for name in (keyset.AFTER, keyset.BEFORE):
                 asked.pop(name, None)
             facts["query"] = asked.urlencode()
         if facts["shows_queue"]:
-            facts["title"] = "Review queue"
             facts["counts"] = queue_counts.counts_for(assignment.names_of(request.user), at=now())
         if self.has_decide_permission(request):
             facts["may_decide"] = True

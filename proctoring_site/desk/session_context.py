@@ -116,7 +116,7 @@ def _events(request: HttpRequest, session: Session) -> dict[str, Any]:
 
 def _state(session: Session) -> str:
     if session.state is State.RUNNING and (since := heartbeat.missing_since(session)):
-        return f"{session.state.label}, missing since {since:%Y-%m-%d %H:%M:%S}"
+        return f"{session.state.label}, missing since {since:%Y-%m-%d %H:%M:%S} UTC"
     return session.state.label
 
 
@@ -130,7 +130,7 @@ def _facts(session: Session, *, sees_evidence: bool) -> Iterator[tuple[str, str]
     yield "Started (UTC)", f"{session.start_time:%Y-%m-%d %H:%M:%S}" if session.start_time else "unknown"
     yield "Ended (UTC)", f"{session.end_time:%Y-%m-%d %H:%M:%S}" if session.end_time else "not yet"
     if session.last_seen_at:
-        yield "Last heard of", f"{session.last_seen_at:%Y-%m-%d %H:%M:%S}"
+        yield "Last heard of (UTC)", f"{session.last_seen_at:%Y-%m-%d %H:%M:%S}"
     if not sees_evidence:
         return
     covered = heartbeat.coverage_of(session)

@@ -77,6 +77,13 @@ _WORDS = {
     EntryAction.DUE: "set the due time:",
     EntryAction.SCORED: "scored anew:",
 }
+#: What a number of an entry is of.
+_OF = {
+    "policy_version": "policy ",
+    "machine_score": "as the machine saw it ",
+    "reviewed_score": "as reviewed ",
+    "reviewed_band": "band ",
+}
 
 
 def _done(entry: ReviewEntry, time: SittingTime) -> str:
@@ -88,13 +95,14 @@ def _done(entry: ReviewEntry, time: SittingTime) -> str:
     if about.get("start"):
         words.append(f"at {moments.said(time.seconds(about['start']))}")
     changed = [name for name in (entry.after or {}) if name != "state"]
+    told = []
     for name in changed:
         before, after = (entry.before or {}).get(name), entry.after[name]
-        words.append(f"{_told(before)} → {_told(after)}" if before is not None else _told(after))
-    return " ".join(words)
+        told.append(_OF.get(name, "") + (f"{_told(before)} → {_told(after)}" if before is not None else _told(after)))
+    return " ".join([*words, ", ".join(told)]).rstrip()
 
 
 def _told(value: Any) -> str:
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
+        return f"{value:%Y-%m-%d %H:%M} UTC"
     return "none" if value is None else str(value).replace("_", " ")

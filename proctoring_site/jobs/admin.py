@@ -1,5 +1,6 @@
 """What waits, runs and failed, for Operators; read-only, but for having what failed run again."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -10,26 +11,30 @@ from proctoring_site.access.roles import Right, may
 from proctoring_site.admin_lists import ListedInItsOrder, UncountedWhenUnfiltered
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
-from proctoring_site.jobs import queue
+from proctoring_site.jobs import queue, reasons
 from proctoring_site.jobs.models import Job
+
+NOTHING = "–"
 
 
 @admin.register(Job)
 class JobAdmin(ListedInItsOrder, admin.ModelAdmin):
-    list_display = ["queued_at", "task", "key", "state", "attempts", "error", "started_at", "finished_at"]
+    list_display = ["queued", "task", "key", "state", "attempts", "reason", "started", "finished"]
     list_filter = ["state"]
     search_fields = ["key__startswith"]
     search_help_text = "The beginning of a key, such as a recording's id."
     ordering = ["-queued_at", "-id"]
     show_full_result_count = False
+    change_form_template = "jobs/job.html"  # without Django's own history, which nobody writes
     show_facets = admin.ShowFacets.NEVER
     paginator = UncountedWhenUnfiltered
     list_per_page = 100
     actions = ["run_again"]
     fields = [
-        *("task", "key", "arguments", "state", "attempts", "error"),
-        *("queued_at", "not_before", "started_at", "finished_at", "runs_until"),
+        *("id", "task", "key", "arguments", "state", "attempts", "reason"),
+        *("queued", "next_try", "started", "finished", "lease_ends"),
     ]
+    readonly_fields = fields
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
@@ -54,5 +59,33 @@ class JobAdmin(ListedInItsOrder, admin.ModelAdmin):
         level = messages.SUCCESS if done else messages.WARNING
         self.message_user(request, f"Failed jobs that wait for another try now: {done}.", level)
 
+    @admin.display(description="why it failed")
+    def reason(self, job: Job) -> str:
+        return reasons.readable(job.error) or NOTHING
+
+    @admin.display(description="queued (UTC)")
+    def queued(self, job: Job) -> str:
+        return _shown(job.queued_at)
+
+    @admin.display(description="not before (UTC)")
+    def next_try(self, job: Job) -> str:
+        return _shown(job.not_before)
+
+    @admin.display(description="started (UTC)")
+    def started(self, job: Job) -> str:
+        return _shown(job.started_at)
+
+    @admin.display(description="finished (UTC)")
+    def finished(self, job: Job) -> str:
+        return _shown(job.finished_at)
+
+    @admin.display(description="held until (UTC)")
+    def lease_ends(self, job: Job) -> str:
+        return _shown(job.runs_until)
+
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         return lookup in {"state__exact"}
+
+
+def _shown(at: datetime | None) -> str:
+    return at.strftime("%Y-%m-%d %H:%M:%S") if at else NOTHING

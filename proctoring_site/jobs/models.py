@@ -27,7 +27,7 @@ class Job(models.Model):
     #: Task and key while it waits or runs, and then nothing: what makes it the only one.
     slot = models.CharField(max_length=130, null=True, unique=True)
     attempts = models.IntegerField(default=0)
-    #: The kind of the last failure and its sentence; no payloads, names or keys.
+    #: Why the last try failed, for people: `reasons.reason_of`. Earlier releases wrote the error as it was.
     error = models.CharField(max_length=300, null=True)
     queued_at = models.DateTimeField(default=timezone.now)
     not_before = models.DateTimeField(default=timezone.now)

@@ -20,6 +20,7 @@ from pymongo import ASCENDING, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from proctoring_site.jobs.models import Job, JobState, new_id
+from proctoring_site.jobs.reasons import reason_of, speaks_to_people
 from proctoring_site.jobs.renewal import renewed
 from proctoring_site.mongo_engine.instants import naive_utc
 
@@ -33,6 +34,12 @@ ERROR_MAX_LENGTH = 300
 
 class WorkerLost(Exception):
     """Nobody wrote down how the last try went: it may well have been the job that ended its worker."""
+
+    sentence = "The worker was lost, at the last try."
+
+
+class UnknownTask(Exception):
+    sentence = "This release has no such task."
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +126,9 @@ def run(taken: Job) -> bool:
     try:
         with _kept(taken):
             if task is None:
-                raise LookupError("no such task in this release")
+                raise UnknownTask(UnknownTask.sentence)
             if taken.attempts > task.max_attempts:
-                raise WorkerLost(f"at the last of {task.max_attempts} tries")
+                raise WorkerLost(f"The worker was lost, at the last of {task.max_attempts} tries.")
             task.function(taken.key, **taken.arguments)
     except Exception as error:
         return _failed(taken, error, task)
@@ -217,17 +224,19 @@ def _having(slot: str) -> dict[str, Any]:
 
 def _failed(taken: Job, error: Exception, task: Task | None) -> bool:
     """For another try after a pause, or for good."""
-    sentence = f"{type(error).__name__}: {error}"[:ERROR_MAX_LENGTH]
+    reason = reason_of(error)[:ERROR_MAX_LENGTH]
     at = timezone.now()
     if task is None or taken.attempts >= task.max_attempts:
         logger.exception("job %s (%s) failed for good", taken.pk, taken.task)
-        if _write(taken, state=JobState.FAILED.value, error=sentence, finished_at=naive_utc(at), slot=None):
+        if _write(taken, state=JobState.FAILED.value, error=reason, finished_at=naive_utc(at), slot=None):
             _give_up(taken, task)
         return True
     pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (taken.attempts - 1)) * random.uniform(0.5, 1)  # noqa: S311
-    logger.warning("job %s (%s) failed with %s and is tried again", taken.pk, taken.task, type(error).__name__)
+    told = (taken.pk, taken.task, type(error).__name__)
+    details = None if speaks_to_people(error) else error
+    logger.warning("job %s (%s) failed with %s and is tried again", *told, exc_info=details)
     not_before = naive_utc(at + timedelta(seconds=pause_s))
-    _write(taken, state=JobState.WAITING.value, error=sentence, not_before=not_before, told_at=None)
+    _write(taken, state=JobState.WAITING.value, error=reason, not_before=not_before, told_at=None)
     return False
 
 

@@ -27,6 +27,7 @@ def render(report: Report, events: Sequence[EventFact]) -> bytes:
             "total_deducted": FULL_SCORE - report.integrity_score,
             "reviewed_deducted": FULL_SCORE - report.reviewed_integrity_score,
             "has_caps": any(one.cap is not None for one in (*report.deductions, *report.reviewed_deductions)),
+            "duration": _length(report.interview_duration_seconds),
             "outcome": OUTCOMES.get(report.review_outcome, report.review_outcome),
             "watched": list(_watched(report)),
             "clock_skew": _clock_skew(report.clock_skew_ms),
@@ -34,6 +35,11 @@ def render(report: Report, events: Sequence[EventFact]) -> bytes:
         },
     )
     return NOT_FOR_A_PAGE.sub("\N{REPLACEMENT CHARACTER}", page).encode()
+
+
+def _length(seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes} min {rest} s"
 
 
 def _watched(report: Report) -> Iterator[str]:

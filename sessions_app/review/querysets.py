@@ -1,5 +1,6 @@
 """Which rows are…? Every ordering here is exactly one of the models' indexes."""
 
+from collections.abc import Iterable
 from typing import Self
 
 from django.db.models import QuerySet
@@ -22,6 +23,9 @@ class AllowanceQuerySet(QuerySet):
     def of(self, session_id: str) -> Self:
         """Revoked ones, too: the history shows them."""
         return self.filter(session_id=session_id).order_by("session_id", "id")
+
+    def in_force_for(self, session_ids: Iterable[str]) -> Self:
+        return self.filter(session_id__in=list(session_ids), is_revoked=False)
 
 
 class ReviewEntryQuerySet(QuerySet):

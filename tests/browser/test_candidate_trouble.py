@@ -120,8 +120,10 @@ class TestTrouble:
         early_in_a_minute()
         for _ in range(2):
             httpx.post(f"{url}/sessions", json={"candidate_name": "Somebody"})
+        page.set_viewport_size({"width": 390, "height": 600})  # Start stands below what is said at the top
         page.get_by_role("button", name="Start", exact=True).click()
         expect(page.get_by_role("alert")).to_contain_text(said)
+        expect(page.get_by_role("alert")).to_be_in_viewport()
         expect(page.get_by_role("button", name="Start", exact=True)).to_be_enabled()
 
 

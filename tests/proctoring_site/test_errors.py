@@ -10,7 +10,7 @@ from wsgiref.util import setup_testing_defaults
 import pytest
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from rest_framework import exceptions
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
@@ -103,9 +103,21 @@ class TestOutsideTheAPIsViews:
         assert answer.json() == {"detail": "Not found.", "code": "not_found"}
 
     def test_in_the_admin_it_is_a_page(self, database, as_staff):
+        """Whose reader is signed in, and is led back to where they may be."""
         answer = as_staff(is_superuser=True).get("/admin/no/such/page/")
         assert answer.status_code == 404
         assert answer["Content-Type"].startswith("text/html")
+        assert 'href="/admin/"' in answer.text
+        assert "sign in" not in answer.text
+
+    def test_a_form_that_is_not_valid_any_more_says_what_to_do(self, database):
+        sender = Client(enforce_csrf_checks=True)
+        sender.force_login(make_staff("Reviewer"))
+        answer = sender.post("/admin/password_change/")
+        assert answer.status_code == 403
+        assert "Nothing was changed." in answer.text
+        assert "DEBUG" not in answer.text
+        assert "<style" not in answer.text  # which our Content-Security-Policy would not let through
 
     def test_a_host_that_is_not_ours_is_refused(self, api):
         answer = api.get("/sessions", headers={"Host": "evil.example"})
@@ -125,6 +137,7 @@ class TestOutsideTheAPIsViews:
         answer = errors.handler500(rf.get("/admin/sessions_app/session/"))
         assert answer.status_code == 500
         assert answer["Content-Type"].startswith("text/html")
+        assert 'href="/admin/"' in answer.text
 
 
 @pytest.mark.usefixtures("database")

@@ -1,5 +1,6 @@
 """Background work: once, again after a failure, by another after a death, and seen by Operators."""
 
+import errno
 import itertools
 import threading
 from datetime import timedelta
@@ -9,14 +10,17 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
+from media_app.errors import StorageFailed
 from proctoring_site.audit.models import AuditRecord
-from proctoring_site.jobs import queue, renewal
+from proctoring_site.jobs import queue, reasons, renewal
 from proctoring_site.jobs.models import Job
 from proctoring_site.jobs.renewal import renewed
 from tests import job_tasks, plans, trips
 from tests.access import caller
 from tests.factories import make_staff
 from tests.servers import until
+
+NO_LUCK = "Unforeseen (ValueError); the log says more, under the id of this job."
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +63,7 @@ class TestAJob:
         for attempt in (1, 2):
             assert run_jobs() == 1
             job = Job.objects.get(pk=job.pk)
-            assert (job.state, job.attempts, job.error) == ("waiting", attempt, "ValueError: no luck")
+            assert (job.state, job.attempts, job.error) == ("waiting", attempt, NO_LUCK)
             pauses.append((job.not_before - timezone.now()).total_seconds())
             assert run_jobs() == 0  # not yet
             due_now(job)
@@ -82,7 +86,7 @@ class TestAJob:
         queue.submit(job_tasks.fail_wholly, "a")
         assert run_jobs() == 1
         job = Job.objects.get()
-        assert (job.state, job.error, job.slot) == ("failed", "ValueError: no luck", None)
+        assert (job.state, job.error, job.slot) == ("failed", NO_LUCK, None)
 
     def test_that_another_has_meanwhile_is_given_up_by_nobody(self, run_jobs):
         job = queue.submit(job_tasks.fail, "a")
@@ -96,7 +100,7 @@ class TestAJob:
     def test_of_a_task_that_this_release_has_not_has_failed_and_says_so(self, run_jobs):
         Job.objects.create(task="gone", key="a", slot="gone:a")
         run_jobs()
-        assert Job.objects.get().error == "LookupError: no such task in this release"
+        assert Job.objects.get().error == "This release has no such task."
 
     def test_that_was_lost_with_its_worker_is_done_by_another(self, run_jobs):
         job = queue.submit(job_tasks.note, "a", word="hello")
@@ -116,11 +120,45 @@ class TestAJob:
             Job.objects.update(runs_until=timezone.now() - timedelta(seconds=1))
         assert run_jobs() == 1
         job = Job.objects.get(pk=job.pk)
-        assert (job.state, job.error, job.slot) == ("failed", "WorkerLost: at the last of 3 tries", None)
+        assert (job.state, job.error, job.slot) == ("failed", "The worker was lost, at the last of 3 tries.", None)
 
     def test_without_a_trip_for_nothing(self):
         with trips.exactly("findAndModify jobs"):
             queue.submit(job_tasks.note, "a", word="x")
+
+
+class TestTheReason:
+    """What an Operator reads of a failure, who may not see where the server keeps what."""
+
+    @pytest.mark.parametrize(
+        ("error", "said"),
+        [
+            (
+                FileNotFoundError(errno.ENOENT, "No such file", "/srv/exams/secret.webm"),
+                "No such file or directory; the log says more, under the id of this job.",
+            ),
+            (OSError("/srv/exams is gone"), "Unforeseen (OSError); the log says more, under the id of this job."),
+            (KeyError("/srv/exams"), "Unforeseen (KeyError); the log says more, under the id of this job."),
+            (StorageFailed("The storage failed (full)."), "The storage failed (full)."),
+        ],
+    )
+    def test_quotes_only_what_was_written_for_people(self, error, said):
+        assert reasons.reason_of(error) == said
+
+    def test_of_an_earlier_release_is_shown_without_what_it_quoted(self, database):
+        job = Job.objects.create(task="t", key="a", state="failed", error="OSError: [Errno 28] full: '/srv/exams'")
+        operator = caller(signed_in=make_staff("Operator"))
+        for page in ("/admin/jobs/job/", f"/admin/jobs/job/{job.pk}/change/"):
+            shown = operator.get(page).content.decode()
+            assert "Unforeseen (OSError); the log says more" in shown
+            assert "/srv/exams" not in shown
+        assert f">{job.pk}<" in shown  # by which it is found in the log
+
+    def test_is_whole_in_the_log(self, database, run_jobs, caplog):
+        job = queue.submit(job_tasks.fail, "a")
+        run_jobs()
+        (said,) = (one for one in caplog.records if job.pk in one.getMessage())
+        assert str(said.exc_info[1]) == "no luck"
 
 
 class TestALease:
@@ -197,7 +235,7 @@ class TestTheAdmin:
     def test_shows_what_failed_and_why(self, failed):
         page = caller(signed_in=make_staff("Operator")).get("/admin/jobs/job/?state__exact=failed")
         assert page.status_code == 200
-        assert "ValueError: no luck" in page.content.decode()
+        assert NO_LUCK in page.content.decode()
 
     def test_runs_it_again_and_the_audit_log_says_who_did(self, failed, run_jobs):
         operator = make_staff("Operator")

@@ -115,6 +115,8 @@ def assert_says_try_again(answer):
     if answer.request.headers["Accept"].startswith("text/html"):
         assert answer.headers["Content-Type"].startswith("text/html")
         assert "Try again soon" in answer.text
+        assert 'lang="en"' in answer.text
+        assert ('href=""' in answer.text) is (answer.request.method == "GET")  # what was sent is not asked for again
     else:
         assert answer.json()["code"] == "database_unavailable"
         assert set(answer.json()) == {"detail", "code"}

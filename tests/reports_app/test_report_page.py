@@ -117,7 +117,15 @@ class TestThePage:
         assert list(drawings(html)) == []
 
     def test_of_a_running_session_says_so(self):
-        assert "not yet" in render(end_time=None, state="running", duration_s=0)
+        page = render(end_time=None, state="running", duration_s=0)
+        assert "not yet" in page
+        assert "not over yet" in page
+
+    def test_says_how_long_it_was_in_minutes_and_calls_nothing_suspicious(self):
+        page = render(duration_s=2102, counts={"phone_detected": 2, "looking_away": 1})
+        assert "35 min 2 s" in page
+        assert "<dd>2 events</dd>" in page
+        assert "uspicious" not in page
 
     def test_without_a_name_start_or_end_says_so(self):
         text = Page(render(candidate_name="", start_time=None, end_time=None)).text

@@ -46,7 +46,7 @@ def test_the_machines_number_keeps_its_meaning_and_the_reviewed_one_stands_besid
     assert "85 as reviewed" in page
     assert "phone_detected 3 15 45 100 − 45 = 55 45 As reviewed" in page
     assert "phone_detected 1 15 15 100 − 15 = 85 15" in page
-    assert "Decision Suspicious" in page
+    assert "Decision suspicious" in page
     table = b"".join(api.get(f"/sessions/{session.pk}/report.csv")).decode()
     rows = dict(row for row in csv.reader(io.StringIO(table)) if len(row) == 2)
     assert (rows["integrity_score"], rows["reviewed_integrity_score"]) == ("55", "85")

@@ -110,7 +110,7 @@ class TestAnOperator:
     def test_deletes_a_session_after_being_asked(self, as_staff, running, ended):
         operator = as_staff("Operator")
         asked = operator.get(f"{LIST}{ended.pk}/delete/").content.decode()
-        assert "events, recordings and reports" in asked
+        assert "events, recordings, reports and the history of its review" in asked
         assert "1 events" not in asked, "which the list hides, too"
         operator.post(f"{LIST}{ended.pk}/delete/", {"post": "yes"})
         assert list(Session.objects.all()) == [running]

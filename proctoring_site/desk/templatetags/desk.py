@@ -10,9 +10,11 @@ from proctoring_site.desk import live, policy_pages, queue_filters
 
 register = template.Library()
 
+LIST = "admin:sessions_app_session_changelist"
 #: What is said, the page, and whether somebody may open it.
 PAGES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
-    ("Queue", "admin:sessions_app_session_changelist", queue_filters.may_see_list),
+    ("Queue", LIST, queue_filters.may_review),
+    ("Sessions", LIST, lambda user: queue_filters.may_see_list(user) and not queue_filters.may_review(user)),
     ("Live board", "admin:sessions_app_session_live", live.may_watch),
     ("Overview", "admin:sessions_app_session_overview", queue_filters.may_review),
     ("Policies", "admin:review_policyversion_changelist", policy_pages.may_see),

@@ -11,6 +11,8 @@ from sessions_app import heartbeat, services
 from sessions_app.heartbeat import Beat
 from sessions_app.models import Session, now
 from sessions_app.review import policies
+from sessions_app.review import services as reviews
+from sessions_app.review.models import Allowance
 from sessions_app.scoring import INCIDENTS
 from tests.factories import make_event, make_session, make_sessions, make_staff, old_session, write_old_documents
 from tests.plans import explain
@@ -69,12 +71,29 @@ class TestTheOrder:
         assert names(as_staff("Proctor")) == ["nine", "eight"]
         assert {row["points"] for row in told(as_staff("Proctor"))["sessions"]} == {100}
 
+    def test_goes_by_the_points_that_are_shown_caps_heeded(self, as_staff):
+        """Forty glances of which twenty points at most come off stand behind thirty points for two phones."""
+        capped = replace(policies.draft_of(policies.policy_of(1)), caps={"looking_away": 20})
+        policies.activate(policies.create(capped, by=make_staff()).version, by=make_staff(), instead_of=None)
+        for name, counts in (("glances", {"looking_away": 40}), ("phones", {"phone_detected": 2})):
+            session = make_session(candidate_name=name)
+            Session.objects.filter(pk=session.pk).update(event_counts=counts)
+        rows = told(as_staff("Proctor"))["sessions"]
+        assert [(row["name"], row["points"]) for row in rows] == [("phones", 30), ("glances", 20)]
+
+    def test_leaves_out_what_was_allowed_and_says_so(self, as_staff, hall):
+        reviews.allow(hall["many"], "phone_detected", by=make_staff("Reviewer"), reason="A reading aid.", seen=0)
+        row = next(row for row in told(as_staff("Proctor"))["sessions"] if row["name"] == "many points")
+        assert (row["points"], row["deductions"], row["allowed"]) == (0, [], [["phone_detected", 9]])
+        assert names(as_staff("Proctor"))[0] == "few points"
+
     def test_says_when_the_policy_in_force_counts_otherwise(self, as_staff):
-        proctor, said = as_staff("Proctor"), "Each event counts here"
-        assert said not in proctor.get(LIVE).content.decode()
+        proctor = as_staff("Proctor")
+        wanted = ("Each event counts here", "Points, each event counted</th>")
+        assert not any(said in proctor.get(LIVE).content.decode() for said in wanted)
         incidents = replace(policies.draft_of(policies.policy_of(1)), counts=INCIDENTS)
         policies.activate(policies.create(incidents, by=make_staff()).version, by=make_staff(), instead_of=None)
-        assert said in proctor.get(LIVE).content.decode()
+        assert all(said in proctor.get(LIVE).content.decode() for said in wanted)
 
 
 class TestASession:
@@ -119,6 +138,24 @@ class TestThePoll:
         login = ["aggregate django_session", "aggregate auth_user", *["aggregate auth_permission"] * 2]
         with exactly(*login, "find sessions"):
             assert proctor.get(STATE, HTTP_IF_NONE_MATCH=etag).status_code == 200
+
+    @pytest.mark.parametrize("count", [1, 20])
+    def test_asks_once_more_for_what_was_allowed_however_much(self, as_staff, count):
+        proctor, reviewer = as_staff("Proctor"), make_staff("Reviewer")
+        for session in make_sessions(count):
+            reviews.allow(session, "looking_away", by=reviewer, reason="A reading aid.", seen=0)
+        told(proctor)
+        login = ["aggregate django_session", "aggregate auth_user", *["aggregate auth_permission"] * 2]
+        with exactly(*login, "find sessions", "find allowances", "insert audit_log"):
+            told(proctor)
+
+    def test_reads_what_was_allowed_by_an_index(self):
+        reviewer, sessions = make_staff("Reviewer"), make_sessions(10)
+        for session in sessions:
+            reviews.allow(session, "looking_away", by=reviewer, reason="A reading aid.", seen=0)
+        plan = explain(Allowance.objects.in_force_for([session.pk for session in sessions[:2]]))
+        assert plan.uses_index, plan.stages
+        assert plan.docs_examined == 2
 
     def test_reads_what_it_shows_by_an_index_and_sorts_nothing(self):
         make_sessions(300, end_time=now())

@@ -411,6 +411,36 @@ class TestTheExport:
         )
 
 
+class TestItsName:
+    """What the page is called, and what stands for it among the pages of the desk."""
+
+    @pytest.mark.parametrize(
+        ("group", "query", "title", "way"),
+        [
+            ("Reviewer", "", "Review queue", "Queue"),
+            ("Reviewer", "?show=all", "Sessions", "Queue"),
+            ("Proctor", "", "Sessions", "Sessions"),
+            ("Operator", "", "Sessions", "Sessions"),
+        ],
+    )
+    def test_is_of_what_its_reader_finds_there(self, as_staff, group, query, title, way):
+        page = as_staff(group).get(f"{LIST}{query}").content.decode()
+        assert f"<h1>{title}</h1>" in page
+        assert re.findall(r'aria-current="page">(\w+)</a>', page) == [way]
+
+    @pytest.mark.parametrize(("group", "told"), [("Reviewer", True), ("Proctor", True), ("Operator", False)])
+    def test_stands_with_what_the_scores_mean_where_there_are_any(self, as_staff, group, told):
+        page = as_staff(group).get(LIST).content.decode()
+        assert ("Flags are not findings; a person decides. A score of 100 is best" in page) is told
+
+
+def test_a_list_without_a_session_offers_nothing_to_do_to_them(as_staff):
+    operator = as_staff("Operator")
+    assert 'name="action"' not in operator.get(LIST).content.decode()
+    make_session()
+    assert 'name="action"' in operator.get(LIST).content.decode()
+
+
 class TestWhoMay:
     @pytest.mark.parametrize("group", ["Proctor", "Operator", "Auditor"])
     def test_only_reviewers_have_a_queue(self, as_staff, group):

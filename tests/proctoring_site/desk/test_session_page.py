@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,7 +15,9 @@ from proctoring_site.desk import session_context
 from proctoring_site.desk.session_acts import LIFTED
 from sessions_app import services
 from sessions_app.models import Event, Session, now
+from sessions_app.review import policies, rescoring
 from sessions_app.review import services as reviews
+from sessions_app.review.models import RunKind
 from sessions_app.review.states import IncidentState
 from tests.audit_records import recording, told
 from tests.factories import NOON, make_event, make_session, make_staff
@@ -138,6 +141,15 @@ class TestWhatItShows:
             ("rita", "confirmed phone_detected at 1:00"),
             (lines[-1].who, "running → ended"),
         ]
+
+    def test_of_scoring_anew_it_says_what_each_number_is_of(self, rita, session, run_jobs):
+        heavy = replace(policies.draft_of(policies.policy_of(1)), weights={"phone_detected": 40})
+        version = policies.create(heavy, by=make_staff()).version
+        rescoring.start(RunKind.RESCORE, version, by="root")
+        run_jobs()
+        (line, *_) = rita.get(page_of(session)).context["history"]
+        said = r"scored anew: policy 1 → 2, as the machine saw it \d+ → \d+, as reviewed \d+ → \d+, band \w+ → \w+"
+        assert re.fullmatch(said, line.what), line.what
 
 
 class TestJudging:

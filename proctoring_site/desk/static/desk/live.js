@@ -16,7 +16,14 @@ let failures = 0;
 let timer = null;
 let isAsking = false;
 
-const at = (instant) => (instant ? `${instant.slice(11, 19)} UTC` : "an unknown time");
+const today = () => new Date().toISOString().slice(0, 10);
+
+// With the day, when that is another one.
+function at(instant) {
+  if (!instant) return "an unknown time";
+  const [day, time] = [instant.slice(0, 10), instant.slice(11, 19)];
+  return day === today() ? `${time} UTC` : `${day} ${time} UTC`;
+}
 
 function element(name, text = "", attributes = {}) {
   const made = document.createElement(name);
@@ -137,6 +144,7 @@ function newRow(session) {
 
 function pointsOf(session) {
   const reasons = session.deductions.map(([type, count, points]) => element("li", `${type} × ${count}: ${points}`));
+  reasons.push(...session.allowed.map(([type, count]) => element("li", `${type} × ${count}: allowed, out of the points`)));
   return [element("span", session.points, { class: "live-points" }), list(reasons)];
 }
 

@@ -44,6 +44,7 @@ function show(name) {
 function complain(text) {
   byId("error").hidden = !text;
   byId("error").textContent = text;
+  if (text) byId("error").scrollIntoView({ block: "nearest" }); // what was pressed may stand a screen below
 }
 
 // Before the start.

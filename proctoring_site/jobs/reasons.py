@@ -1,0 +1,34 @@
+"""Why a job failed, in a sentence for Operators. What an error itself says may quote a path, an address or a key of the
+server: that is for the log, where the job's id finds it.
+"""
+
+import errno
+import os
+import re
+
+IN_THE_LOG = "the log says more, under the id of this job"
+#: As earlier releases wrote it: the error's kind, and whatever it said.
+_QUOTED = re.compile(r"([A-Za-z_]\w*): ")
+
+
+def reason_of(error: BaseException) -> str:
+    """What may be told. Errors that speak to people have a `sentence` of their own (sessions_app/errors.py)."""
+    if speaks_to_people(error):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in errno.errorcode:
+        return f"{os.strerror(error.errno)}; {IN_THE_LOG}."
+    return _unforeseen(type(error).__name__)
+
+
+def speaks_to_people(error: BaseException) -> bool:
+    return isinstance(getattr(error, "sentence", None), str)
+
+
+def readable(stored: str | None) -> str | None:
+    """What was stored with a job, without what an earlier release quoted in it."""
+    quoted = _QUOTED.match(stored or "")
+    return _unforeseen(quoted[1]) if quoted else stored
+
+
+def _unforeseen(kind: str) -> str:
+    return f"Unforeseen ({kind}); {IN_THE_LOG}."
