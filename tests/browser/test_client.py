@@ -15,6 +15,9 @@ from tests.browser.exams import Exam, log, numbers, open_client
 from tests.servers import until
 
 
+LOST = {"isConnected": False, "reason": "no_answer"}
+
+
 @pytest.fixture
 def page(visitor: BrowserContext) -> Page:
     return visitor.new_page()
@@ -51,7 +54,7 @@ class TestDelivering:
         session_id = open_client(page, "Offline")
         visitor.set_offline(True)
         log(page, 30)
-        until(lambda: told(page, "connection") == [{"isConnected": False}])
+        until(lambda: told(page, "connection") == [LOST])
         assert exam.stored(session_id) == 0
         assert page.evaluate("client.waiting") == 30
         visitor.set_offline(False)
@@ -62,7 +65,7 @@ class TestDelivering:
         instants = [event["occurred_at"] for event in events]
         assert instants == sorted(instants)
         until_answered(page)
-        assert told(page, "connection") == [{"isConnected": False}, {"isConnected": True}]
+        assert told(page, "connection") == [LOST, {"isConnected": True, "reason": None}]
         assert told(page, "rejected") == []
 
     def test_a_burst_goes_in_batches(self, exam, page):

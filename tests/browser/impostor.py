@@ -1,0 +1,103 @@
+"""Something between a page and the server that now and then answers in its place: a proxy, a hotel's login, a filter."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import httpx
+
+from tests.servers import until
+
+#: What belongs to one connection, or is said anew.
+OF_THE_LINE = {"connection", "transfer-encoding", "content-length", "date", "server", "keep-alive"}
+PAGE = "<!doctype html><title>Welcome to our network</title>"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What is answered in the server's place."""
+
+    status: int
+    body: str = PAGE
+    type: str = "text/html"
+    location: str | None = None
+
+
+class Impostor:
+    """Passes on what comes, but for calls whose path ends as told and whose body is such."""
+
+    def __init__(self, server: ThreadingHTTPServer, to: str) -> None:
+        self.url = f"http://127.0.0.1:{server.server_port}"
+        self.replied = 0
+        #: What really went to the server, as method and path.
+        self.passed: list[str] = []
+        self.http = httpx.Client(base_url=to, timeout=60)
+        self._reply: tuple[str, Reply, Callable[[bytes], bool]] | None = None
+
+    def answer(self, ending: str, reply: Reply, *, when: Callable[[bytes], bool] = lambda body: True) -> None:
+        self.replied, self._reply = 0, (ending, reply, when)
+
+    def until_replied(self, times: int = 2) -> None:
+        """Twice: what was asked came again."""
+        until(lambda: self.replied >= times)
+
+    def step_aside(self) -> None:
+        self._reply = None
+
+    def reply_to(self, path: str, body: bytes) -> Reply | None:
+        ending, reply, when = self._reply or ("?", None, None)
+        return reply if path.endswith(ending) and when(body) else None
+
+
+def _handler(impostor: Callable[[], Impostor]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_any(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            reply = impostor().reply_to(self.path, body)
+            if reply is None:
+                self._pass_on(body)
+            else:
+                self._send(reply.status, {"Content-Type": reply.type, "Location": reply.location}, reply.body.encode())
+                impostor().replied += 1
+
+        do_GET = do_HEAD = do_POST = do_PATCH = do_OPTIONS = handle_any  # noqa: N815 - http.server's names
+
+        def _pass_on(self, body: bytes) -> None:
+            impostor().passed.append(f"{self.command} {self.path}")
+            headers = {name: value for name, value in self.headers.items() if name.lower() not in OF_THE_LINE}
+            answer = impostor().http.request(self.command, self.path, content=body, headers=headers)
+            kept = {name: value for name, value in answer.headers.items() if name.lower() not in OF_THE_LINE}
+            kept.pop("content-encoding", None)  # httpx has undone it
+            self._send(answer.status_code, kept, answer.content)
+
+        def _send(self, status: int, headers: dict[str, Any], body: bytes) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
+                if value is not None:
+                    self.send_header(name, value)
+            if status not in {204, 304}:
+                self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if status not in {204, 304} and self.command != "HEAD":
+                self.wfile.write(body)
+
+        def log_message(self, *said: Any) -> None:
+            """Nothing: the test says what it saw."""
+
+    return Handler
+
+
+@contextmanager
+def impostor_before(url: str) -> Iterator[Impostor]:
+    made: list[Impostor] = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(lambda: made[0])) as server:
+        made.append(Impostor(server, url))
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield made[0]
+        server.shutdown()
+        made[0].http.close()
