@@ -37,6 +37,7 @@ const GONE = new Map([["not_found", 404], ["session_closed", 409]]);
 const ABOUT_CONTENT = new Set([400, 413, 422]);
 /** The server still waits for a connection that broke, or got the part by another one. */
 const BUSY = new Set(["upload_busy", "wrong_offset"]);
+const [DOING, DONE, CONFIRMED] = ["doing", "done", "confirmed"];
 const IDLE = Symbol("nothing to do");
 const PROGRESS = Symbol("something was done");
 
@@ -167,7 +168,7 @@ export class ProctoringClient extends EventTarget {
   #beatTimer;
   #nextBeatS = 10;
   #isBeating = false;
-  /** Whether the page has followed a command, by its id; until the server has taken the confirmation. */
+  /** How far the page is with each command, by its id: DOING, DONE, CONFIRMED. */
   #commands = new Map();
 
   /**
@@ -367,7 +368,7 @@ export class ProctoringClient extends EventTarget {
     notebook.addEventListener("lost", this.#onLost);
     this.waiting = await notebook.count(record.id).catch(() => 0);
     this.#sequence = (this.#record.visits - 1) * VISIT;
-    for (const id of this.#record.followed) this.#commands.set(id, true);
+    for (const id of this.#record.followed) this.#commands.set(id, DONE);
     this.#begin();
   }
 
@@ -567,7 +568,7 @@ export class ProctoringClient extends EventTarget {
   async #beat() {
     clearTimeout(this.#beatTimer);
     if (this.#isBeating || !this.#signals) return;
-    const confirmed = [...this.#commands.keys()].filter((id) => this.#commands.get(id));
+    const confirmed = this.#toConfirm;
     const said = { ...this.#saidSignals(), sent_at: instant(), confirmed };
     this.#isBeating = true;
     const answer = await this.#ask(`${this.#path}/heartbeat`, said, (body) => typeof body?.state === "string");
@@ -577,7 +578,8 @@ export class ProctoringClient extends EventTarget {
     if (answer.status >= 300) console.error("The heartbeat was refused:", answer.body);
     else await this.#hear(answer.body, confirmed);
     const isOver = this.stopped || CLOSED.has(this.state);
-    if (!isOver || this.#commands.size) this.#beatAgain(this.#nextBeatS);
+    const isAsked = [...this.#commands.values()].some((stands) => stands !== CONFIRMED);
+    if (!isOver || isAsked) this.#beatAgain(this.#nextBeatS);
   }
 
   /** What the page says. One that fails, or says what is no JSON, says nothing this time: the client is there. */
@@ -598,7 +600,7 @@ export class ProctoringClient extends EventTarget {
   /** An older or newer server may say less, or more. */
   async #hear({ state, commands, next_beat_s: nextBeatS }, confirmed) {
     if (Number.isFinite(nextBeatS)) this.#nextBeatS = Math.min(Math.max(nextBeatS, BEAT_MIN_S), BEAT_MAX_S);
-    for (const id of confirmed) this.#commands.delete(id);
+    for (const id of confirmed) this.#commands.set(id, CONFIRMED);
     const isNew = state !== this.state;
     this.state = state;
     const asked = Array.isArray(commands) ? commands.filter((command) => command?.id) : [];
@@ -608,11 +610,13 @@ export class ProctoringClient extends EventTarget {
   }
 
   async #follow(command) {
-    if (!this.#options.onCommand || this.#commands.has(command.id)) return;
-    this.#commands.set(command.id, false);
+    if (!this.#options.onCommand) return;
+    if (this.#commands.get(command.id) === CONFIRMED) this.#commands.set(command.id, DONE); // it was not taken
+    if (this.#commands.has(command.id)) return;
+    this.#commands.set(command.id, DOING);
     try {
       await this.#options.onCommand(command);
-      this.#commands.set(command.id, true);
+      this.#commands.set(command.id, DONE);
       await this.#rememberFollowed();
       if (CLOSED.has(this.state)) this.#beat(); // the last one: do not wait for it
     } catch (error) {
@@ -622,8 +626,12 @@ export class ProctoringClient extends EventTarget {
     }
   }
 
+  get #toConfirm() {
+    return [...this.#commands.keys()].filter((id) => this.#commands.get(id) === DONE);
+  }
+
   #rememberFollowed() {
-    const followed = [...this.#commands.keys()].filter((id) => this.#commands.get(id));
+    const followed = this.#toConfirm;
     return followed.join() === this.#record.followed.join() ? undefined : this.#remember({ followed });
   }
 

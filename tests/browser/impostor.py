@@ -34,6 +34,8 @@ class Impostor:
         self.replied = 0
         #: What really went to the server, as method and path.
         self.passed: list[str] = []
+        #: Tells the server another name than the page called it by.
+        self.host: str | None = None
         self.http = httpx.Client(base_url=to, timeout=60)
         self._reply: tuple[str, Reply, Callable[[bytes], bool]] | None = None
 
@@ -70,6 +72,8 @@ def _handler(impostor: Callable[[], Impostor]) -> type[BaseHTTPRequestHandler]:
         def _pass_on(self, body: bytes) -> None:
             impostor().passed.append(f"{self.command} {self.path}")
             headers = {name: value for name, value in self.headers.items() if name.lower() not in OF_THE_LINE}
+            if impostor().host:
+                headers["Host"] = impostor().host
             answer = impostor().http.request(self.command, self.path, content=body, headers=headers)
             kept = {name: value for name, value in answer.headers.items() if name.lower() not in OF_THE_LINE}
             kept.pop("content-encoding", None)  # httpx has undone it
