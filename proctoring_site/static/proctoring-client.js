@@ -31,6 +31,8 @@ const BEAT_MIN_S = 1;
 const BEAT_MAX_S = 3600;
 const CLOSED = new Set(["ended", "terminated", "expired"]);
 /** Of a batch as a whole: the statuses that are about what is in it. */
+/** A disk that failed is tried again. */
+const DISK_AGAIN_MS = 1000;
 /** "Network Authentication Required", RFC 6585. */
 const NETWORK_LOGIN = 511;
 const GONE = new Map([["not_found", 404], ["session_closed", 409]]);
@@ -154,6 +156,7 @@ export class ProctoringClient extends EventTarget {
   #unwritten = [];
   /** Whether the disk may not have what it should: then all that is unanswered is written down anew. */
   #isDiskBehind = false;
+  #diskTimer;
   #isWarned = false;
   /** By sequence, those that came last at the end: at each alone something in between took offence. */
   #setAside = new Set();
@@ -256,7 +259,7 @@ export class ProctoringClient extends EventTarget {
 
   /** The same for several at once. @returns {Promise<string[]>} */
   async batch(told) {
-    if (!this.#record || (this.stopped && this.stopped !== "token")) return [];
+    if (!this.#record || !this.#isOpen) return [];
     const events = told.map((one) => this.#event(one));
     for (const event of events) this.#unanswered.set(event.sequence, event);
     this.#unwritten.push(...events);
@@ -398,7 +401,7 @@ export class ProctoringClient extends EventTarget {
   /** All that was logged meanwhile in one transaction. A disk that fails loses no event while the page stays. */
   #writeDown() {
     const write = async () => {
-      const [isAnew, meanwhile] = [this.#isDiskBehind, this.#unwritten.splice(0)];
+      const [isAnew, meanwhile] = [this.#isDiskBehind && this.#isOpen, this.#unwritten.splice(0)];
       this.#isDiskBehind = false;
       if (isAnew) await this.#notebook.update(this.id, (stored) => stored ?? this.#record);
       const events = isAnew ? [...this.#unanswered.values()] : meanwhile;
@@ -406,20 +409,24 @@ export class ProctoringClient extends EventTarget {
       this.#isWarned = false;
     };
     const fail = () => {
-      this.#isDiskBehind = true;
       if (!this.#isWarned) this.#tell("warning", { reason: "memory_only" });
       this.#isWarned = true;
+      this.#onLost();
     };
     this.#written = this.#written.then(write).catch(fail);
     return this.#written;
   }
 
-  /** The browser or another page took the disk away: what is known here is written down once more. */
+  /** The disk failed, or was taken away: what is known here is written down once more, and then until it is. */
   #onLost = () => {
-    if (this.stopped && this.stopped !== "token") return;
     this.#isDiskBehind = true;
-    this.#writeDown();
+    clearTimeout(this.#diskTimer);
+    this.#diskTimer = setTimeout(() => this.#isOpen && this.#writeDown(), DISK_AGAIN_MS);
   };
+
+  get #isOpen() {
+    return !this.stopped || this.stopped === "token";
+  }
 
   /** What may be stuck on its way comes last, so that it holds up nothing else. */
   async #waitingEvents() {

@@ -6,19 +6,9 @@
  */
 
 const DATABASE = "proctoring-client";
-/** How long somebody waits for a disk that hangs; what waits is sent from memory then. */
-const PATIENCE_MS = 5000;
-/** A database that cannot be opened is tried again. */
-const AGAIN_MS = 30_000;
-
-/** What `promise` comes to, or a TimeoutError. */
-function within(ms, promise) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new DOMException("The disk does not answer.", "TimeoutError")), ms);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}
+/** How long somebody waits for a disk that hangs, and then, until it answers again; events are sent from memory. */
+const PATIENCE_MS = 4000;
+const IMPATIENCE_MS = 100;
 
 function allOf(sessionId) {
   return IDBKeyRange.bound([sessionId], [sessionId, Infinity]);
@@ -75,27 +65,31 @@ export class Notebook extends EventTarget {
 
   /** `work(sessions, events)` may return a request, whose result comes out once the transaction is on disk. */
   async #transact(mode, work) {
-    const database = await this.#connected();
+    const database = await this.#inTime((this.#opening ??= this.#open()));
     const done = new Promise((resolve, reject) => {
       const transaction = database.transaction(["sessions", "events"], mode, { durability: "strict" });
       transaction.onabort = () => reject(transaction.error);
       const request = work(transaction.objectStore("sessions"), transaction.objectStore("events"));
       transaction.oncomplete = () => resolve(request?.result);
     });
-    return within(PATIENCE_MS, done);
+    const result = await this.#inTime(done);
+    this.#patienceMs = PATIENCE_MS;
+    return result;
   }
 
-  /** Opening may take for ever, as when another page has asked to delete the database: nobody waits for that twice. */
-  async #connected() {
-    this.#opening ??= this.#open();
-    try {
-      const database = await within(this.#patienceMs, this.#opening);
-      this.#patienceMs = PATIENCE_MS;
-      return database;
-    } catch (error) {
-      this.#patienceMs = 0;
-      throw error;
-    }
+  /**
+   * Opening takes for ever when another page has asked to delete the database, and a transaction when another page was
+   * frozen in the middle of one: nobody waits long for that twice.
+   */
+  async #inTime(promise) {
+    let timer;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => {
+        this.#patienceMs = IMPATIENCE_MS;
+        reject(new DOMException("The disk does not answer.", "TimeoutError"));
+      }, this.#patienceMs);
+    });
+    return Promise.race([promise, late]).finally(() => clearTimeout(timer));
   }
 
   #open() {
@@ -118,7 +112,7 @@ export class Notebook extends EventTarget {
       database.onclose = () => close(database); // by the browser: the data were cleared, or the disk failed
       database.onversionchange = () => close(database); // another page deletes it, and would wait for this one
     };
-    opening.then(listen, () => setTimeout(forget, AGAIN_MS));
+    opening.then(listen, forget);
     return opening;
   }
 }
