@@ -160,7 +160,6 @@ export class ProctoringClient extends EventTarget {
   #isWarned = false;
   /** By sequence, those that came last at the end: at each alone something in between took offence. */
   #setAside = new Set();
-  #isByTheWay = false;
   #written = Promise.resolve();
   #beaconed = new Set();
   #batchMax = BATCH_MAX;
@@ -204,7 +203,7 @@ export class ProctoringClient extends EventTarget {
     for (const record of own.filter((record) => record !== current)) {
       const isOver = record.isEnded && (!record.isKept || isLongExpired(record));
       if (isOver) await notebook.forget(record.id).catch(() => {});
-      else await new ProctoringClient({ ...options, onCommand: null }).#open(notebook, record, { isByTheWay: true });
+      else await new ProctoringClient({ ...options, onCommand: null }).#open(notebook, record);
     }
     const client = current ? new ProctoringClient(options) : null;
     await client?.#open(notebook, current);
@@ -315,6 +314,7 @@ export class ProctoringClient extends EventTarget {
         this.#tellConnection(isBusy ? { ...answer, status: 200 } : answer);
         if (!isBusy && !isTemporary(answer)) {
           if (answer.status < 300) return answer.body;
+          if (answer.status === 401 && isLongExpired(this.#record)) await this.forget();
           throw new ProctoringError(answer);
         }
         signal?.throwIfAborted();
@@ -357,10 +357,9 @@ export class ProctoringClient extends EventTarget {
 
   // The session and its place on disk.
 
-  async #open(notebook, record, { isByTheWay = false } = {}) {
+  async #open(notebook, record) {
     if (this.#record) throw new Error("This client has its session; make another one.");
     this.#notebook = notebook;
-    this.#isByTheWay = isByTheWay;
     this.#record = record;
     const { token, tokenExpiresAt } = record; // newer than what is on disk when the session was adopted once more
     const visited = (stored) => ({ ...record, ...stored, token, tokenExpiresAt, visits: (stored?.visits ?? 0) + 1 });
@@ -464,7 +463,7 @@ export class ProctoringClient extends EventTarget {
       await new Promise((resolve) => setTimeout(resolve, this.#options.gatherMs));
     }
     const isOver = this.#record.isEnding && !this.#record.isKept && this.stopped !== "token";
-    const isHopeless = this.#isByTheWay && this.stopped === "token" && isLongExpired(this.#record);
+    const isHopeless = this.stopped === "token" && isLongExpired(this.#record);
     if (isOver || isHopeless) await this.forget();
   }
 

@@ -1,8 +1,10 @@
 """Something between a page and the server that now and then answers in its place: a proxy, a hotel's login, a filter."""
 
-from collections.abc import Callable, Iterator
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -23,24 +25,29 @@ class Reply:
     status: int
     body: str = PAGE
     type: str = "text/html"
-    location: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def as_json(status: int, body: object, **headers: str) -> Reply:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Reply(status, json.dumps(body), "application/json", named)
 
 
 class Impostor:
-    """Passes on what comes, but for calls whose path ends as told and whose body is such."""
+    """Passes on what comes, but for calls whose method and path match and whose body is such."""
 
     def __init__(self, server: ThreadingHTTPServer, to: str) -> None:
         self.url = f"http://127.0.0.1:{server.server_port}"
         self.replied = 0
         #: What really went to the server, as method and path.
         self.passed: list[str] = []
-        #: Tells the server another name than the page called it by.
-        self.host: str | None = None
+        #: Headers that the server is told in place of the page's.
+        self.instead: dict[str, str] = {}
         self.http = httpx.Client(base_url=to, timeout=60)
         self._reply: tuple[str, Reply, Callable[[bytes], bool]] | None = None
 
-    def answer(self, ending: str, reply: Reply, *, when: Callable[[bytes], bool] = lambda body: True) -> None:
-        self.replied, self._reply = 0, (ending, reply, when)
+    def answer(self, pattern: str, reply: Reply, *, when: Callable[[bytes], bool] = lambda body: True) -> None:
+        self.replied, self._reply = 0, (pattern, reply, when)
 
     def until_replied(self, times: int = 2) -> None:
         """Twice: what was asked came again."""
@@ -49,9 +56,9 @@ class Impostor:
     def step_aside(self) -> None:
         self._reply = None
 
-    def reply_to(self, path: str, body: bytes) -> Reply | None:
-        ending, reply, when = self._reply or ("?", None, None)
-        return reply if path.endswith(ending) and when(body) else None
+    def reply_to(self, call: str, body: bytes) -> Reply | None:
+        pattern, reply, when = self._reply or ("$^", None, None)
+        return reply if re.search(pattern, call) and when(body) else None
 
 
 def _handler(impostor: Callable[[], Impostor]) -> type[BaseHTTPRequestHandler]:
@@ -60,11 +67,11 @@ def _handler(impostor: Callable[[], Impostor]) -> type[BaseHTTPRequestHandler]:
 
         def handle_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            reply = impostor().reply_to(self.path, body)
+            reply = impostor().reply_to(f"{self.command} {self.path}", body)
             if reply is None:
                 self._pass_on(body)
             else:
-                self._send(reply.status, {"Content-Type": reply.type, "Location": reply.location}, reply.body.encode())
+                self._send(reply.status, {"Content-Type": reply.type, **reply.headers}, reply.body.encode())
                 impostor().replied += 1
 
         do_GET = do_HEAD = do_POST = do_PATCH = do_OPTIONS = handle_any  # noqa: N815 - http.server's names
@@ -72,8 +79,7 @@ def _handler(impostor: Callable[[], Impostor]) -> type[BaseHTTPRequestHandler]:
         def _pass_on(self, body: bytes) -> None:
             impostor().passed.append(f"{self.command} {self.path}")
             headers = {name: value for name, value in self.headers.items() if name.lower() not in OF_THE_LINE}
-            if impostor().host:
-                headers["Host"] = impostor().host
+            headers |= impostor().instead
             answer = impostor().http.request(self.command, self.path, content=body, headers=headers)
             kept = {name: value for name, value in answer.headers.items() if name.lower() not in OF_THE_LINE}
             kept.pop("content-encoding", None)  # httpx has undone it
@@ -82,8 +88,7 @@ def _handler(impostor: Callable[[], Impostor]) -> type[BaseHTTPRequestHandler]:
         def _send(self, status: int, headers: dict[str, Any], body: bytes) -> None:
             self.send_response(status)
             for name, value in headers.items():
-                if value is not None:
-                    self.send_header(name, value)
+                self.send_header(name, value)
             if status not in {204, 304}:
                 self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -1,20 +1,16 @@
 """What the client's module makes of answers that are none of the server's: they say nothing about what was sent."""
 
-import json
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from tests.browser.exams import Exam, log, numbers, open_client
-from tests.browser.impostor import Impostor, Reply, impostor_before
+from tests.browser.impostor import Impostor, Reply, as_json, impostor_before
 from tests.servers import until
 
 
-def as_json(status: int, body: object) -> Reply:
-    return Reply(status, json.dumps(body), "application/json")
-
-
+TO_A_PORTAL = {"Location": "/portal"}
 #: To a batch of one event.
 STRANGE = [
     Reply(200),
@@ -28,8 +24,8 @@ STRANGE = [
     as_json(200, {"created": [], "duplicate": [], "rejected": [{"index": 0, "code": "invalid"}]}),
     as_json(200, {"detail": "gone", "code": "session_closed"}),
     as_json(201, {}),
-    Reply(302, location="/portal"),
-    Reply(307, location="/portal"),
+    Reply(302, headers=TO_A_PORTAL),
+    Reply(307, headers=TO_A_PORTAL),
     *(Reply(status) for status in (401, 403, 404, 407, 409, 410, 413, 422, 451, 500, 502, 511)),
     as_json(401, {"message": "Unauthorized"}),
     as_json(403, {"code": "forbidden", "message": "Blocked."}),
@@ -68,7 +64,7 @@ class TestAnEvent:
     def test_is_kept_and_sent_again_whatever_else_answers(self, exam, page, impostor):
         session_id = open_through(impostor, page, "Strange answers")
         for n, reply in enumerate(STRANGE):
-            impostor.answer("/events/batch", reply)
+            impostor.answer("/events/batch$", reply)
             log(page, 1, data={"n": n})
             impostor.until_replied()
             assert page.evaluate("[client.waiting, client.stopped, client.isConnected]") == [1, None, False], reply
@@ -83,7 +79,7 @@ class TestAnEvent:
         session_id = open_through(impostor, page, "Filtered", gatherMs=200)
         for blocked in (Reply(403), Reply(200), Reply(413)):
             stored = exam.stored(session_id)
-            impostor.answer("/events/batch", blocked, when=lambda body: b"<script>" in body)
+            impostor.answer("/events/batch$", blocked, when=lambda body: b"<script>" in body)
             log(page, 12)
             log(page, 1, message="<script>")
             log(page, 7)
@@ -98,7 +94,7 @@ class TestAnEvent:
 
     def test_in_more_than_something_before_the_server_lets_through_goes_in_smaller_batches(self, exam, page, impostor):
         session_id = open_through(impostor, page, "Narrow", gatherMs=200)
-        impostor.answer("/events/batch", Reply(413), when=lambda body: len(body) > 5000)
+        impostor.answer("/events/batch$", Reply(413), when=lambda body: len(body) > 5000)
         log(page, 60, message="x" * 500)
         until_answered(page)
         assert sorted(numbers(exam.events(session_id))) == list(range(60))
@@ -106,11 +102,11 @@ class TestAnEvent:
 
     def test_is_kept_while_the_server_is_set_up_for_another_host(self, exam, page, impostor):
         session_id = open_through(impostor, page, "Wrong host")
-        impostor.host = "elsewhere.example"
+        impostor.instead = {"Host": "elsewhere.example"}
         log(page, 3)
         until(lambda: page.evaluate("!client.isConnected"))
         assert page.evaluate("client.waiting") == 3
-        impostor.host = None
+        impostor.instead = {}
         until_answered(page)
         assert exam.stored(session_id) == 3
         assert told(page, "rejected") == []
@@ -119,8 +115,8 @@ class TestAnEvent:
 class TestThePage:
     def test_is_told_why_the_server_does_not_answer(self, exam, page, impostor):
         open_through(impostor, page, "Why")
-        for reply in (Reply(502), Reply(511), Reply(302, location="/portal")):
-            impostor.answer("/events/batch", reply)
+        for reply in (Reply(502), Reply(511), Reply(302, headers=TO_A_PORTAL)):
+            impostor.answer("/events/batch$", reply)
             log(page, 1)
             impostor.until_replied()
         impostor.step_aside()
@@ -136,7 +132,7 @@ class TestThePage:
             return client.start("Ada").catch(({ status, message }) => [client.id, status, message]);
         }"""
         for reply in (Reply(200), as_json(201, {}), as_json(201, {"id": "x"}), as_json(403, {"code": "no"})):
-            impostor.answer("/sessions", reply)
+            impostor.answer("/sessions$", reply)
             assert page.evaluate(start) == [None, 0, "Something else answered in the server's place."]
 
 
