@@ -7,6 +7,7 @@
  */
 
 import { fromServer, isTemporary, mayBeAboutContent, NO_ANSWER, retryAfter } from "./proctoring-answer.js";
+import { Clocks, instant } from "./proctoring-clock.js";
 import { Notebook } from "./proctoring-notebook.js";
 import { sendInParts, sha256Of } from "./proctoring-upload.js";
 
@@ -62,12 +63,6 @@ export class ProctoringError extends Error {
     Object.assign(this, { name: "ProctoringError", status, code: body?.code ?? null, retryAfterS });
     this.fields = body?.fields ?? {};
   }
-}
-
-/** By this browser's clock, as the API wants it; undefined for a clock so wrong that the server would refuse it. */
-function instant() {
-  const now = new Date();
-  return now.getUTCFullYear() >= 2000 && now.getUTCFullYear() < 2100 ? now.toISOString() : undefined;
 }
 
 /**
@@ -151,6 +146,7 @@ export class ProctoringClient extends EventTarget {
   #notebook;
   #record;
   #sequence = 0;
+  #clocks = new Clocks();
   /** What this visit logged and the server has not answered for, by sequence: for the beacon, and if the disk fails. */
   #unanswered = new Map();
   #unwritten = [];
@@ -260,7 +256,10 @@ export class ProctoringClient extends EventTarget {
   async batch(told) {
     if (!this.#record || !this.#isOpen) return [];
     const events = told.map((one) => this.#event(one));
-    for (const event of events) this.#unanswered.set(event.sequence, event);
+    for (const event of events) {
+      this.#unanswered.set(event.sequence, event);
+      this.#clocks.note(event);
+    }
     this.#unwritten.push(...events);
     this.#tellWaiting(this.waiting + events.length);
     await this.#writeDown();
@@ -439,9 +438,10 @@ export class ProctoringClient extends EventTarget {
   }
 
   async #remove(events) {
-    for (const { sequence } of events) {
-      this.#unanswered.delete(sequence);
-      this.#setAside.delete(sequence);
+    for (const event of events) {
+      this.#unanswered.delete(event.sequence);
+      this.#setAside.delete(event.sequence);
+      this.#clocks.forget(event);
     }
     await this.#notebook.remove(this.id, events).catch(() => {}); // then they are sent again, which is harmless
   }
@@ -469,10 +469,11 @@ export class ProctoringClient extends EventTarget {
 
   /** @returns {Promise<symbol|{retryAfterS: number}>} The latter: try again after a pause. */
   async #step() {
-    const events = await this.#waitingEvents();
-    if (!events.length) return this.#record.isEnding ? this.#askToEnd() : IDLE;
+    const waiting = await this.#waitingEvents();
+    if (!waiting.length) return this.#record.isEnding ? this.#askToEnd() : IDLE;
+    const { events, sentAt } = this.#clocks.together(waiting);
     const isAgain = events.every(({ sequence }) => this.#setAside.has(sequence)); // says nothing new of the connection
-    const body = { sent_at: instant(), events };
+    const body = { sent_at: sentAt, events };
     const answer = await this.#ask(`${this.#path}/events/batch`, body, isOutcomeOf(events), { isQuiet: isAgain });
     if (isTemporary(answer)) {
       if (mayBeAboutContent(answer)) this.#isolate(events);
@@ -556,8 +557,8 @@ export class ProctoringClient extends EventTarget {
   #sendBeacons = () => {
     let events = [...this.#unanswered.values()].filter((event) => !this.#beaconed.has(event.id));
     while (events.length) {
-      const some = fitting(events.slice(0, BATCH_MAX), BEACON_BYTES);
-      const body = JSON.stringify({ token: this.#record.token, sent_at: instant(), events: some });
+      const { events: some, sentAt } = this.#clocks.together(fitting(events.slice(0, BATCH_MAX), BEACON_BYTES));
+      const body = JSON.stringify({ token: this.#record.token, sent_at: sentAt, events: some });
       if (!navigator.sendBeacon(this.#url(`${this.#path}/events/batch`), body)) return; // 64 KiB are on their way
       for (const event of some) this.#beaconed.add(event.id);
       events = events.slice(some.length);

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import httpx
 
-from tests.servers import until
+from tests.servers import PATIENCE_S, until
 
 #: What belongs to one connection, or is said anew.
 OF_THE_LINE = {"connection", "transfer-encoding", "content-length", "date", "server", "keep-alive"}
@@ -44,6 +44,10 @@ class Impostor:
         #: Headers that the server is told in place of the page's.
         self.instead: dict[str, str] = {}
         self.http = httpx.Client(base_url=to, timeout=60)
+        #: The call that stands here, and is let go by `let_go`.
+        self.held: str | None = None
+        self._held_by: str | None = None
+        self._gate = Event()
         self._reply: tuple[str, Reply, Callable[[bytes], bool]] | None = None
 
     def answer(self, pattern: str, reply: Reply, *, when: Callable[[bytes], bool] = lambda body: True) -> None:
@@ -52,6 +56,18 @@ class Impostor:
     def until_replied(self, times: int = 2) -> None:
         """Twice: what was asked came again."""
         until(lambda: self.replied >= times)
+
+    def hold(self, pattern: str) -> None:
+        """The next such call waits here until `let_go`, whatever becomes of its page."""
+        self._held_by = pattern
+
+    def let_go(self) -> None:
+        self._gate.set()
+
+    def wait_if_held(self, call: str) -> None:
+        if self._held_by and not self.held and re.search(self._held_by, call):
+            self.held = call
+            self._gate.wait(PATIENCE_S)
 
     def step_aside(self) -> None:
         self._reply = None
@@ -67,6 +83,7 @@ def _handler(impostor: Callable[[], Impostor]) -> type[BaseHTTPRequestHandler]:
 
         def handle_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            impostor().wait_if_held(f"{self.command} {self.path}")
             reply = impostor().reply_to(f"{self.command} {self.path}", body)
             if reply is None:
                 self._pass_on(body)
