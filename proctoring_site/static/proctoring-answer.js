@@ -6,6 +6,8 @@ const SET_UP_WRONGLY = new Set(["bad_request", "permission_denied", "method_not_
 const LATER = new Set([0, 408, 423, 425, 429]);
 /** Of something in between: about the line, not about what was sent. */
 const OF_THE_LINE = new Set([401, 407, ...LATER]);
+/** "Network Authentication Required", RFC 6585. */
+const NETWORK_LOGIN = 511;
 
 /**
  * @typedef {object} Answer
@@ -34,6 +36,26 @@ export function isTemporary({ status, body }) {
 /** Whether something that looks into what passes may have taken offence at it: then less at once may come through. */
 export function mayBeAboutContent({ status, strangerStatus = status }) {
   return strangerStatus < 500 && !OF_THE_LINE.has(strangerStatus);
+}
+
+/** Whether JSON says of these events, by place and id, what became of them. */
+export function isOutcomeOf(events) {
+  const bare = (id) => id.toLowerCase().replace(/[^0-9a-f]/g, "").slice(-32); // however it was written
+  const isSame = (told, own) => (typeof told === "string" && typeof own === "string" ? bare(told) === bare(own) : true);
+  const names = (row) => events[row?.index] !== undefined && isSame(row.id, events[row.index].id);
+  const stored = (row) => names(row) && typeof row.id === "string";
+  const refused = (row) => names(row) && typeof row.code === "string" && typeof row.detail === "string";
+  const parts = { created: stored, duplicate: stored, rejected: refused };
+  const isPart = (rows, isRow) => Array.isArray(rows) && rows.every(isRow);
+  return (body) =>
+    Object.entries(parts).every(([name, isRow]) => isPart(body?.[name], isRow)) &&
+    Object.keys(parts).some((name) => body[name].length);
+}
+
+/** Why there is nothing to go by; the words of the event `connection`. */
+export function troubleOf({ status, strangerStatus = null }) {
+  if (strangerStatus === null) return status ? "try_later" : "no_answer";
+  return strangerStatus < 500 || strangerStatus === NETWORK_LOGIN ? "stranger" : "try_later";
 }
 
 /** Seconds, from either form of the header. */

@@ -6,8 +6,16 @@
  * of statuses and an example: docs/client.md. No dependency, no build step; it imports small modules from beside it.
  */
 
-import { fromServer, isTemporary, mayBeAboutContent, NO_ANSWER, retryAfter } from "./proctoring-answer.js";
-import { Clocks, instant } from "./proctoring-clock.js";
+import {
+  fromServer,
+  isOutcomeOf,
+  isTemporary,
+  mayBeAboutContent,
+  NO_ANSWER,
+  retryAfter,
+  troubleOf,
+} from "./proctoring-answer.js";
+import { Clocks, instant, newId } from "./proctoring-clock.js";
 import { Notebook } from "./proctoring-notebook.js";
 import { sendInParts, sha256Of } from "./proctoring-upload.js";
 
@@ -31,12 +39,14 @@ const START_OFFSET_MAX_S = 7 * 24 * 3600;
 const BEAT_MIN_S = 1;
 const BEAT_MAX_S = 3600;
 const CLOSED = new Set(["ended", "terminated", "expired"]);
+/** The session takes no more: what the server says, and its status for it. */
+const GONE = new Map([
+  ["not_found", 404],
+  ["session_closed", 409],
+]);
 /** Of a batch as a whole: the statuses that are about what is in it. */
 /** A disk that failed is tried again. */
 const DISK_AGAIN_MS = 1000;
-/** "Network Authentication Required", RFC 6585. */
-const NETWORK_LOGIN = 511;
-const GONE = new Map([["not_found", 404], ["session_closed", 409]]);
 const ABOUT_CONTENT = new Set([400, 413, 422]);
 /** The server still waits for a connection that broke, or got the part by another one. */
 const BUSY = new Set(["upload_busy", "wrong_offset"]);
@@ -65,50 +75,12 @@ export class ProctoringError extends Error {
   }
 }
 
-/**
- * A UUID of version 7 (RFC 9562): milliseconds, a count of those made in the same one, 62 random bits. Events with the
- * same instant stay in their order by it, and the server keeps ids that grow in a third of the room.
- */
-function newId() {
-  const now = Math.max(0, Date.now());
-  made = now === madeAt ? (made + 1) & 0xfff : 0;
-  madeAt = now;
-  const random = crypto.getRandomValues(new Uint8Array(8));
-  random[0] = (random[0] & 0x3f) | 0x80;
-  const hex =
-    now.toString(16).padStart(12, "0").slice(-12) +
-    (0x7000 | made).toString(16) +
-    Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
-}
-let madeAt = 0;
-let made = 0;
-
 /** The longest beginning of `events` whose JSON has at most so many bytes, and at least one. */
 function fitting(events, bytes) {
   const encoder = new TextEncoder();
   let left = bytes - 1024; // for the token and the rest round the events
   const end = events.findIndex((event) => (left -= encoder.encode(JSON.stringify(event)).length + 1) < 0);
   return end < 0 ? events : events.slice(0, Math.max(end, 1));
-}
-
-/** Whether an answer says of these events, by place and id, what became of them. */
-function isOutcomeOf(events) {
-  const bare = (id) => id.toLowerCase().replace(/[^0-9a-f]/g, "").slice(-32); // however it was written
-  const isSame = (told, own) => (typeof told === "string" && typeof own === "string" ? bare(told) === bare(own) : true);
-  const names = (row) => events[row?.index] !== undefined && isSame(row.id, events[row.index].id);
-  const stored = (row) => names(row) && typeof row.id === "string";
-  const refused = (row) => names(row) && typeof row.code === "string" && typeof row.detail === "string";
-  const parts = { created: stored, duplicate: stored, rejected: refused };
-  const isPart = (rows, isRow) => Array.isArray(rows) && rows.every(isRow);
-  return (body) =>
-    Object.entries(parts).every(([name, isRow]) => isPart(body?.[name], isRow)) &&
-    Object.keys(parts).some((name) => body[name].length);
-}
-
-function troubleOf({ status, strangerStatus = null }) {
-  if (strangerStatus === null) return status ? "try_later" : "no_answer";
-  return strangerStatus < 500 || strangerStatus === NETWORK_LOGIN ? "stranger" : "try_later";
 }
 
 /** Nobody can deliver it without a new token. Only told by this browser's clock, so first ask the server. */
@@ -559,8 +531,9 @@ export class ProctoringClient extends EventTarget {
     while (events.length) {
       const { events: some, sentAt } = this.#clocks.together(fitting(events.slice(0, BATCH_MAX), BEACON_BYTES));
       const body = JSON.stringify({ token: this.#record.token, sent_at: sentAt, events: some });
-      if (!navigator.sendBeacon(this.#url(`${this.#path}/events/batch`), body)) return; // 64 KiB are on their way
-      for (const event of some) this.#beaconed.add(event.id);
+      const isOnItsWay = navigator.sendBeacon(this.#url(`${this.#path}/events/batch`), body);
+      if (!isOnItsWay && some.length > 1) return; // 64 KiB are; one alone may be too large itself
+      if (isOnItsWay) for (const event of some) this.#beaconed.add(event.id);
       events = events.slice(some.length);
     }
   };

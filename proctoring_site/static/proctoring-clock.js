@@ -3,10 +3,30 @@
 /** Less is what clocks differ by on their own. */
 const SLACK_MS = 1000;
 
+let madeAt = 0;
+let made = 0;
+
 /** As the API wants it; undefined for a clock so wrong that the server would refuse it. */
 export function instant(ms = Date.now()) {
   const at = new Date(ms);
   return at.getUTCFullYear() >= 2000 && at.getUTCFullYear() < 2100 ? at.toISOString() : undefined;
+}
+
+/**
+ * A UUID of version 7 (RFC 9562): milliseconds, a count of those made in the same one, 62 random bits. Events with the
+ * same instant stay in their order by it, and the server keeps ids that grow in a third of the room.
+ */
+export function newId() {
+  const now = Math.max(0, Date.now());
+  made = now === madeAt ? (made + 1) & 0xfff : 0;
+  madeAt = now;
+  const random = crypto.getRandomValues(new Uint8Array(8));
+  random[0] = (random[0] & 0x3f) | 0x80;
+  const hex =
+    now.toString(16).padStart(12, "0").slice(-12) +
+    (0x7000 | made).toString(16) +
+    Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }
 
 /**

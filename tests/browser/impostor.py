@@ -1,4 +1,4 @@
-"""Something between a page and the server that now and then answers in its place: a proxy, a hotel's login, a filter."""
+"""Something between a page and the server that now and then answers in its place: a proxy, a hotel's login."""
 
 import json
 import re
@@ -91,7 +91,7 @@ def _handler(impostor: Callable[[], Impostor]) -> type[BaseHTTPRequestHandler]:
                 self._send(reply.status, {"Content-Type": reply.type, **reply.headers}, reply.body.encode())
                 impostor().replied += 1
 
-        do_GET = do_HEAD = do_POST = do_PATCH = do_OPTIONS = handle_any  # noqa: N815 - http.server's names
+        do_GET = do_HEAD = do_POST = do_PATCH = do_OPTIONS = handle_any
 
         def _pass_on(self, body: bytes) -> None:
             impostor().passed.append(f"{self.command} {self.path}")

@@ -13,7 +13,7 @@ ASK_TO_DELETE = """() => new Promise((resolve) => {
     asked.onsuccess = () => resolve("deleted");
     asked.onblocked = () => resolve("blocked");
 })"""
-#: A page that has the database, and gives it to nobody: who opens it waits behind the deletion that waits for that page.
+#: A page that has the database, and gives it to nobody: who opens it waits for the deletion that waits for this page.
 HOLD = """() => new Promise((resolve) => {
     indexedDB.open("proctoring-client", 1).onsuccess = ({ target }) => {
         window.held = target.result;

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.exams import log, numbers, open_client
+from tests.browser.exams import log, numbers, open_client, until_gathering
 from tests.browser.impostor import impostor_before
 from tests.browser.test_candidate_trouble import IS_ENDING
 from tests.servers import until
@@ -22,6 +22,8 @@ CLOCK = """(() => {
     };
     window.setClock = (ms) => { off = ms; };
 })()"""
+#: Longer than a test: what is logged then waits for something else than the loop.
+NEVER_MS = 600_000
 HOUR = timedelta(hours=1)
 
 
@@ -54,11 +56,21 @@ class TestAPageThat:
             assert page.evaluate("client.end()") == "ended"
         assert sorted(numbers(exam.events(session_id))) == sorted([*range(20), *range(5), *range(3)])
 
+    def test_closes_with_an_event_too_large_for_a_beacon_sends_the_others(self, exam, page):
+        session_id = open_client(page, "Large", gatherMs=NEVER_MS)
+        until_gathering(page)
+        log(page, 1, message="x" * 70_000)
+        log(page, 3)
+        page.close(run_before_unload=True)
+        exam.until_stored(session_id, 3)
+
     def test_is_frozen_goes_on_when_it_thaws(self, exam, visitor, page):
         session_id = open_client(page, "Frozen")
         page.evaluate("client.heartbeat()")
         debugger = visitor.new_cdp_session(page)
-        page.evaluate("Promise.all(Array.from({ length: 10 }, (_, n) => client.log('paste', { data: { n } }))); undefined")
+        page.evaluate(
+            "Promise.all(Array.from({ length: 10 }, (_, n) => client.log('paste', { data: { n } }))); undefined"
+        )
         debugger.send("Page.setWebLifecycleState", {"state": "frozen"})
         twin = visitor.new_page()
         assert open_client(twin, "resume") == session_id
@@ -86,7 +98,7 @@ class TestAClockThat:
             occurred = datetime.fromisoformat(event["occurred_at"])
             assert began - timedelta(seconds=5) < occurred < datetime.now(UTC) + timedelta(seconds=5)
             assert event["marks"] == []
-        skews = sorted((abs(event["clock_skew_ms"]) for event in exam.events(session_id)))
+        skews = sorted(abs(event["clock_skew_ms"]) for event in exam.events(session_id))
         assert [round(skew / 3_600_000) for skew in skews] == [0, 0, 1, 1]
 
     def test_was_ahead_offline_and_is_set_right_leaves_the_timeline_right(self, exam, visitor, page):

