@@ -3,15 +3,25 @@
  *
  * What is logged is written down in the browser (IndexedDB) before it is sent, is sent in batches until the server has
  * answered for each event, and survives a reload, a closed tab and a server that is away. The loop in words, the table
- * of statuses and an example: docs/client.md. No dependency, no build step; it imports two small modules beside it.
+ * of statuses and an example: docs/client.md. No dependency, no build step; it imports small modules from beside it.
  */
 
-import { isTemporary, NO_ANSWER, retryAfter } from "./proctoring-answer.js";
+import {
+  fromServer,
+  isOutcomeOf,
+  isTemporary,
+  mayBeAboutContent,
+  NO_ANSWER,
+  retryAfter,
+  troubleOf,
+} from "./proctoring-answer.js";
+import { Clocks, instant, newId } from "./proctoring-clock.js";
+import { Notebook } from "./proctoring-notebook.js";
 import { sendInParts, sha256Of } from "./proctoring-upload.js";
 
 /** @typedef {import("./proctoring-answer.js").Answer} Answer */
 
-const DATABASE = "proctoring-client";
+const LOCKS = "proctoring-client";
 /** What the server takes at once, and what stays well below its limit of a body (JSON_BODY_MAX_BYTES). */
 const BATCH_MAX = 500;
 const BATCH_BYTES = 512 * 1024;
@@ -25,7 +35,22 @@ const VISIT = 1_000_000;
 const KEPT_AFTER_EXPIRY_MS = 7 * 24 * 3600 * 1000;
 /** What the server takes for the start of a recording in its session. */
 const START_OFFSET_MAX_S = 7 * 24 * 3600;
+/** What the next beat may be told to wait for; a longer timer would fire at once. */
+const BEAT_MIN_S = 1;
+const BEAT_MAX_S = 3600;
 const CLOSED = new Set(["ended", "terminated", "expired"]);
+/** The session takes no more: what the server says, and its status for it. */
+const GONE = new Map([
+  ["not_found", 404],
+  ["session_closed", 409],
+]);
+/** Of a batch as a whole: the statuses that are about what is in it. */
+/** A disk that failed is tried again. */
+const DISK_AGAIN_MS = 1000;
+const ABOUT_CONTENT = new Set([400, 413, 422]);
+/** The server still waits for a connection that broke, or got the part by another one. */
+const BUSY = new Set(["upload_busy", "wrong_offset"]);
+const [DOING, DONE, CONFIRMED] = ["doing", "done", "confirmed"];
 const IDLE = Symbol("nothing to do");
 const PROGRESS = Symbol("something was done");
 
@@ -39,40 +64,16 @@ const DEFAULTS = {
   longestPauseMs: 30_000,
 };
 
-/** A refusal: `status`, `code` and `fields` are the server's. Status 0: there was no answer. */
+/** A refusal: `status`, `code` and `fields` are the server's. Status 0: there was no answer of its own. */
 export class ProctoringError extends Error {
   /** @param {Answer} answer */
-  constructor({ status, body, retryAfterS }) {
-    super(body?.detail ?? (status ? `The server answered ${status}.` : "The server cannot be reached."));
+  constructor({ status, body, retryAfterS, strangerStatus }) {
+    const nobody = strangerStatus ? "Something else answered in the server's place." : "The server cannot be reached.";
+    super(body?.detail ?? (status ? `The server answered ${status}.` : nobody));
     Object.assign(this, { name: "ProctoringError", status, code: body?.code ?? null, retryAfterS });
     this.fields = body?.fields ?? {};
   }
 }
-
-/** By this browser's clock, as the API wants it; undefined for a clock so wrong that the server would refuse it. */
-function instant() {
-  const now = new Date();
-  return now.getUTCFullYear() >= 2000 && now.getUTCFullYear() < 2100 ? now.toISOString() : undefined;
-}
-
-/**
- * A UUID of version 7 (RFC 9562): milliseconds, a count of those made in the same one, 62 random bits. Events with the
- * same instant stay in their order by it, and the server keeps ids that grow in a third of the room.
- */
-function newId() {
-  const now = Math.max(0, Date.now());
-  made = now === madeAt ? (made + 1) & 0xfff : 0;
-  madeAt = now;
-  const random = crypto.getRandomValues(new Uint8Array(8));
-  random[0] = (random[0] & 0x3f) | 0x80;
-  const hex =
-    now.toString(16).padStart(12, "0").slice(-12) +
-    (0x7000 | made).toString(16) +
-    Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
-}
-let madeAt = 0;
-let made = 0;
 
 /** The longest beginning of `events` whose JSON has at most so many bytes, and at least one. */
 function fitting(events, bytes) {
@@ -82,118 +83,32 @@ function fitting(events, bytes) {
   return end < 0 ? events : events.slice(0, Math.max(end, 1));
 }
 
+/** Nobody can deliver it without a new token. Only told by this browser's clock, so first ask the server. */
+function isLongExpired({ tokenExpiresAt }) {
+  return Date.parse(tokenExpiresAt) + KEPT_AFTER_EXPIRY_MS < Date.now();
+}
+
 /** One at a time, across all tabs, where the browser can say so; else a resend is harmless, since events have ids. */
 function inTurn(name, work) {
   return navigator.locks ? navigator.locks.request(name, work) : work();
 }
 
-/** The notebook on disk: sessions by id, and their events in order. Without IndexedDB it holds nothing. */
-class Notebook {
-  #database;
-
-  constructor(database) {
-    this.#database = database;
-  }
-
-  static open() {
-    return new Promise((resolve) => {
-      const none = () => resolve(new Notebook(null));
-      try {
-        const opening = indexedDB.open(DATABASE, 1);
-        opening.onupgradeneeded = () => {
-          opening.result.createObjectStore("sessions", { keyPath: "id" });
-          opening.result.createObjectStore("events", { keyPath: ["sessionId", "sequence"] });
-        };
-        opening.onsuccess = () => resolve(new Notebook(opening.result));
-        opening.onerror = none;
-      } catch {
-        none(); // switched off altogether
-      }
-    });
-  }
-
-  get isDurable() {
-    return this.#database !== null;
-  }
-
-  /** `work(sessions, events)` may return a request, whose result comes out once the transaction is on disk. */
-  #transact(mode, work) {
-    return new Promise((resolve, reject) => {
-      const transaction = this.#database.transaction(["sessions", "events"], mode, { durability: "strict" });
-      transaction.onabort = () => reject(transaction.error);
-      const request = work(transaction.objectStore("sessions"), transaction.objectStore("events"));
-      transaction.oncomplete = () => resolve(request?.result);
-    });
-  }
-
-  async sessions() {
-    return this.isDurable ? this.#transact("readonly", (sessions) => sessions.getAll()) : [];
-  }
-
-  /** Replace a record by what `change` makes of it, or nothing by undefined; one tab at a time. */
-  async update(id, change) {
-    if (!this.isDurable) return change(undefined);
-    let changed;
-    await this.#transact("readwrite", (sessions) => {
-      const reading = sessions.get(id);
-      reading.onsuccess = () => (changed = change(reading.result)) && sessions.put(changed);
-    });
-    return changed;
-  }
-
-  async write(sessionId, events) {
-    if (!this.isDurable) return;
-    await this.#transact("readwrite", (_, store) => {
-      for (const event of events) store.put({ sessionId, sequence: event.sequence, event });
-    });
-  }
-
-  /** The first events that wait, oldest first. */
-  async waiting(sessionId) {
-    if (!this.isDurable) return [];
-    const rows = await this.#transact("readonly", (_, store) => store.getAll(allOf(sessionId), BATCH_MAX));
-    return rows.map((row) => row.event);
-  }
-
-  async count(sessionId) {
-    return this.isDurable ? this.#transact("readonly", (_, store) => store.count(allOf(sessionId))) : 0;
-  }
-
-  async remove(sessionId, events) {
-    if (!this.isDurable) return;
-    await this.#transact("readwrite", (_, store) => {
-      for (const event of events) store.delete([sessionId, event.sequence]);
-    });
-  }
-
-  /** Everything of a session, or just its events. */
-  async forget(sessionId, { record = true } = {}) {
-    if (!this.isDurable) return;
-    await this.#transact("readwrite", (sessions, store) => {
-      if (record) sessions.delete(sessionId);
-      store.delete(allOf(sessionId));
-    });
-  }
-}
-
-function allOf(sessionId) {
-  return IDBKeyRange.bound([sessionId], [sessionId, Infinity]);
-}
-
 /**
  * One candidate's session. It tells by events (CustomEvent, what is named here is in `detail`):
- * - `connection` {isConnected}: whether the server answers.
+ * - `connection` {isConnected, reason}: whether the server answers, and why not: `no_answer`; `try_later`, as it or what
+ *   is before it says; `stranger`: something else answers in its place, such as the login page of a network.
  * - `waiting` {count}: how many events it has not answered for yet; also as `client.waiting`.
  * - `state` {state}: running, paused, ended, terminated or expired, as the heartbeat learns it.
  * - `rejected` {event, code, detail, fields}: the server refuses this event for good; it is dropped.
  * - `stopped` {reason}: sending is over. `ended`; `token`: it expired, and the events are kept for `useToken`;
  *   `session_closed`, `not_found`: the session takes no more, and what was left (`dropped`, a number) is dropped;
  *   `forgotten`: by `forget`.
- * - `warning` {reason}: `memory_only`: nothing can be written down here, so a reload loses what waits.
+ * - `warning` {reason}: `memory_only`: nothing can be written down here just now, so a reload loses what waits.
  */
 export class ProctoringClient extends EventTarget {
   waiting = 0;
   isConnected = true;
+  #trouble = null;
   /** @type {string|null} As the last heartbeat said. */
   state = null;
   /** @type {string|null} Why sending is over. */
@@ -203,9 +118,16 @@ export class ProctoringClient extends EventTarget {
   #notebook;
   #record;
   #sequence = 0;
+  #clocks = new Clocks();
   /** What this visit logged and the server has not answered for, by sequence: for the beacon, and if the disk fails. */
   #unanswered = new Map();
   #unwritten = [];
+  /** Whether the disk may not have what it should: then all that is unanswered is written down anew. */
+  #isDiskBehind = false;
+  #diskTimer;
+  #isWarned = false;
+  /** By sequence, those that came last at the end: at each alone something in between took offence. */
+  #setAside = new Set();
   #written = Promise.resolve();
   #beaconed = new Set();
   #batchMax = BATCH_MAX;
@@ -216,7 +138,7 @@ export class ProctoringClient extends EventTarget {
   #beatTimer;
   #nextBeatS = 10;
   #isBeating = false;
-  /** Whether the page has followed a command, by its id; until the server has taken the confirmation. */
+  /** How far the page is with each command, by its id: DOING, DONE, CONFIRMED. */
   #commands = new Map();
 
   /**
@@ -241,14 +163,14 @@ export class ProctoringClient extends EventTarget {
    * @returns {Promise<ProctoringClient|null>}
    */
   static async resume(options = {}) {
-    const notebook = await Notebook.open();
+    const notebook = new Notebook();
     const baseUrl = options.baseUrl ?? DEFAULTS.baseUrl;
-    const own = (await notebook.sessions()).filter((record) => record.baseUrl === baseUrl);
+    const own = (await notebook.sessions().catch(() => [])).filter((record) => record.baseUrl === baseUrl);
     const unfinished = own.filter((record) => record.isKept || !record.isEnding);
     const current = unfinished.sort((one, other) => one.startedAt - other.startedAt).pop();
     for (const record of own.filter((record) => record !== current)) {
-      const isLost = Date.parse(record.tokenExpiresAt) + KEPT_AFTER_EXPIRY_MS < Date.now();
-      if (isLost || (record.isEnded && !record.isKept)) await notebook.forget(record.id);
+      const isOver = record.isEnded && (!record.isKept || isLongExpired(record));
+      if (isOver) await notebook.forget(record.id).catch(() => {});
       else await new ProctoringClient({ ...options, onCommand: null }).#open(notebook, record);
     }
     const client = current ? new ProctoringClient(options) : null;
@@ -276,8 +198,9 @@ export class ProctoringClient extends EventTarget {
 
   /** Open a session. Not tried again by itself, since each try opens another. Rejects with a ProctoringError. */
   async start(candidateName) {
-    const answer = await this.#post("/sessions", { candidate_name: candidateName });
-    if (isTemporary(answer) || answer.status !== 201) throw new ProctoringError(answer);
+    const isOpened = (body) => typeof body?.id === "string" && typeof body.token === "string";
+    const answer = await this.#ask("/sessions", { candidate_name: candidateName }, isOpened);
+    if (isTemporary(answer) || answer.status >= 300) throw new ProctoringError(answer);
     await this.adopt(answer.body);
     return answer.body;
   }
@@ -287,7 +210,7 @@ export class ProctoringClient extends EventTarget {
     const { baseUrl } = this.#options;
     const told = { id, token, tokenExpiresAt, candidateName, baseUrl };
     const own = { startedAt: Date.now(), visits: 0, followed: [], isEnding: false, isEnded: false, isKept: false };
-    await this.#open(await Notebook.open(), { ...told, ...own });
+    await this.#open(new Notebook(), { ...told, ...own });
   }
 
   /**
@@ -303,9 +226,12 @@ export class ProctoringClient extends EventTarget {
 
   /** The same for several at once. @returns {Promise<string[]>} */
   async batch(told) {
-    if (!this.#record || (this.stopped && this.stopped !== "token")) return [];
+    if (!this.#record || !this.#isOpen) return [];
     const events = told.map((one) => this.#event(one));
-    for (const event of events) this.#unanswered.set(event.sequence, event);
+    for (const event of events) {
+      this.#unanswered.set(event.sequence, event);
+      this.#clocks.note(event);
+    }
     this.#unwritten.push(...events);
     this.#tellWaiting(this.waiting + events.length);
     await this.#writeDown();
@@ -350,15 +276,16 @@ export class ProctoringClient extends EventTarget {
     };
     const remember = (uploadId) => this.#remember({ uploads: { ...this.#record.uploads, [key]: uploadId } });
     const to = { url: this.#url(`${this.#path}/uploads`), metadata, remember, onProgress: tell, signal };
-    return inTurn(`${DATABASE} upload ${this.id} ${key}`, async () => {
+    return inTurn(`${LOCKS} upload ${this.id} ${key}`, async () => {
       for (let failures = 0; ; failures++) {
         signal?.throwIfAborted();
         const { token, uploads } = this.#record; // another token, perhaps, than at the last try
         const answer = await this.#options.upload(blob, { ...to, token, uploadId: uploads?.[key] ?? null });
-        const isBusy = answer.body?.code === "upload_busy"; // the server still waits for a connection that broke
-        this.#tellConnection(isBusy || !isTemporary(answer));
+        const isBusy = BUSY.has(answer.body?.code);
+        this.#tellConnection(isBusy ? { ...answer, status: 200 } : answer);
         if (!isBusy && !isTemporary(answer)) {
           if (answer.status < 300) return answer.body;
+          if (answer.status === 401 && isLongExpired(this.#record)) await this.forget();
           throw new ProctoringError(answer);
         }
         signal?.throwIfAborted();
@@ -407,10 +334,14 @@ export class ProctoringClient extends EventTarget {
     this.#record = record;
     const { token, tokenExpiresAt } = record; // newer than what is on disk when the session was adopted once more
     const visited = (stored) => ({ ...record, ...stored, token, tokenExpiresAt, visits: (stored?.visits ?? 0) + 1 });
-    this.#record = await notebook.update(record.id, visited).catch(() => visited(record));
+    this.#record = await notebook.update(record.id, visited).catch(() => {
+      this.#isDiskBehind = true;
+      return visited(record);
+    });
+    notebook.addEventListener("lost", this.#onLost);
     this.waiting = await notebook.count(record.id).catch(() => 0);
     this.#sequence = (this.#record.visits - 1) * VISIT;
-    for (const id of this.#record.followed) this.#commands.set(id, true);
+    for (const id of this.#record.followed) this.#commands.set(id, DONE);
     this.#begin();
   }
 
@@ -420,7 +351,7 @@ export class ProctoringClient extends EventTarget {
     document.addEventListener("visibilitychange", this.#onVisibility);
     this.#finished = new Promise((resolve) => (this.#finish = resolve));
     setTimeout(async () => {
-      if (!this.#notebook.isDurable) this.#tell("warning", { reason: "memory_only" });
+      if (this.#isDiskBehind) await this.#writeDown();
       if (this.#record.isEnded) this.#stop("ended");
       await this.#loop();
     });
@@ -437,26 +368,53 @@ export class ProctoringClient extends EventTarget {
     return JSON.parse(JSON.stringify({ ...named, sequence: ++this.#sequence })); // what is no JSON fails here, and now
   }
 
-  /** All that was logged meanwhile in one transaction. A full disk loses no event while the page stays. */
+  /** All that was logged meanwhile in one transaction. A disk that fails loses no event while the page stays. */
   #writeDown() {
     const write = async () => {
-      const events = this.#unwritten.splice(0);
+      const [isAnew, meanwhile] = [this.#isDiskBehind && this.#isOpen, this.#unwritten.splice(0)];
+      this.#isDiskBehind = false;
+      if (isAnew) await this.#notebook.update(this.id, (stored) => stored ?? this.#record);
+      const events = isAnew ? [...this.#unanswered.values()] : meanwhile;
       if (events.length) await this.#notebook.write(this.id, events);
+      this.#isWarned = false;
     };
-    this.#written = this.#written.then(write).catch(() => this.#tell("warning", { reason: "memory_only" }));
+    const fail = () => {
+      if (!this.#isWarned) this.#tell("warning", { reason: "memory_only" });
+      this.#isWarned = true;
+      this.#onLost();
+    };
+    this.#written = this.#written.then(write).catch(fail);
     return this.#written;
   }
 
+  /** The disk failed, or was taken away: what is known here is written down once more, and then until it is. */
+  #onLost = () => {
+    this.#isDiskBehind = true;
+    clearTimeout(this.#diskTimer);
+    this.#diskTimer = setTimeout(() => this.#isOpen && this.#writeDown(), DISK_AGAIN_MS);
+  };
+
+  get #isOpen() {
+    return !this.stopped || this.stopped === "token";
+  }
+
+  /** What may be stuck on its way comes last, so that it holds up nothing else. */
   async #waitingEvents() {
     await this.#writeDown();
-    const onDisk = await this.#notebook.waiting(this.id).catch(() => []);
+    const onDisk = await this.#notebook.waiting(this.id, BATCH_MAX).catch(() => []);
     const bySequence = new Map([...onDisk.map((event) => [event.sequence, event]), ...this.#unanswered]);
     const inOrder = [...bySequence.values()].sort((one, other) => one.sequence - other.sequence);
-    return fitting(inOrder.slice(0, this.#batchMax), BATCH_BYTES);
+    const free = inOrder.filter(({ sequence }) => !this.#setAside.has(sequence));
+    const stuck = [...this.#setAside].map((sequence) => bySequence.get(sequence)).filter(Boolean);
+    return fitting((free.length ? free : stuck).slice(0, this.#batchMax), BATCH_BYTES);
   }
 
   async #remove(events) {
-    for (const event of events) this.#unanswered.delete(event.sequence);
+    for (const event of events) {
+      this.#unanswered.delete(event.sequence);
+      this.#setAside.delete(event.sequence);
+      this.#clocks.forget(event);
+    }
     await this.#notebook.remove(this.id, events).catch(() => {}); // then they are sent again, which is harmless
   }
 
@@ -467,7 +425,7 @@ export class ProctoringClient extends EventTarget {
       let isWoken = false;
       let wake = () => {};
       this.#wake = () => wake((isWoken = true));
-      const outcome = await inTurn(`${DATABASE} ${this.id}`, () => this.#step()).catch(() => ({ retryAfterS: 0 }));
+      const outcome = await inTurn(`${LOCKS} ${this.id}`, () => this.#step()).catch(() => ({ retryAfterS: 0 }));
       const onDisk = await this.#notebook.count(this.id).catch(() => 0);
       this.#tellWaiting(Math.max(onDisk, this.#unanswered.size));
       failures = outcome === PROGRESS || outcome === IDLE ? 0 : failures + 1;
@@ -476,34 +434,65 @@ export class ProctoringClient extends EventTarget {
       if (!isWoken) await new Promise((resolve) => (wake = resolve));
       await new Promise((resolve) => setTimeout(resolve, this.#options.gatherMs));
     }
-    if (this.#record.isEnding && !this.#record.isKept && this.stopped !== "token") await this.forget();
+    const isOver = this.#record.isEnding && !this.#record.isKept && this.stopped !== "token";
+    const isHopeless = this.stopped === "token" && isLongExpired(this.#record);
+    if (isOver || isHopeless) await this.forget();
   }
 
   /** @returns {Promise<symbol|{retryAfterS: number}>} The latter: try again after a pause. */
   async #step() {
-    const events = await this.#waitingEvents();
-    if (!events.length && !this.#record.isEnding) return IDLE;
-    if (!events.length && CLOSED.has(this.state)) {
-      await this.#close("session_closed"); // staff were quicker: there is nothing to ask
-      return PROGRESS;
+    const waiting = await this.#waitingEvents();
+    if (!waiting.length) return this.#record.isEnding ? this.#askToEnd() : IDLE;
+    const { events, sentAt } = this.#clocks.together(waiting);
+    const isAgain = events.every(({ sequence }) => this.#setAside.has(sequence)); // says nothing new of the connection
+    const body = { sent_at: sentAt, events };
+    const answer = await this.#ask(`${this.#path}/events/batch`, body, isOutcomeOf(events), { isQuiet: isAgain });
+    if (isTemporary(answer)) {
+      if (mayBeAboutContent(answer)) this.#isolate(events);
+      return answer;
     }
-    const [path, body] = events.length ? ["events/batch", { sent_at: instant(), events }] : ["end", {}];
-    const answer = await this.#post(`${this.#path}/${path}`, body);
-    if (isTemporary(answer)) return answer;
-    const code = answer.body.code;
-    if (answer.status === 401) this.#stop("token");
-    else if (code === "session_closed" || code === "not_found") await this.#drop(code);
-    else if (!events.length) await this.#close(answer.status < 300 ? "ended" : "session_closed");
-    else if (answer.status < 300) return this.#settle(events, answer);
-    else if (events.length > 1) this.#batchMax = Math.ceil(events.length / 2); // to find the one that it is about
-    else return this.#settle(events, { body: { rejected: [{ index: 0, ...answer.body }] } });
+    const { status } = answer;
+    if (status < 300) return this.#settle(events, answer);
+    if (this.#isRefused(answer)) return this.#giveUp(answer);
+    if (!ABOUT_CONTENT.has(status)) return answer;
+    if (events.length === 1) return this.#settle(events, { body: { rejected: [{ index: 0, ...answer.body }] } });
+    this.#batchMax = Math.ceil(events.length / 2); // to find the one that it is about
     return PROGRESS;
+  }
+
+  async #askToEnd() {
+    if (CLOSED.has(this.state)) return this.#close("session_closed"); // staff were quicker: there is nothing to ask
+    const answer = await this.#ask(`${this.#path}/end`, {}, (body) => body?.id === this.id);
+    if (isTemporary(answer)) return answer;
+    if (answer.status < 300) return this.#close("ended");
+    if (this.#isRefused(answer)) return this.#giveUp(answer);
+    return answer.status === 409 ? this.#close("session_closed") : answer;
+  }
+
+  /** Whether it is the session that takes no more, or the token that is no longer good. */
+  #isRefused({ status, body }) {
+    return status === 401 || GONE.get(body.code) === status;
+  }
+
+  async #giveUp({ status, body }) {
+    if (status === 401) this.#stop("token");
+    else await this.#drop(body.code);
+    return PROGRESS;
+  }
+
+  /** Less at once next time; and one alone waits behind all others. */
+  #isolate(events) {
+    if (events.length > 1) this.#batchMax = Math.ceil(events.length / 2);
+    for (const { sequence } of events.length > 1 ? [] : events) {
+      this.#setAside.delete(sequence);
+      this.#setAside.add(sequence);
+    }
   }
 
   /** Each event by its place in the batch. What the answer does not name, or cannot decide yet, is sent again. */
   async #settle(events, { body: { created = [], duplicate = [], rejected = [] }, retryAfterS = 0 }) {
     const refused = rejected.filter(({ code }) => code !== "try_again");
-    const answered = [...created, ...duplicate, ...refused].map(({ index }) => events[index]).filter(Boolean);
+    const answered = [...created, ...duplicate, ...refused].map(({ index }) => events[index]);
     await this.#remove(answered);
     for (const { index, code, detail, fields } of refused) {
       this.#tell("rejected", { event: events[index], code, detail, fields });
@@ -523,6 +512,7 @@ export class ProctoringClient extends EventTarget {
   async #close(reason, dropped = 0) {
     await this.#remember({ isEnded: true });
     this.#stop(reason, dropped);
+    return PROGRESS;
   }
 
   #stop(reason, dropped = 0) {
@@ -539,10 +529,11 @@ export class ProctoringClient extends EventTarget {
   #sendBeacons = () => {
     let events = [...this.#unanswered.values()].filter((event) => !this.#beaconed.has(event.id));
     while (events.length) {
-      const some = fitting(events.slice(0, BATCH_MAX), BEACON_BYTES);
-      const body = JSON.stringify({ token: this.#record.token, sent_at: instant(), events: some });
-      if (!navigator.sendBeacon(this.#url(`${this.#path}/events/batch`), body)) return; // 64 KiB are on their way
-      for (const event of some) this.#beaconed.add(event.id);
+      const { events: some, sentAt } = this.#clocks.together(fitting(events.slice(0, BATCH_MAX), BEACON_BYTES));
+      const body = JSON.stringify({ token: this.#record.token, sent_at: sentAt, events: some });
+      const isOnItsWay = navigator.sendBeacon(this.#url(`${this.#path}/events/batch`), body);
+      if (!isOnItsWay && some.length > 1) return; // 64 KiB are; one alone may be too large itself
+      if (isOnItsWay) for (const event of some) this.#beaconed.add(event.id);
       events = events.slice(some.length);
     }
   };
@@ -557,18 +548,18 @@ export class ProctoringClient extends EventTarget {
   async #beat() {
     clearTimeout(this.#beatTimer);
     if (this.#isBeating || !this.#signals) return;
-    const confirmed = [...this.#commands.keys()].filter((id) => this.#commands.get(id));
+    const confirmed = this.#toConfirm;
     const said = { ...this.#saidSignals(), sent_at: instant(), confirmed };
     this.#isBeating = true;
-    const answer = await this.#post(`${this.#path}/heartbeat`, said);
+    const answer = await this.#ask(`${this.#path}/heartbeat`, said, (body) => typeof body?.state === "string");
     this.#isBeating = false;
     if (isTemporary(answer)) return this.#beatAgain(Math.max(answer.retryAfterS, this.#nextBeatS));
-    if (answer.status === 401) return this.#stop("token");
-    if (answer.status === 404) return this.#drop("not_found");
+    if (this.#isRefused(answer)) return this.#giveUp(answer);
     if (answer.status >= 300) console.error("The heartbeat was refused:", answer.body);
     else await this.#hear(answer.body, confirmed);
     const isOver = this.stopped || CLOSED.has(this.state);
-    if (!isOver || this.#commands.size) this.#beatAgain(this.#nextBeatS);
+    const isAsked = [...this.#commands.values()].some((stands) => stands !== CONFIRMED);
+    if (!isOver || isAsked) this.#beatAgain(this.#nextBeatS);
   }
 
   /** What the page says. One that fails, or says what is no JSON, says nothing this time: the client is there. */
@@ -586,32 +577,41 @@ export class ProctoringClient extends EventTarget {
     this.#beatTimer = setTimeout(() => this.#beat(), inS * 1000);
   }
 
+  /** An older or newer server may say less, or more. */
   async #hear({ state, commands, next_beat_s: nextBeatS }, confirmed) {
-    this.#nextBeatS = nextBeatS;
-    for (const id of confirmed) this.#commands.delete(id);
+    if (Number.isFinite(nextBeatS)) this.#nextBeatS = Math.min(Math.max(nextBeatS, BEAT_MIN_S), BEAT_MAX_S);
+    for (const id of confirmed) this.#commands.set(id, CONFIRMED);
     const isNew = state !== this.state;
     this.state = state;
-    for (const command of commands) this.#follow(command); // first: they say why the state is another
+    const asked = Array.isArray(commands) ? commands.filter((command) => command?.id) : [];
+    for (const command of asked) this.#follow(command); // first: they say why the state is another
     if (isNew) this.#tell("state", { state });
     await this.#rememberFollowed();
   }
 
   async #follow(command) {
-    if (!this.#options.onCommand || this.#commands.has(command.id)) return;
-    this.#commands.set(command.id, false);
+    if (!this.#options.onCommand) return;
+    if (this.#commands.get(command.id) === CONFIRMED) this.#commands.set(command.id, DONE); // it was not taken
+    if (this.#commands.has(command.id)) return;
+    this.#commands.set(command.id, DOING);
     try {
       await this.#options.onCommand(command);
-      this.#commands.set(command.id, true);
+      this.#commands.set(command.id, DONE);
       await this.#rememberFollowed();
+      if (CLOSED.has(this.state)) this.#beat(); // the last one: do not wait for it
     } catch (error) {
-      this.#commands.delete(command.id); // it is asked again with the next beat
       console.error(error);
+      this.#commands.delete(command.id); // it is asked again with the next beat
+      if (CLOSED.has(this.state)) this.#beatAgain(this.#nextBeatS);
     }
-    if (CLOSED.has(this.state)) this.#beat(); // the last one: do not wait for it
+  }
+
+  get #toConfirm() {
+    return [...this.#commands.keys()].filter((id) => this.#commands.get(id) === DONE);
   }
 
   #rememberFollowed() {
-    const followed = [...this.#commands.keys()].filter((id) => this.#commands.get(id));
+    const followed = this.#toConfirm;
     return followed.join() === this.#record.followed.join() ? undefined : this.#remember({ followed });
   }
 
@@ -625,21 +625,27 @@ export class ProctoringClient extends EventTarget {
     return this.#options.baseUrl.replace(/\/$/, "") + path;
   }
 
-  /** @returns {Promise<Answer>} Never rejects. */
-  async #post(path, body) {
+  /** @returns {Promise<Answer>} Never rejects. `isExpected` says of JSON whether it is what was asked for. */
+  async #ask(path, body, isExpected, { isQuiet = false } = {}) {
+    const answer = await this.#post(path, body, isExpected);
+    if (!isQuiet || !isTemporary(answer)) this.#tellConnection(answer);
+    return answer;
+  }
+
+  /** What is asked to go elsewhere does not: a token and a candidate's events are for this server alone. */
+  async #post(path, body, isExpected) {
     const headers = { "Content-Type": "application/json" };
     if (this.#record) headers.Authorization = `Bearer ${this.#record.token}`;
-    const request = { method: "POST", headers, body: JSON.stringify(body), credentials: "omit", cache: "no-store" };
-    let answer = NO_ANSWER;
+    const how = { method: "POST", headers, credentials: "omit", cache: "no-store", redirect: "manual" };
+    const signal = AbortSignal.timeout?.(TIMEOUT_MS); // Safari has it since 16
     try {
-      const response = await fetch(this.#url(path), { ...request, signal: AbortSignal.timeout(TIMEOUT_MS) });
+      const response = await fetch(this.#url(path), { ...how, body: JSON.stringify(body), signal });
       const retryAfterS = retryAfter(response.headers.get("Retry-After"));
-      answer = { status: response.status, body: await response.json().catch(() => null), retryAfterS };
+      const answer = { status: response.status, body: await response.json().catch(() => null), retryAfterS };
+      return fromServer(answer, isExpected);
     } catch {
-      // no network, or no answer in time: status 0
+      return NO_ANSWER; // no network, or no answer in time
     }
-    this.#tellConnection(!isTemporary(answer));
-    return answer;
   }
 
   /** Full jitter, so that a hall of clients does not come back in step; an end of the outage is noticed at once. */
@@ -661,9 +667,11 @@ export class ProctoringClient extends EventTarget {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
 
-  #tellConnection(isConnected) {
-    if (isConnected === this.isConnected) return;
-    this.#tell("connection", { isConnected: (this.isConnected = isConnected) });
+  #tellConnection(answer) {
+    const reason = isTemporary(answer) ? troubleOf(answer) : null;
+    if (reason === this.#trouble) return;
+    this.#trouble = reason;
+    this.#tell("connection", { isConnected: (this.isConnected = reason === null), reason });
   }
 
   #tellWaiting(count) {

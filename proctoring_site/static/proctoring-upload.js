@@ -44,7 +44,7 @@ export async function sha256Of(blob) {
  */
 export async function sendInParts(blob, to) {
   for (let { uploadId } = to, tries = 0; ; tries++) {
-    let place = uploadId ? await ask(uploadId, to) : await begin(blob, to);
+    let place = uploadId ? await ask(uploadId, blob, to) : await begin(blob, to);
     if (place.offset !== undefined) {
       if (!uploadId) await to.remember((uploadId = place.uploadId));
       place = await sendFrom(place, uploadId, blob, to);
@@ -64,10 +64,16 @@ async function begin(blob, to) {
   return { offset: 0, uploadId: location.split("/").pop(), isNew: true };
 }
 
-async function ask(uploadId, to) {
+async function ask(uploadId, blob, to) {
   const answer = await request("HEAD", `${to.url}/${uploadId}`, to);
-  const offset = answer.header("Upload-Offset");
-  return answer.status === 200 && offset ? { offset: Number(offset) } : refusal(answer);
+  const offset = offsetOf(answer, blob);
+  return answer.status === 200 && offset !== null ? { offset } : refusal(answer);
+}
+
+/** How much the server has; null when it does not say, or says what cannot be. */
+function offsetOf(answer, blob) {
+  const told = answer.header("Upload-Offset");
+  return told && /^\d+$/.test(told) && Number(told) <= blob.size ? Number(told) : null;
 }
 
 async function sendFrom({ offset, isNew }, uploadId, blob, to) {
@@ -80,9 +86,10 @@ async function sendFrom({ offset, isNew }, uploadId, blob, to) {
       body: blob.slice(start, start + (to.partBytes ?? PART_BYTES)),
       onSent: (bytes) => tell(start + bytes),
     });
-    const reached = answer.header("Upload-Offset");
-    if (answer.status !== 204 || !reached) return refusal(answer);
-    offset = Number(reached);
+    const reached = offsetOf(answer, blob);
+    const hasMoved = reached !== null && (reached > start || blob.size === 0);
+    if (answer.status !== 204 || !hasMoved) return refusal(answer);
+    offset = reached;
     tell(offset);
   }
   tell(size);
@@ -92,7 +99,9 @@ async function sendFrom({ offset, isNew }, uploadId, blob, to) {
 /** What something in between answers in the server's place says nothing about the recording. */
 function refusal({ status, body, retryAfterS, header }) {
   if (status >= 500) return { status, body, retryAfterS };
-  if (!header("Tus-Resumable") || status < 300) return { ...NO_ANSWER, retryAfterS };
+  if (!header("Tus-Resumable") || status < 300) {
+    return { ...NO_ANSWER, retryAfterS, ...(status && { strangerStatus: status }) };
+  }
   return { status, body: body ?? { code: CODES[status] ?? "refused" }, retryAfterS };
 }
 

@@ -16,6 +16,8 @@ const OVER = {
 };
 const NO_TOKEN =
   "The permission for this exam has expired. Please tell the staff. What could not be sent is kept in this browser.";
+const NOT_TAKEN = (why) => `Your exam has ended, but the server did not take the video: ${why} Please tell the staff.`;
+const LOGIN = ": something else answers in its place; does your network want a login?";
 const ONLY_ONE = {
   video: "There is no camera: only sound is recorded.",
   audio: "There is no microphone: only the picture is recorded.",
@@ -31,6 +33,8 @@ let recording = null;
 const used = { audio: false, video: false };
 let lastSignals = {};
 let isChecked = false;
+/** Whether something else answers in the server's place. */
+let isIntercepted = false;
 let isFinishing = false;
 let stopWatching = () => {};
 
@@ -94,7 +98,7 @@ function whyNot(error) {
     return `Too many exams are being started from your network. Try again in ${Math.ceil(error.retryAfterS) || 60} seconds.`;
   }
   if (error.status === 0 || error.status >= 500) {
-    return "The server does not answer. Check your network, and try again in a minute.";
+    return "The server does not answer. Check your network (does it want a login?), and try again in a minute.";
   }
   return error.message;
 }
@@ -165,7 +169,10 @@ function tick() {
 }
 
 function listenTo(session) {
-  session.addEventListener("connection", showConnection);
+  session.addEventListener("connection", ({ detail }) => {
+    isIntercepted = detail.reason === "stranger";
+    showConnection();
+  });
   session.addEventListener("waiting", showConnection);
   session.addEventListener("state", ({ detail }) => {
     if (detail.state in OVER) finish(OVER[detail.state]);
@@ -186,7 +193,7 @@ function listenTo(session) {
 
 function showConnection() {
   const waiting = client.waiting ? `, ${client.waiting} waiting` : "";
-  const text = client.isConnected ? "Connected" : `No connection${waiting}`;
+  const text = client.isConnected ? "Connected" : `No connection${waiting}${isIntercepted ? LOGIN : ""}`;
   if (byId("connection").textContent !== text) byId("connection").textContent = text;
   const hint = client.isConnected ? "What is left is being delivered." : `No connection${waiting}: it goes on by itself.`;
   if (byId("sending-text").textContent !== hint) byId("sending-text").textContent = hint;
@@ -200,8 +207,10 @@ function follow({ action, message }) {
     byId("messages").append(shown);
   } else if (action === "terminate") {
     finish([OVER.terminated, message].filter(Boolean).join(" "));
-  } else {
+  } else if (action === "pause" || action === "resume") {
     pause(action === "pause", message);
+  } else {
+    throw new Error(`This page cannot: ${action}`); // so that it is not confirmed
   }
 }
 
@@ -230,27 +239,25 @@ async function finish(words) {
   const videos = await recordings.files(client.id);
   const reason = await client.end({ keep: videos.length > 0 });
   if (reason === "token") return sayDone(NO_TOKEN);
-  const fault = await send(videos);
+  const refusals = await send(videos);
+  if (refusals.some(({ status }) => status === 401)) return sayDone(NO_TOKEN);
   await client.forget();
   await recordings.forgetAll();
-  sayDone(fault || words);
+  sayDone(refusals.length ? NOT_TAKEN(refusals[0].message) : words);
 }
 
-/** @returns {Promise<string>} What went wrong, or nothing. */
+/** Each one, also when another was refused. @returns {Promise<ProctoringError[]>} The refusals. */
 async function send(videos) {
   const total = videos.reduce((sum, { blob }) => sum + blob.size, 0);
+  const refusals = [];
   let done = 0;
-  try {
-    for (const { blob, filename, startedAt } of videos) {
-      const startOffsetS = startedAt ? Math.max(0, (startedAt - client.startedAt) / 1000) : null;
-      const onProgress = (part) => (byId("progress").value = (done + part * blob.size) / total);
-      await client.upload(blob, { filename, startOffsetS, onProgress });
-      done += blob.size;
-    }
-    return "";
-  } catch (error) {
-    return `Your exam has ended, but the server did not take the video: ${error.message} Please tell the staff.`;
+  for (const { blob, filename, startedAt } of videos) {
+    const startOffsetS = startedAt ? Math.max(0, (startedAt - client.startedAt) / 1000) : null;
+    const onProgress = (part) => (byId("progress").value = (done + part * blob.size) / total);
+    await client.upload(blob, { filename, startOffsetS, onProgress }).catch((error) => refusals.push(error));
+    done += blob.size;
   }
+  return refusals;
 }
 
 function sayDone(text) {

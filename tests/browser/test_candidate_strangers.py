@@ -1,0 +1,87 @@
+"""The candidate's page while something answers in the server's place, refuses, or asks what the page cannot do."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.exams import Exam
+from tests.browser.impostor import Impostor, Reply, as_json, impostor_before
+from tests.browser.test_candidate import end, expect_done
+from tests.browser.test_candidate_trouble import fill_in
+from tests.servers import until
+
+TOO_LARGE = as_json(413, {"detail": "Too large.", "code": "video_too_large"}, Tus_Resumable="1.0.0")
+GOES_ON = "Your exam is not over"
+
+
+@pytest.fixture
+def page(visitor: BrowserContext) -> Page:
+    return visitor.new_page()
+
+
+@pytest.fixture
+def impostor(exam: Exam) -> Iterator[Impostor]:
+    with impostor_before(exam.url) as impostor:
+        yield impostor
+
+
+def start(page: Page, exam: Exam, impostor: Impostor) -> str:
+    fill_in(page, impostor.url)
+    page.get_by_role("button", name="Check camera and microphone").click()
+    expect(page.get_by_text("Camera and microphone work.")).to_be_visible()
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.get_by_role("heading", name="Exam of Ada")).to_be_visible()
+    return exam.database["sessions"].find_one({"candidate_name": "Ada"}, sort=[("start_time", -1)])["_id"]
+
+
+class TestTheVideo:
+    def test_is_kept_when_the_token_expires_before_it_is_sent(self, exam, page, impostor):
+        session_id = start(page, exam, impostor)
+        page.wait_for_timeout(2500)
+        impostor.answer("/uploads", Reply(503))
+        end(page)
+        impostor.until_replied()
+        impostor.instead = {"Authorization": "Bearer expired"}
+        impostor.step_aside()
+        expect(page.get_by_text("The permission for this exam has expired.")).to_be_visible()
+        impostor.instead = {}
+        page.reload()
+        expect_done(page)
+        assert exam.video_path(session_id) == f"videos/{session_id}.webm"
+
+    def test_that_is_refused_keeps_no_other_from_being_sent(self, exam, page, impostor):
+        session_id = start(page, exam, impostor)
+        page.wait_for_timeout(2500)
+        page.reload()
+        page.get_by_role("button", name="Go on").click()
+        expect(page.get_by_text("Recording", exact=True)).to_be_visible()
+        impostor.answer("POST .*/uploads$", TOO_LARGE, when=lambda body: impostor.replied == 0)
+        end(page)
+        expect(page.get_by_text("the server did not take the video: Too large.")).to_be_visible()
+        (recording,) = exam.recordings(session_id)
+        assert recording["state"] == "ready"
+
+
+class TestThePage:
+    def test_does_not_take_what_it_cannot_do_for_a_leave_to_go_on(self, exam, page, impostor):
+        session_id = start(page, exam, impostor)
+        exam.act(session_id, "pause", reason="Wait.")
+        expect(page.get_by_text("Wait.")).to_be_visible()
+        until(lambda: exam.commands(session_id) == [("pause", True)])
+        asked = {"id": "1", "action": "dance", "message": None, "reason_code": None}
+        impostor.answer("/heartbeat", as_json(200, {"state": "paused", "commands": [asked], "next_beat_s": 1}))
+        impostor.until_replied()
+        expect(page.get_by_text("Wait.")).to_be_visible()
+        impostor.step_aside()
+        exam.act(session_id, "resume")
+        expect(page.get_by_text("Wait.")).to_be_hidden()
+
+    def test_says_that_something_else_answers(self, exam, page, impostor):
+        session_id = start(page, exam, impostor)
+        impostor.answer("POST .*/sessions/", Reply(200))
+        page.evaluate("window.dispatchEvent(new Event('blur'))")
+        expect(page.get_by_text("does your network want a login?")).to_be_visible()
+        impostor.step_aside()
+        expect(page.get_by_text("Connected", exact=True)).to_be_visible()
+        until(lambda: {"focus_lost", "network_back"} <= set(exam.types(session_id)))
