@@ -16,6 +16,7 @@ from media_app.models import SERVED_UNDER, Recording, RecordingKind, RecordingSt
 from media_app.video import KINDS, VideoKind
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
+from sessions_app.counters import NEXT_REVISION
 from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session, now
 
@@ -107,9 +108,9 @@ def _session_video(recording: Recording, kind: VideoKind, *, instead: bool) -> s
 
 def _point(which: dict[str, Any], name: str) -> bool:
     """Make this the video of the session that is so still; False when there is none."""
-    change = {"$set": {"video_path": SERVED_UNDER + name}, "$inc": {"revision": 1}}
+    change = {"video_path": {"$literal": SERVED_UNDER + name}, "revision": NEXT_REVISION}
     sessions = connection.get_collection(Session._meta.db_table)
-    return sessions.update_one(which, change, session=connection.session).matched_count == 1
+    return sessions.update_one(which, [{"$set": change}], session=connection.session).matched_count == 1
 
 
 def _waits_for_another(recording: Recording) -> bool:

@@ -20,6 +20,7 @@ from pymongo.errors import DuplicateKeyError
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.mongo_engine.documents import document_of
+from sessions_app.counters import NEXT_REVISION
 from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session, now, to_milliseconds
 from sessions_app.review.errors import ReviewChanged
@@ -141,10 +142,11 @@ def _apply(entry: dict[str, Any]) -> None:
             rows.replace_one(older, document, upsert=True, session=connection.session)
     before = entry["revision"] - 1
     still = {"_id": entry["session_id"], "review_revision": {"$in": [0, None]} if before == 0 else before}
-    change = {"$set": {**(entry["fields"] or {}), "review_revision": entry["revision"]}}
+    fields = {**(entry["fields"] or {}), "review_revision": entry["revision"]}
+    change: dict[str, Any] = {name: {"$literal": value} for name, value in fields.items()}
     if entry["action"] not in IN_NO_SCORE:
-        change["$inc"] = {"revision": 1}
-    connection.get_collection(Session._meta.db_table).update_one(still, change, session=connection.session)
+        change["revision"] = NEXT_REVISION
+    connection.get_collection(Session._meta.db_table).update_one(still, [{"$set": change}], session=connection.session)
 
 
 def _refresh_written(session: Session) -> None:

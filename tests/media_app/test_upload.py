@@ -57,6 +57,11 @@ class TestAnUpload:
         assert recording.sha256 == hashlib.sha256(clips[suffix].read_bytes()).hexdigest()
         assert unfinished(videos) == []
 
+    def test_of_an_adopted_session_whose_revision_is_no_number(self, api, clips, videos):
+        write_old_documents([old_session(_id="theirs", revision="seven")])
+        assert upload(api, "theirs", clips[".webm"]).json()["video_path"] == "videos/theirs.webm"
+        assert Session.objects.get(pk="theirs").revision == 1
+
     @pytest.mark.parametrize(
         "name",
         [

@@ -23,7 +23,7 @@ from sessions_app.review.errors import (
 from sessions_app.review.models import EntryAction, ReviewEntry
 from sessions_app.review.states import OUTCOME_MOVES, Outcome
 from tests.audit_records import recording
-from tests.factories import NOON, make_session, make_staff
+from tests.factories import NOON, make_session, make_staff, naive, old_session, write_old_documents
 from tests.sessions_app.review.sittings import confirm, dismiss, ended
 
 FOUR_PHONES = (0, 100, 200, 300)
@@ -41,6 +41,13 @@ def bob(database):
 
 def decide(session, outcome, *, by, reason="Seen with my own eyes."):
     return services.decide(session, outcome, by=by, seen=session.review_revision or 0, reason=reason)
+
+
+def test_an_adopted_session_whose_revision_is_no_number_is_reviewed_as_any_other(ada):
+    write_old_documents([old_session(_id="theirs", end_time=naive(NOON), revision="seven")])
+    services.allow(Session.objects.get(pk="theirs"), "no_face", reason="Wears a veil.", by=ada, seen=0)
+    session = Session.objects.get(pk="theirs")
+    assert (session.review_revision, session.revision) == (1, 1)
 
 
 class TestADecision:
