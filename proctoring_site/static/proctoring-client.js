@@ -44,9 +44,9 @@ const GONE = new Map([
   ["not_found", 404],
   ["session_closed", 409],
 ]);
-/** Of a batch as a whole: the statuses that are about what is in it. */
 /** A disk that failed is tried again. */
 const DISK_AGAIN_MS = 1000;
+/** Of a batch as a whole: the statuses that are about what is in it. */
 const ABOUT_CONTENT = new Set([400, 413, 422]);
 /** The server still waits for a connection that broke, or got the part by another one. */
 const BUSY = new Set(["upload_busy", "wrong_offset"]);

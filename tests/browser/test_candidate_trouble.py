@@ -174,3 +174,36 @@ class TestThePage:
         start(page, exam, "A name that is far too long for a narrow screen and has " + "nobreakinit" * 8)
         screenshot(page, f"candidate-narrow-{scheme}")
         assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+#: Slices of two recordings, as many hours old, of sessions of which this browser knows nothing else.
+LEFT_BEHIND = """(hours) => new Promise((resolve) => {
+    indexedDB.open("proctoring-recording", 1).onsuccess = ({ target }) => {
+        const writing = target.result.transaction("slices", "readwrite");
+        for (const age of hours) {
+            const startedAt = Date.now() - age * 3600 * 1000;
+            writing.objectStore("slices").add({ sessionId: `of ${age} h`, part: "1", startedAt, bytes: new Blob(["x"]) });
+        }
+        writing.oncomplete = () => resolve(target.result.close());
+    };
+})"""
+KEPT = """() => new Promise((resolve) => {
+    indexedDB.open("proctoring-recording", 1).onsuccess = ({ target }) => {
+        const reading = target.result.transaction("slices").objectStore("slices").getAll();
+        reading.onsuccess = () => resolve(reading.result.map((slice) => slice.sessionId));
+        target.result.close();
+    };
+})"""
+
+
+def test_a_recording_of_an_unknown_session_is_kept_for_a_day(exam, page):
+    page.goto("/candidate/")
+    expect(page.get_by_label("Your name")).to_be_visible()
+    page.evaluate(LEFT_BEHIND, [1, 25])
+    page.reload()
+    expect(page.get_by_label("Your name")).to_be_visible()
+    assert page.evaluate(KEPT) == ["of 1 h"]
+    start(page, exam, "Kept")
+    end(page)
+    expect_done(page)
+    assert page.evaluate(KEPT) == ["of 1 h"], "only what was sent is forgotten"

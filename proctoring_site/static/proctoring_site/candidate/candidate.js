@@ -241,8 +241,9 @@ async function finish(words) {
   if (reason === "token") return sayDone(NO_TOKEN);
   const refusals = await send(videos);
   if (refusals.some(({ status }) => status === 401)) return sayDone(NO_TOKEN);
+  const sessionId = client.id;
   await client.forget();
-  await recordings.forgetAll();
+  await recordings.forget(sessionId);
   sayDone(refusals.length ? NOT_TAKEN(refusals[0].message) : words);
 }
 
@@ -302,6 +303,6 @@ if (unfinished) {
   if (client.isEnding) finish(OVER.ended);
   else show("unfinished");
 } else {
-  await recordings.forgetAll();
+  await recordings.forget();
   show("prepare");
 }

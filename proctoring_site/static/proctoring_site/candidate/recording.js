@@ -7,6 +7,7 @@
 
 const DATABASE = "proctoring-recording";
 const SLICE_MS = 2000;
+const KEPT_MS = 24 * 3600 * 1000;
 const TYPES = ["video/webm;codecs=vp8,opus", "video/webm", "video/mp4"];
 /** About 230 MB an hour. */
 const BITS = { videoBitsPerSecond: 480_000, audioBitsPerSecond: 32_000 };
@@ -74,10 +75,22 @@ export async function gaps(sessionId) {
   return { parts: inOrder.length, seconds: Math.round(between.reduce((sum, gap) => sum + gap, 0)) || 0 };
 }
 
-/** Forget every recording of this browser. */
-export async function forgetAll() {
-  inMemory.length = 0;
-  await transact("readwrite", (slices) => slices.clear()).catch(() => {});
+/** Forget a session's recordings, and any that were begun long ago: of a session of which nothing else is known, be it
+ * only since the disk cannot be read just now, they may still be sent. */
+export async function forget(sessionId = null) {
+  const isOver = (slice) => slice.sessionId === sessionId || slice.startedAt < Date.now() - KEPT_MS;
+  const left = inMemory.filter((slice) => !isOver(slice));
+  inMemory.splice(0, Infinity, ...left);
+  const go = (slices) => {
+    const reading = slices.openCursor();
+    reading.onsuccess = () => {
+      const at = reading.result;
+      if (at && isOver(at.value)) at.delete();
+      at?.continue();
+    };
+    return reading;
+  };
+  await transact("readwrite", go).catch(() => {});
 }
 
 /** Begin a part. `stop` is over when its last slice is kept. */
