@@ -182,7 +182,8 @@ LEFT_BEHIND = """(hours) => new Promise((resolve) => {
         const writing = target.result.transaction("slices", "readwrite");
         for (const age of hours) {
             const startedAt = Date.now() - age * 3600 * 1000;
-            writing.objectStore("slices").add({ sessionId: `of ${age} h`, part: "1", startedAt, bytes: new Blob(["x"]) });
+            const slice = { sessionId: `of ${age} h`, part: "1", startedAt, bytes: new Blob(["x"]) };
+            writing.objectStore("slices").add(slice);
         }
         writing.oncomplete = () => resolve(target.result.close());
     };
