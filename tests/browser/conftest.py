@@ -20,6 +20,7 @@ from pymongo import MongoClient
 
 from proctoring_site.child_process import end, start_tied
 from tests.browser.exams import Exam
+from tests.browser.impostor import Impostor, impostor_before
 from tests.callers import bearer
 from tests.servers import Web, free_port, migrate_with_superuser
 
@@ -230,3 +231,10 @@ def visitor(browser: Browser, exam: Exam) -> Iterator[BrowserContext]:
         context.route(f"**{page}", lambda route: route.fulfill(body="<!doctype html><title>x</title>"))
     yield context
     context.close()
+
+
+@pytest.fixture
+def impostor(exam: Exam) -> Iterator[Impostor]:
+    """Stands before the server of `exam`, and answers in its place as the test says."""
+    with impostor_before(exam.url) as impostor:
+        yield impostor

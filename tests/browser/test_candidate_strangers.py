@@ -1,12 +1,10 @@
 """The candidate's page while something answers in the server's place, refuses, or asks what the page cannot do."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.exams import Exam
-from tests.browser.impostor import Impostor, Reply, as_json, impostor_before
+from tests.browser.impostor import Impostor, Reply, as_json
 from tests.browser.test_candidate import end, expect_done
 from tests.browser.test_candidate_trouble import fill_in
 from tests.servers import until
@@ -18,12 +16,6 @@ GOES_ON = "Your exam is not over"
 @pytest.fixture
 def page(visitor: BrowserContext) -> Page:
     return visitor.new_page()
-
-
-@pytest.fixture
-def impostor(exam: Exam) -> Iterator[Impostor]:
-    with impostor_before(exam.url) as impostor:
-        yield impostor
 
 
 def start(page: Page, exam: Exam, impostor: Impostor) -> str:

@@ -1,12 +1,10 @@
 """What the client's module makes of answers that are none of the server's: they say nothing about what was sent."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.exams import Exam, log, numbers, open_client
-from tests.browser.impostor import Impostor, Reply, as_json, impostor_before
+from tests.browser.exams import log, numbers, open_client
+from tests.browser.impostor import Impostor, Reply, as_json
 from tests.servers import until
 
 TO_A_PORTAL = {"Location": "/portal"}
@@ -36,12 +34,6 @@ STRANGE = [
 @pytest.fixture
 def page(visitor: BrowserContext) -> Page:
     return visitor.new_page()
-
-
-@pytest.fixture
-def impostor(exam: Exam) -> Iterator[Impostor]:
-    with impostor_before(exam.url) as impostor:
-        yield impostor
 
 
 def open_through(impostor: Impostor, page: Page, name: str, **options: object) -> str:

@@ -1,12 +1,10 @@
 """A recording on its way while the server, or something before it, says no, not now, or nonsense."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.exams import Exam, open_client
-from tests.browser.impostor import Impostor, Reply, as_json, impostor_before
+from tests.browser.exams import open_client
+from tests.browser.impostor import Impostor, Reply, as_json
 from tests.browser.test_uploads import offsets
 from tests.servers import until
 
@@ -26,12 +24,6 @@ WRONG_OFFSET = {"detail": "Elsewhere.", "code": "wrong_offset"}
 @pytest.fixture
 def page(visitor: BrowserContext) -> Page:
     return visitor.new_page()
-
-
-@pytest.fixture
-def impostor(exam: Exam) -> Iterator[Impostor]:
-    with impostor_before(exam.url) as impostor:
-        yield impostor
 
 
 @pytest.fixture
