@@ -35,7 +35,9 @@ SETTLE_TRIES = 10
 Counts = Mapping[str, int]
 #: Where counts are wrong: key → (counted, stored).
 Differences = Mapping[str, tuple[int, int]]
-_CAN_GO_UP = {"$and": [{"$isNumber": "$revision"}, {"$gte": ["$revision", 0]}, {"$lt": ["$revision", 2**62]}]}
+#: What is larger is no number of events, and soon none to which the server can add.
+ADDED_TO_MAX = 2**62
+_CAN_GO_UP = {"$and": [{"$isNumber": "$revision"}, {"$gte": ["$revision", 0]}, {"$lt": ["$revision", ADDED_TO_MAX]}]}
 #: What a change makes of `revision`, also where that is no number, to which `$inc` could not add.
 NEXT_REVISION = {"$add": [{"$cond": [_CAN_GO_UP, "$revision", 0]}, 1]}
 
@@ -85,7 +87,8 @@ def _is_count(entry: tuple[str, Any]) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and isfinite(value) and value < ADDED_TO_MAX
 
 
 def key_among(counts: dict[str, int], event_type: str, *, weighed: Container[str]) -> str:

@@ -5,34 +5,25 @@ order of the steps is that of counters.py: count first, then store; what turns o
 again. A crash in between leaves a count too high, which mending.py mends, or `recount` when the session ends.
 """
 
-import logging
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from operator import itemgetter
-from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from pymongo import UpdateOne
-from pymongo.collection import Collection
-from pymongo.errors import BulkWriteError, NotPrimaryError, WriteConcernError, WriteError
+from pymongo.errors import BulkWriteError, WriteConcernError, WriteError
 from pymongo.read_concern import ReadConcern
-from pymongo.write_concern import WriteConcern
 
 from proctoring_site.mongo_engine.documents import is_storable
 from proctoring_site.mongo_engine.group_commit import Document, GroupCommit, Outcome
 from proctoring_site.mongo_engine.group_insert import DUPLICATE_KEY
 from proctoring_site.mongo_engine.instants import instant_of
-from sessions_app import counters
+from sessions_app import counters, counting
 from sessions_app.errors import EventIdConflict, EventNotStorable, EventUndecided, SessionClosed, SessionNotFound
 from sessions_app.models import Mark
 from sessions_app.policy import active_policy
 from sessions_app.reported import CLOCK_TOLERANCE
 from sessions_app.review.scores import score_soon
-
-logger = logging.getLogger(__name__)
 
 #: The document's own fault: BadValue, InvalidBSON, DollarPrefixedFieldName, DocumentValidationFailure, two of size. Any
 #: other refusal (a full disk, an internal error) is the server's; a client that gave the event up then would lose it.
@@ -40,10 +31,6 @@ NOT_STORABLE = frozenset({2, 22, 52, 121, 10334, 17280})
 #: How long a duplicate's first copy may take to reach the majority before the client is asked to try again. Everybody
 #: whose events wait does so behind this.
 SETTLE_TRIES, SETTLE_S = 5, 0.05
-#: The counts become durable with the events that are committed after them: the journal keeps their order. A failover
-#: may take back a count and not the event, which the driver then stores on the next primary: see counters.py.
-COUNTED_AT_ONCE = WriteConcern(w=1)
-_IS_OBJECT, _EXISTS, _NEVER_INSERTED = {"$type": "object"}, {"$exists": True}, {"_id": None}
 
 
 def write(documents: Sequence[Document], *, are_storable: bool = False) -> Sequence[Outcome]:
@@ -69,13 +56,13 @@ def commit(documents: Sequence[Document]) -> list[Outcome]:
     outcomes: list[Outcome | None] = [None] * len(documents)
     keys: dict[int, str] = {}
     # A transaction would end with the first session that is not plainly open.
-    rest = by_session if connection.session is not None else _count_open(by_session, documents, keys)
+    rest = by_session if connection.session is not None else counting.count_open(by_session, documents, keys)
     if rest:
         _look_and_count(rest, documents, keys, outcomes)
     taken = sorted(keys)
     refused = {taken[at]: code for at, code in _insert([documents[n] for n in taken]).items()}
     if refused:
-        _count(documents, {n: keys[n] for n in refused}, by=-1)
+        counting.count(documents, {n: keys[n] for n in refused}, by=-1)
     doubles = [documents[n]["_id"] for n, code in refused.items() if code == DUPLICATE_KEY]
     there = _stored(doubles) if doubles else {}
     for n in taken:
@@ -92,44 +79,6 @@ def commit(documents: Sequence[Document]) -> list[Outcome]:
 
 
 _writer = GroupCommit(commit)
-
-
-def _count_open(
-    by_session: Mapping[str, Sequence[int]], documents: Sequence[Document], keys: dict[int, str]
-) -> Mapping[str, Sequence[int]]:
-    """Count the events of all sessions that plainly take them, in one trip; answers with the other sessions, untouched.
-
-    Plainly: the session is open, began before the events, and counts their types by name. The server says which ones
-    are not by failing to insert them: an upsert that may not choose its own `_id` changes what is there or nothing.
-    """
-    changes, tried = [], {}
-    weighed = active_policy().weights
-    for pk, own in by_session.items():
-        conditions: dict[str, Any] = {"_id": pk, "end_time": None, "event_counts": _IS_OBJECT}
-        for n in own:
-            event_type = documents[n]["event_type"]
-            tried[n] = key = counters.key_of(event_type)
-            if event_type not in weighed:
-                conditions[f"event_counts.{key}"] = _EXISTS
-        events = [documents[n] for n in own]
-        earliest = min(event["occurred_at"] for event in events)
-        conditions["start_time"] = {"$lte": min(earliest, events[0]["received_at"]) + CLOCK_TOLERANCE}
-        step = {**_step(events, [tried[n] for n in own], by=1), "$setOnInsert": _NEVER_INSERTED}
-        changes.append({"q": conditions, "u": step, "upsert": True})
-    try:
-        reply = connection.database.command(
-            "update", "sessions", updates=changes, ordered=False, writeConcern=COUNTED_AT_ONCE.document
-        )
-    except NotPrimaryError:
-        # Nothing was changed, but where the primary stepped down in the midst of it: then some are counted twice until
-        # their sessions end, as after a crash. The driver's own way to write looks for the new one.
-        return by_session
-    if "writeConcernError" in reply:
-        raise WriteConcernError(reply["writeConcernError"]["errmsg"], reply["writeConcernError"]["code"])
-    places = list(by_session)
-    left = {places[error["index"]] for error in reply.get("writeErrors", ())}
-    keys.update((n, key) for n, key in tried.items() if documents[n]["session_id"] not in left)
-    return {pk: by_session[pk] for pk in left}
 
 
 def _look_and_count(
@@ -154,7 +103,7 @@ def _look_and_count(
     if closed:
         _know_again(closed, documents, outcomes)
     ends = {pk: session.get("end_time") for pk, session in sessions.items()}
-    uncounted = _count(documents, counted, by=1, ends=ends)
+    uncounted = counting.count(documents, counted, by=1, ends=ends)
     for n, key in counted.items():
         outcomes[n] = uncounted.get(documents[n]["session_id"])
         if outcomes[n] is None:
@@ -176,18 +125,12 @@ def _know_again(closed: Sequence[int], documents: Sequence[Document], outcomes: 
 def _sessions_of(session_ids: Iterable[str]) -> dict[str, Document]:
     """The sessions by id, each such that events can be added to its counts; what is missing is not there."""
     ids = list(session_ids)
-    sessions = _find_sessions(ids)
+    sessions = counting.find_sessions(ids)
     uncounted = [session for session in sessions.values() if not counters.is_countable(session)]
     if uncounted:
         counters.make_countable(uncounted, weighed=active_policy().weights)
-        sessions.update(_find_sessions([session["_id"] for session in uncounted]))
+        sessions.update(counting.find_sessions([session["_id"] for session in uncounted]))
     return sessions
-
-
-def _find_sessions(ids: Sequence[str]) -> dict[str, Document]:
-    fields = {"start_time": 1, "end_time": 1, "event_counts": 1, "revision": 1, "moves": {"$slice": -1}}
-    found = connection.get_collection("sessions").find({"_id": {"$in": ids}}, fields, session=connection.session)
-    return {session["_id"]: session for session in found}
 
 
 def _refusal(session: Document | None, document: Document) -> Exception | None:
@@ -212,62 +155,6 @@ def _mark(document: Document, mark: Mark) -> None:
     marks = document.setdefault("marks", [])
     if mark.value not in marks:  # looked at before
         marks.append(mark.value)
-
-
-def _count(
-    documents: Sequence[Document], keys: Mapping[int, str], *, by: int, ends: Mapping[str, Any] | None = None
-) -> dict[str, Exception]:
-    """Add to the counts of the sessions; answers with those of which it could not, and why.
-
-    `ends`: the sessions' `end_time` as it was found. One that ended since is closed: it is to be looked at again, or
-    its score would not follow. One that was deleted since is not there. One that cannot be counted (its document is at
-    its largest, or an adopted one's numbers are none) fails nobody else.
-    """
-    ends = ends or {}
-    own: dict[str, list[int]] = {}
-    for n in keys:
-        own.setdefault(documents[n]["session_id"], []).append(n)
-    if not own:
-        return {}
-    changes = [
-        UpdateOne(
-            {"_id": pk, **({"end_time": {"$eq": ends[pk]}} if pk in ends else {})},
-            _step([documents[n] for n in places], [keys[n] for n in places], by=by),
-        )
-        for pk, places in own.items()
-    ]
-    failed: dict[str, Exception] = {}
-    try:
-        found = _sessions_at_once().bulk_write(changes, ordered=False, session=connection.session).matched_count
-    except BulkWriteError as error:
-        if connection.session is not None or error.details["writeConcernErrors"]:
-            raise
-        found = error.details["nMatched"]
-        for fault in error.details["writeErrors"]:
-            pk = list(own)[fault["index"]]
-            logger.error("session %s cannot be counted: the server answers with error %d", pk, fault["code"])
-            failed[pk] = EventUndecided()
-    if found + len(failed) < len(own):
-        there = _find_sessions(list(own))
-        failed |= {pk: SessionNotFound() for pk in own if pk not in there}
-        changed = (pk for pk in own.keys() & ends.keys() & there.keys() if there[pk].get("end_time") != ends[pk])
-        failed |= {pk: SessionClosed() for pk in changed}
-    return failed
-
-
-def _sessions_at_once() -> Collection:
-    sessions = connection.get_collection("sessions")
-    return sessions if connection.session else sessions.with_options(write_concern=COUNTED_AT_ONCE)
-
-
-def _step(own: Sequence[Document], keys: Iterable[str], *, by: int) -> dict[str, Any]:
-    """What events change in their session: the counts, that the client was there, and how its clock is."""
-    counts = {f"event_counts.{key}": n * by for key, n in Counter(keys).items()}
-    last = max(own, key=itemgetter("received_at"))
-    step: dict[str, Any] = {"$inc": {**counts, "revision": 1}, "$max": {"last_seen_at": last["received_at"]}}
-    if "clock_skew_ms" in last:
-        step["$set"] = {"clock_skew_ms": last["clock_skew_ms"]}
-    return step
 
 
 def _insert(documents: Sequence[Document]) -> dict[int, int]:

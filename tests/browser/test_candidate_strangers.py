@@ -6,7 +6,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from tests.browser.exams import Exam
 from tests.browser.impostor import Impostor, Reply, as_json
 from tests.browser.test_candidate import end, expect_done
-from tests.browser.test_candidate_trouble import fill_in
+from tests.browser.test_candidate_trouble import KEPT, fill_in
 from tests.servers import until
 
 TOO_LARGE = as_json(413, {"detail": "Too large.", "code": "video_too_large"}, Tus_Resumable="1.0.0")
@@ -44,7 +44,7 @@ class TestTheVideo:
 
     def test_that_is_refused_keeps_no_other_from_being_sent(self, exam, page, impostor):
         session_id = start(page, exam, impostor)
-        page.wait_for_timeout(2500)
+        until(lambda: page.evaluate(KEPT))  # of the recording before the reload
         page.reload()
         page.get_by_role("button", name="Go on").click()
         expect(page.get_by_text("Recording", exact=True)).to_be_visible()

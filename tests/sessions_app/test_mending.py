@@ -182,7 +182,14 @@ class TestALook:
         assert Session.objects.get(pk=session.pk).event_counts == before
 
     @pytest.mark.parametrize(
-        ("name", "value"), [("event_counts", "many"), ("event_counts", {"a.b": 1}), ("revision", "seven")]
+        ("name", "value"),
+        [
+            ("event_counts", "many"),
+            ("event_counts", {"a.b": 1}),
+            ("event_counts", {"focus_lost": 2**63 - 1}),
+            ("revision", "seven"),
+            ("revision", 2**63 - 1),
+        ],
     )
     def test_sets_what_is_no_number(self, session, name, value):
         connection.get_collection("sessions").update_one({"_id": session.pk}, [{"$set": {name: {"$literal": value}}}])

@@ -10,7 +10,7 @@ from django.db import connections
 
 from proctoring_site.jobs.models import Job
 from reports_app import services as reports
-from sessions_app import counters, ingestion, services
+from sessions_app import counters, counting, ingestion, services
 from sessions_app.models import Event, Session, now
 from tests import drives
 
@@ -108,12 +108,12 @@ class TestWhileItsSessionEnds:
         when_it_is_due(run_jobs)
         assert Job.objects.get().state == "done"
 
-    @pytest.mark.parametrize("step", ["_count_open", "_sessions_of"])
-    def test_it_is_scored_too_where_it_is_counted_after_the_end(self, session, run_jobs, monkeypatch, step):
-        plain = getattr(ingestion, step)
+    @pytest.mark.parametrize(("room", "step"), [(counting, "count_open"), (ingestion, "_sessions_of")])
+    def test_it_is_scored_too_where_it_is_counted_after_the_end(self, session, run_jobs, monkeypatch, room, step):
+        plain = getattr(room, step)
 
         def end_meanwhile(*told):
-            if step == "_count_open":  # received, and waits
+            if step == "count_open":  # received, and waits
                 services.end_session(Session.objects.get(pk=session.pk))
             answer = plain(*told)
             if step == "_sessions_of":  # looked at, since it is early, and counted next
@@ -121,7 +121,7 @@ class TestWhileItsSessionEnds:
             return answer
 
         early = session.start_time - timedelta(minutes=1)
-        monkeypatch.setattr(ingestion, step, end_meanwhile)
+        monkeypatch.setattr(room, step, end_meanwhile)
         event, _ = services.log_event(session.pk, services.Reported("phone_detected", timestamp=early))
         assert event.marks == ["before_start"]
         assert counts_and_score(session) == ({"phone_detected": 1}, 100)
