@@ -12,9 +12,9 @@ from django.core.signals import got_request_exception
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
-from pymongo.errors import ConnectionFailure, PyMongoError
 
 from proctoring_site.audit.errors import AuditFailed
+from proctoring_site.mongo_engine.away import is_away, origins
 
 logger = logging.getLogger(__name__)
 
@@ -29,11 +29,7 @@ SHORT_WRITES = frozenset({"sessions", "events", "batch", "heartbeat", "pause", "
 def is_outage(error: BaseException | None) -> bool:
     """True when the error, or one it came from, says that the server is away, frozen, changing its primary, or that it
     takes no audit record: what cannot be recorded is not done, and may be tried again."""
-    while error is not None:
-        if isinstance(error, ConnectionFailure | AuditFailed) or (isinstance(error, PyMongoError) and error.timeout):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+    return is_away(error) or any(isinstance(one, AuditFailed) for one in origins(error))
 
 
 def outage_response(request: HttpRequest) -> HttpResponse:

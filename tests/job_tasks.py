@@ -4,6 +4,9 @@ import os
 import time
 from pathlib import Path
 
+from django.db import DatabaseError
+from pymongo.errors import AutoReconnect
+
 from proctoring_site.jobs.queue import job
 
 done: list[tuple[str, str]] = []
@@ -30,6 +33,11 @@ def break_down(key: str) -> None:
 @job(name="test.fail_wholly", max_attempts=1, give_up=break_down)
 def fail_wholly(key: str) -> None:
     raise ValueError("no luck")
+
+
+@job(name="test.lose_the_database")
+def lose_the_database(key: str) -> None:
+    raise DatabaseError from AutoReconnect()
 
 
 @job(name="test.slow")

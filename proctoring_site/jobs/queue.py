@@ -22,6 +22,7 @@ from pymongo.errors import DuplicateKeyError
 from proctoring_site.jobs.models import Job, JobState, new_id
 from proctoring_site.jobs.reasons import reason_of, speaks_to_people
 from proctoring_site.jobs.renewal import renewed
+from proctoring_site.mongo_engine.away import is_away
 from proctoring_site.mongo_engine.instants import naive_utc
 
 logger = logging.getLogger(__name__)
@@ -233,7 +234,7 @@ def _failed(taken: Job, error: Exception, task: Task | None) -> bool:
         return True
     pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (taken.attempts - 1)) * random.uniform(0.5, 1)  # noqa: S311
     told = (taken.pk, taken.task, type(error).__name__)
-    details = None if speaks_to_people(error) else error
+    details = None if speaks_to_people(error) or is_away(error) else error
     logger.warning("job %s (%s) failed with %s and is tried again", *told, exc_info=details)
     not_before = naive_utc(at + timedelta(seconds=pause_s))
     _write(taken, state=JobState.WAITING.value, error=reason, not_before=not_before, told_at=None)

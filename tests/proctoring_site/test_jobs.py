@@ -160,6 +160,13 @@ class TestTheReason:
         (said,) = (one for one in caplog.records if job.pk in one.getMessage())
         assert str(said.exc_info[1]) == "no luck"
 
+    def test_is_a_line_of_the_log_while_the_database_is_away(self, database, run_jobs, caplog):
+        job = queue.submit(job_tasks.lose_the_database, "a")
+        run_jobs()
+        (said,) = (one for one in caplog.records if job.pk in one.getMessage())
+        assert "failed with DatabaseError and is tried again" in said.getMessage()
+        assert said.exc_info is None
+
 
 class TestALease:
     def held(self, answers, *, every_s):
