@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pymongo.errors import ConnectionFailure, PyMongoError
+from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError, WriteConcernError
 
 
 def origins(error: BaseException | None) -> Iterator[BaseException]:
@@ -13,7 +13,14 @@ def origins(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def is_away(error: BaseException | None) -> bool:
-    """That the server cannot be reached, is frozen or changing its primary."""
-    return any(
-        isinstance(one, ConnectionFailure) or (isinstance(one, PyMongoError) and one.timeout) for one in origins(error)
+    """That the server cannot be reached, is frozen, shutting down or changing its primary, or that nobody knows whether
+    a majority has what was written."""
+    return any(map(_says_away, origins(error)))
+
+
+def _says_away(error: BaseException) -> bool:
+    if isinstance(error, BulkWriteError):
+        return bool(error.details.get("writeConcernErrors"))
+    return isinstance(error, ConnectionFailure | WriteConcernError) or (
+        isinstance(error, PyMongoError) and error.timeout
     )

@@ -8,7 +8,14 @@ from django.db import DatabaseError, connection
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import resolve
-from pymongo.errors import AutoReconnect, ExecutionTimeout, OperationFailure, ServerSelectionTimeoutError
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    ExecutionTimeout,
+    OperationFailure,
+    ServerSelectionTimeoutError,
+    WriteConcernError,
+)
 
 from proctoring_site.outage import RETRY_AFTER_S, SHORT_WRITES, is_outage, outage_response
 from tests.callers import bearer
@@ -204,6 +211,8 @@ class TestWhatAnOutageIs:
         [
             ServerSelectionTimeoutError("away"),
             AutoReconnect("cut off"),
+            WriteConcernError("Replication is being shut down", 91),
+            BulkWriteError({"writeErrors": [], "writeConcernErrors": [{"code": 91}]}),
             ExecutionTimeout("too long", 50),
         ],
     )
@@ -215,7 +224,16 @@ class TestWhatAnOutageIs:
         assert is_outage(wrapped)
         assert is_outage(unrelated)
 
-    @pytest.mark.parametrize("error", [None, ValueError("x"), DatabaseError("x"), OperationFailure("bad query", 2)])
+    @pytest.mark.parametrize(
+        "error",
+        [
+            None,
+            ValueError("x"),
+            DatabaseError("x"),
+            OperationFailure("bad query", 2),
+            BulkWriteError({"writeErrors": [{"code": 11000}], "writeConcernErrors": []}),
+        ],
+    )
     def test_and_nothing_else(self, error):
         assert not is_outage(error)
 
