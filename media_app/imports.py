@@ -9,7 +9,7 @@ from django.core.files import File
 from media_app import services, video
 from proctoring_site.audit.models import Action
 from sessions_app.errors import ProctoringError
-from sessions_app.imports import uuid_of
+from sessions_app.import_rows import uuid_of
 from sessions_app.models import Session
 
 MANIFEST_COLUMNS = {"session_id", "filename"}

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from sessions_app import imports
+from sessions_app import import_rows, imports
 
 BAD_ROWS_SHOWN = 50
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
             with tqdm(desc="importing", unit=" events", disable=None) as bar:
                 for outcome in imports.run(file, dry_run=dry_run, skip_bad=skip_bad):
                     bar.update(outcome.new_events + outcome.known_events - bar.n)
-        except imports.UnreadableFile as error:
+        except import_rows.UnreadableFile as error:
             raise CommandError(str(error)) from error
         for number, reason in outcome.bad_rows[:BAD_ROWS_SHOWN]:
             self.stderr.write(f"row {number}: {reason}")
