@@ -77,7 +77,7 @@ class TestTheAdmin:
         expect(page.locator(".numbers strong")).to_have_text(["34", "34"])
         expect(page.get_by_text("Flags are not findings; a person decides.")).to_be_visible()
         expect(page.locator(".review-events tbody tr")).to_have_count(9)
-        page.wait_for_function("document.querySelector('video').readyState >= 1")
+        page.wait_for_function("() => document.querySelector('video').readyState >= 1")
         assert page.locator("video").evaluate("video => video.videoWidth") == 320
         assert page.locator("input[type=submit]").count() == 0
         assert page.locator("a.deletelink").count() == 1  # a superuser may delete; nobody may change
@@ -160,7 +160,7 @@ class TestTheContentPolicy:
         report = page.goto(f"/sessions/{demo.BUSY}/report.html").headers["content-security-policy"]
         assert report.startswith("default-src 'none'")
         page.goto(f"/videos/{demo.BUSY}.webm")
-        page.wait_for_function("document.querySelector('video').readyState >= 1")
+        page.wait_for_function("() => document.querySelector('video').readyState >= 1")
 
     @pytest.mark.parametrize("path", ["/", "/docs", "/admin/login/"])
     def test_keeps_an_inline_script_from_running_and_the_watch_sees_it(self, watched, path):

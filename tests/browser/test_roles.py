@@ -43,7 +43,7 @@ def test_a_reviewer_sees_score_video_events_and_report(page):
     assert {"integrity score", "risk band", "events", "video", "report"} <= columns_on(page)
     screenshot(page, "role-reviewer-list")
     page.goto(page_of(demo.BUSY))
-    page.wait_for_function("document.querySelector('video').readyState >= 1")
+    page.wait_for_function("() => document.querySelector('video').readyState >= 1")
     expect(page.locator(".review-events tbody tr")).to_have_count(9)
     assert page.goto(f"/sessions/{demo.BUSY}/report.html").status == 200
 

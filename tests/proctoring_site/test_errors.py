@@ -20,7 +20,7 @@ from media_app.imports import UnreadableManifest
 from proctoring_site import errors
 from proctoring_site.wsgi import application
 from sessions_app.errors import ProctoringError, SessionNotFound
-from sessions_app.imports import UnreadableFile
+from sessions_app.import_rows import UnreadableFile
 from sessions_app.models import Session
 from tests.factories import make_api_token, make_session, make_staff
 

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from reports_app import services as reports
-from sessions_app import counters, heartbeat, imports, moves, services
+from sessions_app import counters, heartbeat, import_rows, imports, moves, services
 from sessions_app.models import Event, Session
 from sessions_app.scoring import DEFAULT_WEIGHTS
 from sessions_app.states import State
@@ -59,7 +59,7 @@ def test_importing_again_completes_a_cut_off_import(tmp_path, end_time):
     session = {"id": "x", "candidate_name": "Ada", "start_time": "2026-05-04T09:00:00Z", "end_time": end_time}
     file.write_text(json.dumps({**session, "events": events}))
     list(imports.run(file))
-    pk = imports.uuid_of("x")
+    pk = import_rows.uuid_of("x")
     connection.get_collection("events").delete_many(  # counted, and not stored
         {"_id": {"$in": list(Event.objects.values_list("pk", flat=True)[:7])}}, session=connection.session
     )

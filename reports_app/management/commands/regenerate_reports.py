@@ -8,7 +8,7 @@ from tqdm import tqdm
 from proctoring_site.mongo_engine.instants import parse_instant
 from reports_app import services
 from sessions_app.errors import SessionNotFound
-from sessions_app.imports import uuid_of
+from sessions_app.import_rows import uuid_of
 from sessions_app.models import Session
 
 
