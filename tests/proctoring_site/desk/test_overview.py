@@ -15,7 +15,7 @@ from sessions_app.models import Session, now
 from sessions_app.review.models import JudgedIncident
 from sessions_app.review.states import Outcome
 from tests.factories import NOON, make_session
-from tests.proctoring_site.desk.test_queue import scored
+from tests.proctoring_site.desk.queued_sessions import scored
 from tests.trips import exactly
 
 OVERVIEW = "/admin/sessions_app/session/overview/"
