@@ -10,31 +10,12 @@ import pytest
 from django.db import connection
 
 from sessions_app import ingestion, reported, services
-from sessions_app.answers import EVENT_FIELDS
 from sessions_app.models import Event, Session, now
 from tests import trips
 from tests.factories import NOON
+from tests.sessions_app.sent_events import log, log_batch
 
 pytestmark = pytest.mark.usefixtures("committed_database")
-
-
-@pytest.fixture
-def session():
-    return services.start_session(candidate_name="Ada Example")
-
-
-@pytest.fixture
-def candidate(as_candidate, session):
-    return as_candidate(session)
-
-
-def log(client, session, **event):
-    return client.post(f"/sessions/{session.pk}/events", {"event_type": "focus_lost", **event}, format="json")
-
-
-def log_batch(client, session, *events, **more):
-    body = {"events": list(events), **more}
-    return client.post(f"/sessions/{session.pk}/events/batch", body, format="json")
 
 
 def counts(session):
@@ -192,115 +173,6 @@ def services_token(session):
     from proctoring_site.access import candidate_token
 
     return candidate_token.issue(session.pk)[0]
-
-
-class TestTime:
-    def test_is_corrected_by_the_clients_clock_when_it_sent(self, candidate, session):
-        ahead = timedelta(hours=5)
-        told = now() + ahead - timedelta(seconds=3)
-        event = log(candidate, session, timestamp=told.isoformat(), sent_at=(now() + ahead).isoformat()).json()
-        stored = Event.objects.get()
-        assert stored.timestamp == told
-        assert abs(stored.clock_skew_ms - ahead / timedelta(milliseconds=1)) < 2000
-        assert abs((stored.occurred_at - (told - ahead)).total_seconds()) < 2
-        assert event["marks"] == []
-
-    def test_orders_the_timeline_by_our_clock(self, candidate, session, api):
-        log(candidate, session, event_type="second", timestamp=now().isoformat())
-        early = now() + timedelta(hours=2, seconds=-60)
-        log(
-            candidate,
-            session,
-            event_type="first",
-            timestamp=early.isoformat(),
-            sent_at=(now() + timedelta(hours=2)).isoformat(),
-        )
-        events = api.get(f"/sessions/{session.pk}").json()["events"]
-        assert [event["event_type"] for event in events] == ["first", "second"]
-
-    @pytest.mark.parametrize(
-        ("told", "mark"),
-        [
-            (lambda: (now() + timedelta(hours=1)).isoformat(), "future"),
-            (lambda: (now() - timedelta(hours=1)).isoformat(), "before_start"),
-            (lambda: now().replace(tzinfo=None).isoformat(), "naive"),
-        ],
-    )
-    def test_that_is_odd_is_kept_and_marked(self, candidate, session, told, mark):
-        text = told()
-        event = log(candidate, session, timestamp=text).json()
-        assert event["marks"] == [mark]
-        assert event["timestamp"][:19] == text[:19]
-
-    @pytest.mark.parametrize(
-        ("told", "is_naive"),
-        [
-            *((told, True) for told in ("2026-03-02", "2026-W10-1", "20260302T12", "2026-03-02 12:00:00.5")),
-            *((told, False) for told in ("2026-03-02T12Z", "2026-03-02T12:00-05", "2026-03-02T12:00:00+05:30:15")),
-            *((told, False) for told in ("2026-03-02T12:00:00.123456789Z", "2026-03-02T12:00:00-23:59")),
-        ],
-    )
-    def test_without_a_zone_is_marked_however_it_is_written(self, candidate, session, told, is_naive):
-        marks = log(candidate, session, timestamp=told).json()["marks"]
-        assert ("naive" in marks) is is_naive
-
-    def test_after_the_end_is_marked_late_and_then_refused(self, candidate, session, settings):
-        services.end_session(session)
-        assert log(candidate, session).json()["marks"] == ["late"]
-        settings.EVENT_GRACE_S = 0
-        answer = log(candidate, session)
-        assert (answer.status_code, answer.json()["code"]) == (409, "session_closed")
-        assert log_batch(candidate, session, {"event_type": "x"}).status_code == 409
-        assert Event.objects.count() == 1
-
-
-class TestDetails:
-    def test_are_kept_and_shown(self, candidate, session, api):
-        told = {
-            "duration_s": 4.5,
-            "confidence": 0.91,
-            "source": "phone-net 2.1",
-            "sequence": 7,
-            "data": {"box": [1, 2, 3, 4]},
-        }
-        event = log(candidate, session, **told).json()
-        assert {name: event[name] for name in told} == told
-        assert api.get(f"/sessions/{session.pk}").json()["events"] == [event]
-
-    @pytest.mark.parametrize(
-        "bad",
-        [
-            {"duration_s": -1},
-            {"duration_s": float(10**9)},
-            {"confidence": 1.01},
-            {"source": "x" * 101},
-            {"sequence": -1},
-            {"sequence": 2**60},
-            {"data": [1]},
-            {"data": {"x": "y" * 2048}},
-            {"data": {"a": {"b": {"c": {"d": {}}}}}},
-            {"id": "not-a-uuid"},
-            {"sent_at": "soon"},
-        ],
-    )
-    def test_out_of_their_limits_are_refused_by_name(self, candidate, session, bad):
-        answer = log(candidate, session, **bad)
-        assert (answer.status_code, set(answer.json()["fields"])) == (400, set(bad))
-        assert Event.objects.count() == 0
-
-
-def test_a_batch_without_instants_stays_in_its_order(candidate, session):
-    told = [{"event_type": f"type_{n}"} for n in range(60)]
-    assert candidate.post(f"/sessions/{session.pk}/events/batch", {"events": told}, format="json").status_code == 200
-    assert len({event.occurred_at for event in Event.objects.all()}) == 1
-    assert [event.event_type for event in Event.objects.in_order()] == [one["event_type"] for one in told]
-
-
-def test_what_was_not_told_is_not_stored_and_answered_as_nothing(candidate, session):
-    answer = log(candidate, session, confidence=0.5).json()
-    document = connection.database["events"].find_one(session=connection.session)
-    assert document.keys() == {*EVENT_FIELDS, "confidence"}
-    assert (answer["confidence"], answer["sequence"], answer["marks"]) == (0.5, None, [])
 
 
 class TestCompanions:

@@ -1,0 +1,19 @@
+"""A session that runs and its candidate, whom several files of this folder know by name."""
+
+from collections.abc import Callable
+
+import pytest
+from rest_framework.test import APIClient
+
+from sessions_app import services
+from sessions_app.models import Session
+
+
+@pytest.fixture
+def session() -> Session:
+    return services.start_session(candidate_name="Ada Example")
+
+
+@pytest.fixture
+def candidate(as_candidate: Callable[[Session], APIClient], session: Session) -> APIClient:
+    return as_candidate(session)
