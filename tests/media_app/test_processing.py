@@ -4,12 +4,10 @@ import hashlib
 import io
 from contextlib import nullcontext
 from datetime import timedelta
-from pathlib import Path
 
 import av
 import pytest
 from django.core.files.base import ContentFile
-from django.core.files.storage import storages
 from django.core.management import call_command
 from django.utils import timezone
 
@@ -17,49 +15,15 @@ from media_app import processing, recording_file, resumable, video
 from media_app.errors import StorageFailed
 from media_app.models import Recording
 from media_app.services import attach_video
-from media_app.storage.range_file import RangeFile
-from proctoring_site.demo_clip import ONE_THREAD
 from proctoring_site.jobs import queue
 from proctoring_site.jobs.models import Job
 from reports_app import services as reports
 from sessions_app.models import Session
 from tests import clips as clips_of
-from tests.access import caller
 from tests.drives import stored
-from tests.factories import make_session, make_staff
+from tests.factories import make_session
 
 pytestmark = pytest.mark.usefixtures("database")
-
-
-@pytest.fixture
-def send(data_dir):
-    def arrive(data: bytes, *, session: Session | None = None, **told: object) -> Recording:
-        recording = resumable.begin(session or make_session(), size_bytes=len(data), **told)
-        return resumable.write(recording, offset=0, chunks=iter([data]))
-
-    return arrive
-
-
-@pytest.fixture
-def live(tmp_path):
-    """As a browser records: written to a stream that cannot be sought in, so without duration and index."""
-
-    class Stream(io.BytesIO):
-        def seekable(self) -> bool:
-            return False
-
-    out = Stream()
-    with av.open(out, "w", format="webm", container_options={"live": "1"}) as container:
-        stream = container.add_stream("libvpx", rate=10, options=ONE_THREAD)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for number in range(30):
-            frame = av.VideoFrame(64, 48, "yuv420p")
-            for plane in frame.planes:
-                plane.update(bytes([number * 8 % 256]) * plane.buffer_size)
-            frame.pts = number
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return out.getvalue()
 
 
 class TestARecording:
@@ -316,98 +280,6 @@ class TestARecording:
         assert stored(data_dir / "videos") == []
 
 
-class TestTheAdmin:
-    def page(self, group, recording):
-        path = f"/admin/sessions_app/session/{recording.session_id}/change/"
-        return caller(signed_in=make_staff(group)).get(path).content.decode()
-
-    def test_shows_what_was_sent_and_where_it_is_to_be_seen(self, send, live, run_jobs):
-        recording = send(live)
-        run_jobs()
-        recording.refresh_from_db()
-        page = self.page("Reviewer", recording)
-        assert f'href="/videos/{recording.name}"' in page
-        assert recording.sha256 in page
-        assert "64 × 48, vp8" in page
-
-    def test_says_why_a_recording_is_not_shown(self, send, run_jobs):
-        recording = send(b"no video at all")
-        run_jobs()
-        assert "rejected: The file is not a WebM" in self.page("Reviewer", recording)
-
-    def test_says_how_much_of_one_has_come(self, data_dir):
-        recording = resumable.begin(make_session(), size_bytes=2048)
-        resumable.write(recording, offset=0, chunks=iter([b"x" * 1024]))
-        assert "receiving, 1.0\xa0KB of 2.0\xa0KB" in self.page("Reviewer", recording)
-
-    def test_shows_none_of_it_to_whoever_may_not_see_the_evidence(self, send, live, run_jobs):
-        recording = send(live)
-        run_jobs()
-        assert Recording.objects.get().sha256 not in self.page("Operator", recording)
-
-
-class TestAPicture:
-    def test_is_of_the_moment(self, live):
-        early, late, last = (recording_file.picture(io.BytesIO(live), video.WEBM, at) for at in (0, 2, 5))
-        assert early[:3] == late[:3] == last[:3] == b"\xff\xd8\xff"
-        assert brightness(early) < brightness(late)
-
-    def test_of_another_moment_is_refused(self, live):
-        with pytest.raises(recording_file.Unreadable):
-            recording_file.picture(io.BytesIO(live), video.WEBM, 100)
-        assert recording_file.poster(io.BytesIO(live), video.WEBM, 100)
-
-    @pytest.mark.parametrize("holds", [False, True])
-    def test_is_none_where_only_the_sound_goes_on(self, tmp_path, holds):
-        film = io.BytesIO(clips_of.short_film(tmp_path / "film.webm", pictures_s=range(5), sound_s=60).read_bytes())
-        assert recording_file.picture(film, video.WEBM, 4, holds=holds)
-        for at_s in (20, 40, 59):
-            with pytest.raises(recording_file.Unreadable):
-                recording_file.picture(film, video.WEBM, at_s, holds=holds)
-
-    def test_of_a_screen_holds_until_the_next_one(self, tmp_path):
-        film = io.BytesIO(clips_of.short_film(tmp_path / "film.webm", pictures_s=(1, 60, 61)).read_bytes())
-        assert recording_file.picture(film, video.WEBM, 40, holds=True)
-        with pytest.raises(recording_file.Unreadable):
-            recording_file.picture(film, video.WEBM, 40)
-
-    def test_that_takes_too_long_is_none_and_not_an_earlier_one(self, tmp_path):
-        film = io.BytesIO(clips_of.short_film(tmp_path / "film.webm", pictures_s=range(60)).read_bytes())
-        assert recording_file.picture(film, video.WEBM, 50)
-        with pytest.raises(recording_file.Unreadable):
-            recording_file.picture(film, video.WEBM, 50, decode_for_s=0)
-
-    def test_of_a_file_without_any_is_refused(self):
-        with pytest.raises(recording_file.Unreadable):
-            recording_file.picture(io.BytesIO(b"\x1a\x45\xdf\xa3 noise"), video.WEBM, 0)
-
-
 def shown_at(data: bytes) -> list[float]:
     with av.open(io.BytesIO(data)) as container:
         return [frame.time for frame in container.decode(video=0)]
-
-
-def brightness(jpeg: bytes) -> float:
-    with av.open(io.BytesIO(jpeg), format="mjpeg") as container:
-        frame = next(container.decode(video=0))
-        return sum(bytes(frame.planes[0])) / frame.planes[0].buffer_size
-
-
-class TestARangeFile:
-    def test_reads_as_a_plain_file_does(self, data_dir, tmp_path):
-        data = bytes(range(256)) * 20_000
-        (data_dir / "videos").mkdir(parents=True)
-        Path(data_dir / "videos" / "x").write_bytes(data)
-        file, plain = RangeFile(storages["videos"], "x", len(data)), io.BytesIO(data)
-        for offset, whence, size in [(0, 0, 10), (-5, 2, 10), (3_000_000, 0, 2_000_000), (-100, 1, 50), (9**9, 0, 1)]:
-            assert file.seek(offset, whence) == plain.seek(offset, whence)
-            buffered = io.BufferedReader(file)
-            assert buffered.read(size) == plain.read(size)
-            buffered.detach()
-            plain.seek(file.seek(0))
-
-    def test_of_a_file_that_became_shorter_fails_and_does_not_end(self, data_dir):
-        (data_dir / "videos").mkdir(parents=True)
-        Path(data_dir / "videos" / "x").write_bytes(b"12345")
-        with pytest.raises(OSError, match="shorter"):
-            RangeFile(storages["videos"], "x", 10).read(10)
