@@ -24,7 +24,7 @@ from reports_app import unchanged
 from reports_app.builder import EventFact, Report, SessionFacts, build_report, in_order
 from reports_app.models import StoredReport
 from reports_app.renderers import FORMATS, Format
-from sessions_app import heartbeat, mending, timelines
+from sessions_app import counters, heartbeat, mending, timelines
 from sessions_app import services as sessions
 from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session, now
@@ -245,17 +245,19 @@ def _note_stored(name: str, session: Session, fingerprint: str, digest: str) -> 
 
 
 def _fingerprint(form: Format, session: Session) -> str:
-    """What else the output depends on: the policy, the review, the renderer's version, and how much was watched."""
+    """What else the output depends on: the policy, the review, the renderer's version, and how much was watched. With
+    the counts: an adopted revision may be a number in which one is lost."""
     policy = sessions.policy_for(session.policy_version)
     rules = [policy.version, sorted(policy.weights.items()), policy.bands, policy.coverage_min, session.review_revision]
     coverage = heartbeat.coverage_of(session)
     watched = [coverage and asdict(coverage), sessions.clock_skew_ms(session)]
-    return hashlib.sha256(json.dumps([form.suffix, form.version, rules, watched]).encode()).hexdigest()
+    counts = sorted(session.counts.items())
+    return hashlib.sha256(json.dumps([form.suffix, form.version, rules, watched, counts]).encode()).hexdigest()
 
 
 def _revision(session: Session) -> int:
-    """0 also where an adopted one is no number."""
-    return session.revision if isinstance(session.revision, int) else 0
+    """Whole, as the ORM reads it too; 0 where an adopted one is no number of changes."""
+    return int(session.revision) if counters.is_number(session.revision) else 0
 
 
 def _text(event_type: object) -> str:

@@ -11,7 +11,6 @@ on the next primary. mending.py mends both while the session runs, `recount` whe
 import time
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping
-from math import isfinite
 from typing import Any
 
 from django.db import connection
@@ -38,8 +37,8 @@ Differences = Mapping[str, tuple[int, int]]
 #: What is larger is no number of events, and soon none to which the server can add.
 ADDED_TO_MAX = 2**62
 _CAN_GO_UP = {"$and": [{"$isNumber": "$revision"}, {"$gte": ["$revision", 0]}, {"$lt": ["$revision", ADDED_TO_MAX]}]}
-#: What a change makes of `revision`, also where that is no number, to which `$inc` could not add.
-NEXT_REVISION = {"$add": [{"$cond": [_CAN_GO_UP, "$revision", 0]}, 1]}
+#: What a change makes of `revision`: a whole number, also where it is none, to which `$inc` could not add.
+NEXT_REVISION = {"$add": [{"$cond": [_CAN_GO_UP, {"$toLong": "$revision"}, 0]}, 1]}
 
 
 def key_of(event_type: str) -> str:
@@ -78,17 +77,18 @@ def total(event_counts: object) -> int | None:
 def is_countable(session: Mapping[str, Any]) -> bool:
     """Whether its next event can be added to its counts and its revision, as they are stored."""
     counts = session.get("event_counts")
-    return _is_number(session.get("revision", 0)) and isinstance(counts, dict) and all(map(_is_count, counts.items()))
+    return is_number(session.get("revision", 0)) and isinstance(counts, dict) and all(map(_is_count, counts.items()))
 
 
 def _is_count(entry: tuple[str, Any]) -> bool:
     key, n = entry
-    return _is_number(n) and key != "" and not {".", "$"}.intersection(key)
+    return is_number(n) and key != "" and not {".", "$"}.intersection(key)
 
 
-def _is_number(value: object) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and isfinite(value) and value < ADDED_TO_MAX
+def is_number(value: object) -> bool:
+    """Whether one can be added to it, and is not lost in it."""
+    is_one = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_one and abs(value) < ADDED_TO_MAX and value + 1 != value
 
 
 def key_among(counts: dict[str, int], event_type: str, *, weighed: Container[str]) -> str:
@@ -151,7 +151,7 @@ def make_countable(sessions: Iterable[Mapping[str, Any]], *, weighed: Container[
     stored = _stored_types(list(found))
     changes = []
     for pk, session in found.items():
-        counts, can_go_up = session.get("event_counts"), _is_number(session.get("revision", 0))
+        counts, can_go_up = session.get("event_counts"), is_number(session.get("revision", 0))
         kept = counts if isinstance(counts, dict) else {}
         told = _under_safe_keys(stored[pk], weighed=weighed, keep=kept)
         if can_go_up:  # others may be counting at this moment, where that can be added to

@@ -4,6 +4,7 @@ import random
 import threading
 
 import pytest
+from bson import Decimal128
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.db import connection
@@ -137,6 +138,27 @@ class TestAStoredReport:
     def test_leaves_no_unfinished_file(self, get, data_dir, format_name):
         get(make_session(), format_name)
         assert unfinished(data_dir) == []
+
+
+@pytest.mark.usefixtures("committed_database")
+@pytest.mark.parametrize(
+    "odd",
+    [3.0, 2.0**53, 1e300, -1e300, float("nan"), Decimal128("3"), Decimal128("1E+300"), True, "seven", None, -5],
+    ids=repr,
+)
+def test_of_a_session_with_an_odd_revision_it_follows_every_change(get, odd):
+    """Theirs, from before it was adopted: what may be no whole number, or none that a step of one changes."""
+    session = make_session()
+    connection.database["sessions"].update_one({"_id": session.pk}, {"$set": {"revision": odd}})
+    get(session)
+    for event_type in ("phone_detected", "no_face"):
+        make_event(session, event_type=event_type)
+        text, file = get(session)
+        assert event_type in text
+        assert get(session)[1] == file
+    assert "running" in text
+    sessions.end_session(session, at=NOON)
+    assert "ended" in get(session)[0]
 
 
 class TestManyAtOnce:
