@@ -5,6 +5,7 @@
 
 const ANNOUNCE_EVERY_MS = 30_000;
 const TRY_AGAIN_MAX_MS = 30_000;
+const STALE = "Nothing was done: this page is not valid any more. Load it again.";
 
 const root = document.getElementById("live");
 const part = (name) => document.getElementById(`live-${name}`);
@@ -234,14 +235,19 @@ function showFields() {
   part("message").required = true;
 }
 
+// Before anything is done: whoever signed out is sent to do that again, and who signed in again sends an old form.
+function isRefusedByPage(answer) {
+  const isJson = answer.headers.get("Content-Type")?.startsWith("application/json");
+  return answer.type === "opaqueredirect" || (!isJson && answer.status >= 400 && answer.status < 500);
+}
+
 async function carryOut(event) {
   event.preventDefault();
   const form = part("form");
   part("do").disabled = true;
   try {
     const answer = await fetch(root.dataset.act, { method: "POST", body: new FormData(form), redirect: "manual" });
-    if (answer.type === "opaqueredirect") throw new Error("signed out");
-    const { detail } = await answer.json();
+    const { detail } = isRefusedByPage(answer) ? { detail: STALE } : await answer.json();
     if (answer.ok) {
       dialog.close();
       part("result").textContent = detail;
@@ -250,7 +256,7 @@ async function carryOut(event) {
       part("fault").textContent = detail;
     }
   } catch {
-    part("fault").textContent = "That did not reach the server. Whether it was done, the board will show.";
+    part("fault").textContent = "The server did not say what became of it. Whether it was done, the board will show.";
   } finally {
     part("do").disabled = false;
   }

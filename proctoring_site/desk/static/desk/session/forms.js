@@ -1,7 +1,7 @@
 // Forms are sent without leaving the page. What was typed stays until it is stored: in the form that was refused, and in
 // every other form when the server draws a part of the page anew. Without this script the forms work as forms do.
 
-const LOGGED_OUT = "You are no longer signed in. Sign in in another window, then try again; what you typed is still here.";
+const STALE = "Nothing was stored: this page is not valid any more. Copy what you typed, and load it again.";
 const UNREACHABLE = "The server did not answer, so nothing is certain to be stored. What you typed is still here; try again.";
 
 /** Sends every `form[data-desk]` within `root`. Calls `onDone(answer, form)` when it was stored, `onRefused(answer, form)`. */
@@ -35,7 +35,8 @@ async function ask(url, body) {
     return { detail: UNREACHABLE };
   }
   if (!answer.headers.get("Content-Type")?.startsWith("application/json")) {
-    return { detail: answer.redirected || answer.status === 403 ? LOGGED_OUT : UNREACHABLE };
+    // To the login, or 403: signed in again since, with the form of before.
+    return { detail: answer.redirected || answer.status === 403 ? STALE : UNREACHABLE };
   }
   return { ...(await answer.json()), isDone: answer.ok };
 }
