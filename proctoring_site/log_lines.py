@@ -6,6 +6,8 @@ Imported by the logging configuration, so before any app is loaded.
 import json
 import logging
 import re
+import traceback
+from collections.abc import Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import cache
@@ -13,6 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from pymongo.errors import BulkWriteError, WriteError
 
 #: Set when a request begins (access_log.py) and kept until the thread's next one: what is logged while a body is
 #: streamed, after the middleware has ended, still belongs to the request. Each of granian's threads has its own.
@@ -53,7 +56,29 @@ class NoRepetition(logging.Filter):
         return bool(record.exc_info)
 
 
-class TextLine(logging.Formatter):
+class Traces(logging.Formatter):
+    """The base of both. Of a write that was refused: without the errors' own text, which quotes its documents."""
+
+    def formatException(self, ei: Any) -> str:
+        chain = list(_origins(ei[1]))
+        if not any(isinstance(error, BulkWriteError | WriteError) for error in chain):
+            return super().formatException(ei)
+        return "\n".join("".join(_without_text(error)) for error in reversed(chain))
+
+
+def _origins(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _without_text(error: BaseException) -> list[str]:
+    frames = traceback.format_tb(error.__traceback__)
+    kind, code = type(error), getattr(error, "code", None)
+    return ["Traceback (most recent call last):\n", *frames, f"{kind.__module__}.{kind.__qualname__}, code {code}"]
+
+
+class TextLine(Traces):
     """For people: instant, level, logger, [request id], message, and `fields` of a record as name=value."""
 
     def __init__(self) -> None:
@@ -65,7 +90,7 @@ class TextLine(logging.Formatter):
         return super().formatMessage(record) + fields
 
 
-class JSONLine(logging.Formatter):
+class JSONLine(Traces):
     """For machines: one object a line. `fields` of a record become keys of it; a trace is one string."""
 
     def format(self, record: logging.LogRecord) -> str:

@@ -5,7 +5,13 @@ server: that is for the log, where the job's id finds it.
 import errno
 import os
 import re
+import ssl
+from collections.abc import Iterator
+from functools import cache
 
+from proctoring_site.mongo_engine.away import is_away
+
+AWAY = "The database could not be reached."
 IN_THE_LOG = "the log says more, under the id of this job"
 #: As earlier releases wrote it: the error's kind, and whatever it said.
 _QUOTED = re.compile(r"([A-Za-z_]\w*): ")
@@ -15,7 +21,9 @@ def reason_of(error: BaseException) -> str:
     """What may be told. Errors that speak to people have a `sentence` of their own (sessions_app/errors.py)."""
     if speaks_to_people(error):
         return str(error)
-    if isinstance(error, OSError) and error.errno in errno.errorcode:
+    if is_away(error):
+        return AWAY
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and error.errno in errno.errorcode:
         return f"{os.strerror(error.errno)}; {IN_THE_LOG}."
     return _unforeseen(type(error).__name__)
 
@@ -25,9 +33,21 @@ def speaks_to_people(error: BaseException) -> bool:
 
 
 def readable(stored: str | None) -> str | None:
-    """What was stored with a job, without what an earlier release quoted in it."""
+    """What was stored with a job, without what an earlier release quoted of an error that does not speak to people."""
     quoted = _QUOTED.match(stored or "")
-    return _unforeseen(quoted[1]) if quoted else stored
+    return _unforeseen(quoted[1]) if quoted and not _is_for_people(quoted[1]) else stored
+
+
+@cache
+def _is_for_people(kind: str) -> bool:
+    """Whether this release has an error of that name whose sentences are."""
+    return any(found.__name__ == kind and isinstance(getattr(found, "sentence", None), str) for found in _kinds())
+
+
+def _kinds(of: type[BaseException] = Exception) -> Iterator[type[BaseException]]:
+    for kind in of.__subclasses__():
+        yield kind
+        yield from _kinds(kind)
 
 
 def _unforeseen(kind: str) -> str:

@@ -1,4 +1,4 @@
-"""Who signs in again in another tab has forms of before in this one: nothing is done by them, and that is what is said."""
+"""Who signs in again in another tab has forms of before in this one: nothing is done by them, and that is said."""
 
 from playwright.sync_api import Page, expect
 

@@ -2,6 +2,7 @@
 
 import errno
 import itertools
+import ssl
 import threading
 from datetime import timedelta
 
@@ -140,6 +141,10 @@ class TestTheReason:
             (OSError("/srv/exams is gone"), "Unforeseen (OSError); the log says more, under the id of this job."),
             (KeyError("/srv/exams"), "Unforeseen (KeyError); the log says more, under the id of this job."),
             (StorageFailed("The storage failed (full)."), "The storage failed (full)."),
+            (
+                ssl.SSLCertVerificationError(1, "certificate verify failed"),  # a number of OpenSSL's, not the system's
+                "Unforeseen (SSLCertVerificationError); the log says more, under the id of this job.",
+            ),
         ],
     )
     def test_quotes_only_what_was_written_for_people(self, error, said):
@@ -154,6 +159,13 @@ class TestTheReason:
             assert "/srv/exams" not in shown
         assert f">{job.pk}<" in shown  # by which it is found in the log
 
+    @pytest.mark.parametrize(
+        "stored",
+        ["StorageFailed: Another file of that name is there already.", "WorkerLost: at the last of 3 tries"],
+    )
+    def test_of_an_earlier_release_stays_where_it_was_written_for_people(self, stored):
+        assert reasons.readable(stored) == stored
+
     def test_is_whole_in_the_log(self, database, run_jobs, caplog):
         job = queue.submit(job_tasks.fail, "a")
         run_jobs()
@@ -166,6 +178,7 @@ class TestTheReason:
         (said,) = (one for one in caplog.records if job.pk in one.getMessage())
         assert "failed with DatabaseError and is tried again" in said.getMessage()
         assert said.exc_info is None
+        assert Job.objects.get(pk=job.pk).error == "The database could not be reached."
 
 
 class TestALease:

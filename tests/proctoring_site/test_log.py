@@ -12,9 +12,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from django.db import IntegrityError, connection
 from django.urls import get_resolver
 from django.urls.resolvers import URLPattern, URLResolver
 from pymongo import MongoClient
+from pymongo.errors import PyMongoError
 
 from proctoring_site.log_lines import JSONLine, RequestOnly, TextLine, readable
 from sessions_app.models import Session
@@ -246,6 +248,35 @@ def test_a_text_line_shows_id_and_fields():
     record = logging.makeLogRecord({"name": "n", "levelname": "INFO", "msg": "answered", "fields": {"status": 200}})
     record.request_id = "abcdefgh"
     assert TextLine().format(record).endswith(" INFO n [abcdefgh]: answered status=200")
+
+
+def twice_by_the_orm():
+    Session.objects.create(pk=NAME)
+    Session.objects.create(pk=NAME)
+
+
+def twice_by_the_driver():
+    for _ in range(2):
+        connection.get_collection("sessions").insert_one({"_id": NAME})
+
+
+def twice_at_once():
+    connection.get_collection("sessions").insert_many([{"_id": NAME}, {"_id": NAME}])
+
+
+@pytest.mark.parametrize("formatter", [TextLine(), JSONLine()], ids=["text", "json"])
+@pytest.mark.parametrize("write", [twice_by_the_orm, twice_by_the_driver, twice_at_once])
+def test_of_a_write_that_was_refused_the_trace_is_logged_and_nothing_of_its_documents(
+    committed_database, write, formatter
+):
+    with pytest.raises((IntegrityError, PyMongoError)) as refused:
+        write()
+    record = logging.makeLogRecord({"msg": "failed", "exc_info": (refused.type, refused.value, refused.tb)})
+    said = formatter.format(record)
+    assert NAME in str(refused.value.__cause__ or getattr(refused.value, "details", None))
+    assert NAME not in said
+    assert f", in {write.__name__}" in said
+    assert f"{refused.type.__name__}, code" in said
 
 
 def every_route(resolver: URLResolver, before: str = "") -> Iterator[str]:
