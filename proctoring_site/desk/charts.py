@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 WIDTH = 1000
-ROW_HEIGHT, BAR_HEIGHT = 34, 20
-LABEL_WIDTH, VALUE_WIDTH = 320, 150
+#: A lying bar stands under its own line of words: beside it there is no room for them on a phone.
+ROW_HEIGHT, WORDS_HEIGHT, BAR_HEIGHT = 64, 36, 16
 COLUMNS_HEIGHT, AXIS_HEIGHT, AXIS_WIDTH = 200, 28, 60
 #: Half of the last column's label.
 RIGHT_MARGIN = 30
@@ -42,14 +42,9 @@ class Mark:
     is_labelled: bool = True
 
     @property
-    def text_x(self) -> float:
-        """Beside the end of a bar."""
-        return round(self.x + self.width + 8, 1)
-
-    @property
     def text_y(self) -> float:
-        """The line on which text stands that belongs to a bar."""
-        return self.y + BAR_HEIGHT - 5
+        """The line on which the words above a bar stand."""
+        return self.y - 10
 
     @property
     def middle_x(self) -> float:
@@ -85,13 +80,12 @@ def bars(
 ) -> Chart:
     """Lying bars, one under the other. `full`: what the longest possible one stands for; else the largest value."""
     longest = full or max((figure.value for figure in figures), default=0)
-    room = WIDTH - LABEL_WIDTH - VALUE_WIDTH
     marks = tuple(
         Mark(
             figure=figure,
-            x=LABEL_WIDTH,
-            y=row * ROW_HEIGHT + (ROW_HEIGHT - BAR_HEIGHT) / 2,
-            width=round(room * figure.value / longest, 1) if longest else 0,
+            x=0,
+            y=row * ROW_HEIGHT + WORDS_HEIGHT,
+            width=round(WIDTH * figure.value / longest, 1) if longest else 0,
             height=BAR_HEIGHT,
         )
         for row, figure in enumerate(figures)

@@ -1,5 +1,6 @@
 """Queue, overview and policies as a reviewer meets them, light and dark, wide and narrow, and without barriers."""
 
+import itertools
 import re
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -63,13 +64,14 @@ def sessions(exam: Exam) -> None:
             exam.database["events"].insert_one(
                 {"_id": str(uuid4()), "session_id": pk, "event_type": kind, "timestamp": at, "occurred_at": at}
             )
-    for n in range(9):
+    detectors = [("no_face", "blink 2.1"), ("somebody_else_is_in_the_room", "vendor's ears 12.34.56")]
+    for n, (event_type, source) in itertools.product(range(9), detectors):
         exam.database["incidents"].insert_one(
             {
                 "_id": str(uuid4()),
                 "session_id": "x",
-                "event_type": "no_face",
-                "sources": ["blink 2.1"],
+                "event_type": event_type,
+                "sources": [source],
                 "state": "dismissed" if n % 3 else "confirmed",
                 "is_manual": False,
                 "at": end,
@@ -173,6 +175,28 @@ def test_the_pages_are_without_barriers_light_and_dark_wide_and_narrow(page, sch
         assert serious_barriers(page) == [], name
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
         screenshot(page, f"desk-{name}-{scheme}-{width}")
+
+
+#: What a drawing's words run into: other words, a bar, or its edge.
+COLLISIONS = """charts => charts.flatMap(svg => {
+  const box = (shape) => shape.getBoundingClientRect(), edge = box(svg);
+  const words = [...svg.querySelectorAll("text")], all = [...words, ...svg.querySelectorAll("rect")];
+  const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+  return words.filter((one) => box(one).left < edge.left - 1 || box(one).right > edge.right + 1
+    || all.some((other) => other !== one && meet(box(one), box(other)))).map((one) => one.textContent);
+})"""
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_no_words_of_the_overview_run_into_a_bar_or_are_cut_off(page, width):
+    page.set_viewport_size({"width": width, "height": 844})
+    log_in(page, "the-reviewer")
+    page.goto(OVERVIEW)
+    lying = page.locator(".chart svg:not(:has(line))")
+    expect(lying.filter(has_text="somebody_else_is_in_the_room")).to_have_count(1)
+    screenshot(page, f"desk-overview-words-{width}")
+    assert lying.evaluate_all(COLLISIONS) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_the_overview_prints_its_charts(page):

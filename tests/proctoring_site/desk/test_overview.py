@@ -141,13 +141,12 @@ class TestTheGeometry:
     def test_of_bars_is_to_the_scale_of_the_longest(self):
         chart = charts.bars("x", "X", [Figure("a", 10), Figure("b", 5), Figure("c", 0)], heads=("", ""), description="")
         widths = [mark.width for mark in chart.marks]
-        assert widths[0] == 2 * widths[1] > widths[2] == 0
-        assert widths[0] <= charts.WIDTH - charts.LABEL_WIDTH
+        assert charts.WIDTH == widths[0] == 2 * widths[1] > widths[2] == 0
 
     def test_of_shares_is_to_the_scale_of_the_whole(self):
         chart = charts.bars("x", "X", [Figure("a", 0.5)], heads=("", ""), description="", full=1)
         (mark,) = chart.marks
-        assert mark.width == (charts.WIDTH - charts.LABEL_WIDTH - charts.VALUE_WIDTH) / 2
+        assert mark.width == charts.WIDTH / 2
 
     @pytest.mark.parametrize(("highest", "axis"), [(0, [1, 0]), (1, [1, 0]), (3, [4, 2, 0]), (37, [40, 20, 0])])
     def test_of_columns_has_an_axis_of_whole_numbers(self, highest, axis):
