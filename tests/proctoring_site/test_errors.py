@@ -119,6 +119,13 @@ class TestOutsideTheAPIsViews:
         assert "DEBUG" not in answer.text
         assert "<style" not in answer.text  # which our Content-Security-Policy would not let through
 
+    def test_a_form_with_too_many_fields_is_refused_by_a_page(self, database, as_staff):
+        fields = {f"field-{n}": "" for n in range(1100)}
+        answer = as_staff("Reviewer").post("/admin/password_change/", fields)
+        assert answer.status_code == 400
+        assert answer["Content-Type"].startswith("text/html")
+        assert "Nothing was changed." in answer.text
+
     def test_a_host_that_is_not_ours_is_refused(self, api):
         answer = api.get("/sessions", headers={"Host": "evil.example"})
         assert answer.status_code == 400
