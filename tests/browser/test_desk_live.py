@@ -1,6 +1,8 @@
 """The live board as a proctor works at it: by keyboard, beside a client that really beats and confirms."""
 
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -88,6 +90,15 @@ def test_it_is_without_barriers_light_and_dark_wide_and_narrow(proctor, site, sc
     assert serious_barriers(proctor) == []
     assert proctor.evaluate("document.documentElement.scrollWidth") <= width
     screenshot(proctor, f"desk-live-{scheme}-{width}")
+
+
+def test_left_open_over_night_it_says_of_which_day_its_times_are(proctor, site):
+    sitting = site.start_session("Over Night")
+    proctor.request.post(f"/sessions/{sitting.id}/pause", headers=site.staff)
+    row = row_of(proctor, "Over Night")
+    expect(row).to_contain_text(re.compile(r"pause at \d\d:"))
+    proctor.clock.set_fixed_time(datetime.now(UTC) + timedelta(days=1))
+    expect(row).to_contain_text(re.compile(r"pause at \d{4}-\d\d-\d\d \d\d:"))
 
 
 def test_a_row_that_moves_keeps_the_keyboard(proctor, site):
