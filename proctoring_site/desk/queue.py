@@ -246,7 +246,7 @@ class QueuePage(SessionAdmin):
         shown = format_html('{}<input type="hidden" name="{}" value="{}">', to, name, had)
         if session.due_at is None:
             return shown
-        return format_html('{} <span class="queue-quiet">due {}</span>', shown, _minute(session.due_at))
+        return format_html('{} <span class="queue-quiet">due {} UTC</span>', shown, _minute(session.due_at))
 
 
 def _minute(at: datetime) -> str:

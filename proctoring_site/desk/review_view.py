@@ -75,7 +75,7 @@ def row_of(incident: Incident, time: SittingTime) -> Row:
         is_settled=not incident.needs_a_look,
         moves=(*(VERBS[to] for to in IncidentState if to in INCIDENT_MOVES[incident.state]), "severity"),
         labels=labels,
-        said=f"{incident.by}, {incident.at:%Y-%m-%d %H:%M}" if incident.by and incident.at else "",
+        said=f"{incident.by}, {incident.at:%Y-%m-%d %H:%M} UTC" if incident.by and incident.at else "",
         reason=incident.reason or "",
     )
 

@@ -60,7 +60,7 @@ def _moved(move: Mapping[str, Any]) -> HistoryLine:
 
 def _asked(command: Mapping[str, Any]) -> HistoryLine:
     at = command["confirmed_at"]
-    told = f"confirmed by it at {at:%H:%M:%S}" if at else "not confirmed by it yet"
+    told = f"confirmed by it at {at:%Y-%m-%d %H:%M:%S} UTC" if at else "not confirmed by it yet"
     words = (
         f"asked the client to {command['action']}" if command["action"] != "message" else "sent the client a message"
     )

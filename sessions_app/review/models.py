@@ -218,7 +218,7 @@ class ReviewEntry(models.Model):
         what = self.about.get("event_type") if self.about else None
         of = f" {what}" if what else ""
         to = f" to {_told(self.after)}" if self.after and "state" not in self.after else ""
-        return f"{self.actor_name} {_VERBS[self.action]}{of}{to} at {self.at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.actor_name} {_VERBS[self.action]}{of}{to} at {self.at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 _VERBS = {

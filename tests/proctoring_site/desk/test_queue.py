@@ -261,6 +261,10 @@ class TestTheCounts:
         for count in shown:
             assert len(reviewer.get(count.url).context["cl"].result_list) == count.n
 
+    def test_beside_them_a_due_time_says_that_it_is_utc(self, reviewer):
+        scored(assigned_to="rita", due_at=NOON)
+        assert f">due {NOON:%Y-%m-%d %H:%M} UTC<" in reviewer.get(LIST).content.decode()
+
     def test_end_where_more_is_said(self, reviewer, monkeypatch):
         monkeypatch.setattr(queue_counts, "COUNTED_UP_TO", 3)
         for _ in range(5):

@@ -105,6 +105,14 @@ class TestWhatItShows:
             (lines[-1].who, "running → ended"),
         ]
 
+    def test_what_was_asked_of_the_client_says_of_which_day_its_times_are(self, rita, session):
+        asked = {"action": "pause", "message": None, "reason_code": None, "asked_by": "petra", "id": "1"}
+        confirmed = NOON + timedelta(days=1)
+        commands = [{**asked, "asked_at": NOON, "confirmed_at": confirmed}]
+        Session.objects.filter(pk=session.pk).update(commands=commands)
+        lines = [line.what for line in rita.get(page_of(session)).context["history"]]
+        assert f"asked the client to pause, confirmed by it at {confirmed:%Y-%m-%d %H:%M:%S} UTC" in lines
+
     def test_of_scoring_anew_it_says_what_each_number_is_of(self, rita, session, run_jobs):
         heavy = replace(policies.draft_of(policies.policy_of(1)), weights={"phone_detected": 40})
         version = policies.create(heavy, by=make_staff()).version

@@ -29,7 +29,7 @@ class TestJudging:
     def test_a_dismissed_one_stays_with_name_time_and_reason(self, rita, session):
         answer = say(rita, session, "dismiss", incident=key_of(session, "phone_detected"), reason="آلة حاسبة")
         drawn = answer.json()["parts"]
-        assert re.search(r'class="state-dismissed.*?آلة حاسبة.*?rita, \d{4}-', drawn["incidents"], re.DOTALL)
+        assert re.search(r'class="state-dismissed.*?آلة حاسبة.*?rita, \d{4}-\S+ \S+ UTC', drawn["incidents"], re.DOTALL)
         assert "mark-dismissed" in drawn["marks"]
         assert "<strong>90</strong> as reviewed" in drawn["score"]
 

@@ -216,7 +216,7 @@ class TestWhoComesSecond:
         session = ended(0, 100)
         page = services.review_of(session)
         dismiss(session, by=ada)
-        with pytest.raises(ReviewChanged, match="ada dismissed phone_detected at ") as refused:
+        with pytest.raises(ReviewChanged, match=r"ada dismissed phone_detected at \S+ \S+ UTC") as refused:
             services.judge(session, page.incidents[1].key, IncidentState.CONFIRMED, by=bob, seen=page.revision)
         (entry,) = refused.value.since
         assert (entry.actor_name, entry.reason) == ("ada", "A calculator, which is allowed.")
