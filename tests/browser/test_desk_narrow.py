@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import sittings
 from tests.browser.barriers import serious_barriers
-from tests.browser.conftest import log_in
+from tests.browser.conftest import log_in, screenshot
 from tests.browser.sittings import page_of
 
 LIST = "/admin/sessions_app/session/"
@@ -57,12 +57,15 @@ def test_on_a_phone_what_can_be_done_is_within_reach_and_messages_leave_room_for
         data={"event_type": "looking_away", "message": "long " * 700},
         headers=sitting.candidate,
     )
+    page.request.post(f"/sessions/{sitting.id}/pause", headers=site.staff)
     log_in(page)
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{LIST}live/")
     expect(page.locator("#live-table tbody tr").first.get_by_role("button")).to_be_in_viewport()
     page.goto(page_of(sitting))
     assert page.locator(".review-events td:nth-child(2)").first.bounding_box()["width"] > 100
+    assert page.locator("[data-part=history] td:nth-child(2)").first.bounding_box()["width"] >= 96  # who
+    screenshot(page, "desk-session-phone")
     page.set_viewport_size({"width": 320, "height": 844})  # WCAG's 1.4.10
     too_wide = "cards => cards.filter(card => card.scrollWidth > card.clientWidth).map(card => card.dataset.part)"
     assert page.locator(".card").evaluate_all(too_wide) == []
