@@ -16,6 +16,7 @@ from django.utils import timezone
 from proctoring_site.access import api_tokens
 from proctoring_site.access.models import ApiToken
 from proctoring_site.access.roles import Right, may
+from proctoring_site.admin_lists import ListedInItsOrder
 
 NOTHING = "–"
 
@@ -27,12 +28,11 @@ class NewTokenForm(ModelForm):
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(admin.ModelAdmin):
+class ApiTokenAdmin(ListedInItsOrder, admin.ModelAdmin):
     list_display = ["name", "owned_by", "state", "created", "expires", "last_used"]
     search_fields = ["name__startswith"]
     search_help_text = "The beginning of a name"
     ordering = ["-created_at", "-id"]
-    sortable_by = []
     list_per_page = 50
     show_full_result_count = False
     fields = ["name", "owned_by", "state", "created", "expires", "last_used", "revoked", "audit_id"]
