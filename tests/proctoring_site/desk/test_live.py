@@ -87,6 +87,10 @@ class TestTheOrder:
         assert (row["points"], row["deductions"], row["allowed"]) == (0, [], [["phone_detected", 9]])
         assert names(as_staff("Proctor"))[0] == "few points"
 
+    def test_says_that_it_knows_nothing_of_what_people_added(self, as_staff):
+        said = "What people added by hand or dismissed is on a session's own page alone."
+        assert said in as_staff("Proctor").get(LIVE).content.decode()
+
     def test_says_when_the_policy_in_force_counts_otherwise(self, as_staff):
         proctor = as_staff("Proctor")
         wanted = ("Each event counts here", "Points, each event counted</th>")
