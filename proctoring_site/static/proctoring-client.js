@@ -128,6 +128,8 @@ export class ProctoringClient extends EventTarget {
   #isWarned = false;
   /** By sequence, those that came last at the end: at each alone something in between took offence. */
   #setAside = new Set();
+  /** Whether the session is over while something still waits here. */
+  #isEndTold = false;
   #written = Promise.resolve();
   #beaconed = new Set();
   #batchMax = BATCH_MAX;
@@ -298,6 +300,8 @@ export class ProctoringClient extends EventTarget {
 
   /**
    * Deliver what waits, end the session, and forget it here. Goes on at the next visit when the page is closed before.
+   * An event that something in between stops holds up no end: it waits on here, as `client.waiting` says, and is sent
+   * again, also at later visits, as long as the session takes late events.
    * @param {{keep?: boolean}} [options] Keep the session for `upload`, also across a reload, until `forget`.
    * @returns {Promise<string>} Why sending is over, as in `stopped`.
    */
@@ -305,7 +309,7 @@ export class ProctoringClient extends EventTarget {
     await this.#remember({ isEnding: true, isKept: keep });
     this.#wake();
     const reason = await this.#finished;
-    if (!keep && reason !== "token") await this.forget();
+    if (!keep && this.stopped && reason !== "token") await this.forget();
     return reason;
   }
 
@@ -449,7 +453,7 @@ export class ProctoringClient extends EventTarget {
     const answer = await this.#ask(`${this.#path}/events/batch`, body, isOutcomeOf(events), { isQuiet: isAgain });
     if (isTemporary(answer)) {
       if (mayBeAboutContent(answer)) this.#isolate(events);
-      return answer;
+      return isAgain && this.#record.isEnding && !this.#isEndTold ? this.#endBefore(answer) : answer;
     }
     const { status } = answer;
     if (status < 300) return this.#settle(events, answer);
@@ -462,11 +466,25 @@ export class ProctoringClient extends EventTarget {
 
   async #askToEnd() {
     if (CLOSED.has(this.state)) return this.#close("session_closed"); // staff were quicker: there is nothing to ask
-    const answer = await this.#ask(`${this.#path}/end`, {}, (body) => body?.id === this.id);
+    const answer = await this.#sendEnd();
     if (isTemporary(answer)) return answer;
     if (answer.status < 300) return this.#close("ended");
     if (this.#isRefused(answer)) return this.#giveUp(answer);
     return answer.status === 409 ? this.#close("session_closed") : answer;
+  }
+
+  #sendEnd() {
+    return this.#ask(`${this.#path}/end`, {}, (body) => body?.id === this.id);
+  }
+
+  /** Nothing is left but what is stuck on its way: for that nobody waits, and the server takes it for a while after. */
+  async #endBefore(stuck) {
+    const answer = CLOSED.has(this.state) ? { status: 409, body: {} } : await this.#sendEnd();
+    if (isTemporary(answer)) return stuck;
+    if (answer.status !== 409 && this.#isRefused(answer)) return this.#giveUp(answer);
+    this.#isEndTold = true;
+    this.#finish(answer.status < 300 ? "ended" : "session_closed");
+    return stuck;
   }
 
   /** Whether it is the session that takes no more, or the token that is no longer good. */

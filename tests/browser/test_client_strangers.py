@@ -137,6 +137,34 @@ class TestTheEnd:
         until(lambda: page.evaluate("client.stopped") == "forgotten" or told(page, "stopped"))
         assert exam.session(session_id)["state"] == "ended"
 
+    def test_waits_for_no_event_that_a_filter_stops(self, exam, page, impostor):
+        session_id = open_through(impostor, page, "Ends before one")
+        impostor.answer("/events/batch$", Reply(403), when=lambda body: b"<script>" in body)
+        log(page, 3)
+        log(page, 1, message="<script>")
+        assert page.evaluate("client.end()") == "ended"
+        assert exam.session(session_id)["state"] == "ended"
+        assert (exam.stored(session_id), page.evaluate("[client.waiting, client.stopped]")) == (3, [1, None])
+        page.reload()  # it is no session to go on with, and what waits is sent by the way
+        assert open_client(page, "resume", visit=f"{impostor.url}/blank") is None
+        impostor.until_replied()
+        impostor.step_aside()
+        exam.until_stored(session_id, 4)
+        (late,) = (event for event in exam.events(session_id) if event["message"] == "<script>")
+        assert late["marks"] == ["late"]
+
+    def test_before_a_stopped_event_is_the_end_also_when_it_is_stored_at_last(self, exam, page, impostor):
+        session_id = open_through(impostor, page, "Comes through")
+        impostor.answer("/events/batch$", Reply(403))
+        log(page, 2)
+        assert page.evaluate("client.end()") == "ended"
+        impostor.step_aside()
+        until(lambda: told(page, "stopped"))
+        assert exam.stored(session_id) == 2
+        assert told(page, "rejected") == []
+        assert page.evaluate("client.end()") == "ended"  # called again
+        assert open_client(page, "resume", visit=f"{impostor.url}/blank") is None
+
 
 class TestHeartbeats:
     def test_go_on_whatever_else_answers(self, exam, page, impostor):

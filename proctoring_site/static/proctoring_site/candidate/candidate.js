@@ -242,7 +242,7 @@ async function finish(words) {
   const refusals = await send(videos);
   if (refusals.some(({ status }) => status === 401)) return sayDone(NO_TOKEN);
   const sessionId = client.id;
-  await client.forget();
+  await client.end(); // and forget it, once nothing waits
   await recordings.forget(sessionId);
   sayDone(refusals.length ? NOT_TAKEN(refusals[0].message) : words);
 }
