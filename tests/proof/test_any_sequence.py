@@ -22,15 +22,10 @@ from tests.proof.model import CLOSED, Kept, Sitting, Told, World
 STEPS, SITTINGS_MAX = 20, 3
 SITTINGS, IDS = st.integers(0, SITTINGS_MAX - 1), st.integers(0, 5)
 TYPES = st.sampled_from(["focus_lost", "phone_detected", "tab.$hidden"])
-TOLD = st.builds(
-    Told,
-    event_type=TYPES,
-    message=st.sampled_from(["", "one", "$other"]),
-    offset_s=st.sampled_from([None, -3600, -1, 0, 3600]),
-    is_naive=st.booleans(),
-)
+WORDS = {"event_type": TYPES, "message": st.sampled_from(["", "one", "$other"])}
 #: In a batch with an instant of its own: the answer does not say when the server took it for.
-DATED = TOLD.map(lambda told: told if told.offset_s is not None else Told(told.event_type, told.message, 0))
+DATED = st.builds(Told, **WORDS, offset_s=st.sampled_from([-3600, -1, 0, 3600]), is_naive=st.booleans())
+TOLD = st.one_of(st.builds(Told, **WORDS), DATED)
 MALFORMED = st.sampled_from([5, None, {}, {"event_type": ""}, {"event_type": "x", "confidence": 2}])
 ITEMS = st.lists(st.one_of(MALFORMED, st.tuples(st.none() | IDS, DATED)), min_size=1, max_size=6)
 AHEAD_S = st.sampled_from([0, 3600])
