@@ -49,9 +49,8 @@ def _evidence(request: HttpRequest, session: Session, outcome: session_acts.Outc
     screens = playlist.screens_of(session, recordings)
     drawn = session_view.drawing(session, review.events, rows, time, ends=playlist.end_of(screens))
     wanted = review_view.key_now(review, outcome.picked if outcome else request.GET.get("incident"))
-    asked = next((row for row in rows if row.key == wanted), None)
-    page = _page_of(rows, asked, request.GET.get("incidents"))
-    picked = asked or (None if outcome and outcome.picked else _first_to_judge(page))
+    picked = next((row for row in rows if row.key == wanted), None)
+    page = _page_of(rows, picked, request.GET.get("incidents"))
     may_decide = may(request.user, Right.DECIDE)
     here = reverse("admin:sessions_app_session_review", args=[quote(session.pk)])
     forms = session_acts.forms_of(session, review, picked, by=request.user, outcome=outcome) if may_decide else {}
@@ -73,7 +72,7 @@ def _evidence(request: HttpRequest, session: Session, outcome: session_acts.Outc
             "start": time.zero and round(time.zero.timestamp() * 1000),
             "tracks": playlist.for_script(screens),
             "pictures": playlist.pictures_url(session),
-            "asked": asked.key if asked else None,
+            "asked": picked.key if picked else None,
         },
         "may_decide": may_decide,
         "forms": forms,
@@ -87,10 +86,6 @@ def _evidence(request: HttpRequest, session: Session, outcome: session_acts.Outc
 def _page_of(rows: list[Row], picked: Row | None, number: str | None) -> Page:
     pages = Paginator(rows, INCIDENTS_PER_PAGE)
     return pages.page(rows.index(picked) // INCIDENTS_PER_PAGE + 1) if picked else pages.get_page(number)
-
-
-def _first_to_judge(page: Page) -> Row | None:
-    return next((row for row in page if not row.is_settled), page[0] if page else None)
 
 
 def _elsewhere(rows: list[Row], page: Page) -> list[tuple[str, float, float, str]]:

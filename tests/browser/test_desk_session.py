@@ -38,8 +38,9 @@ def test_a_reviewers_whole_day(site, page, sit, documents, film, colleague):
     expect(page.get_by_role("heading", level=1)).to_have_text(NAME)
     assert score(page) == ["27", "27"]
 
-    page.keyboard.press("j")  # the first is selected already
-    expect(selected(page)).to_contain_text("phone_detected")
+    for name in ("focus_lost", "phone_detected"):
+        page.keyboard.press("j")
+        expect(selected(page)).to_contain_text(name)
     expect(said(page)).to_have_text(re.compile(r"^phone_detected, at 0:09, open\.$"))
     assert focused_row(page) == "phone_detected"
     expect(page.locator("[data-moment]")).to_have_text("0:07")  # two seconds before it
@@ -104,6 +105,24 @@ def test_a_reviewers_whole_day(site, page, sit, documents, film, colleague):
     assert sum("decided" in line for line in history) == 3
 
 
+def test_a_key_judges_nothing_that_nobody_chose_and_a_click_anywhere_on_a_row_chooses_it(page, sit):
+    log_in(page, "the-reviewer")
+    page.goto(page_of(sit(BUSY)))
+    expect(page.locator(".judged")).to_have_text("No incident is selected. Choose one of the list.")
+    page.keyboard.press("c")
+    expect(said(page)).to_have_text("Nothing is selected that one could confirm.")
+    for column in (".what", ".severity", ".n"):
+        rows(page).filter(has_text="looking_away").locator(column).click()
+        expect(selected(page)).to_contain_text("looking_away")
+        rows(page).filter(has_text="focus_lost").locator(".at").click()
+        expect(selected(page)).to_contain_text("focus_lost")
+    rows(page).filter(has_text="phone_detected").locator(".what").click()
+    assert focused_row(page) == "phone_detected"
+    expect(page.locator("[data-moment]")).to_have_text("0:07")  # two seconds before it
+    page.keyboard.press("c")
+    expect(rows(page).locator(".state")).to_have_text(["open", "confirmed", "open", "open"])
+
+
 def test_two_reviewers_race_and_nothing_typed_is_lost(sit, colleague):
     sitting = sit(BUSY)
     one, other = colleague("the-reviewer"), colleague("reviewer")
@@ -111,6 +130,7 @@ def test_two_reviewers_race_and_nothing_typed_is_lost(sit, colleague):
         page.goto(page_of(sitting))
     other.keyboard.press("n")
     other.get_by_role("dialog", name="Note").get_by_label("Text").fill("Half a thought")
+    one.keyboard.press("j")
     one.keyboard.press("c")
     expect(selected(one).locator(".state")).to_have_text("confirmed")
 
@@ -177,6 +197,7 @@ def test_what_was_typed_for_one_incident_is_not_said_of_another(site, sit, colle
 def test_what_is_half_typed_outlives_what_is_stored_elsewhere_on_the_page(page, sit):
     log_in(page, "the-reviewer")
     page.goto(page_of(sit(BUSY)))
+    page.keyboard.press("j")
     page.locator("#decide-form").get_by_label("Reason").fill("So far")
     page.get_by_role("radio", name="suspicious").check()
     page.keyboard.press("Escape")
@@ -230,6 +251,7 @@ def test_the_form_of_the_severity_follows_the_selection_and_keeps_what_was_chose
         expect(chosen).to_have_value(severity)
     page.locator("#severity > summary").click()
     chosen.select_option("low")
+    other.keyboard.press("j")
     other.keyboard.press("a")
     expect(selected(other).locator(".state")).to_have_text("acknowledged")
     page.get_by_role("button", name="Set severity").click()
@@ -292,10 +314,10 @@ def test_keys_can_be_switched_off_and_are_letters_in_a_field(page, sit):
     page.locator("[data-timeline=sheet]").focus()
     page.keyboard.press("?")
     page.get_by_role("checkbox", name=re.compile("Single keys")).uncheck()
-    page.locator("[data-timeline=sheet]").focus()
-    page.keyboard.press("a")
-    page.reload()
-    page.keyboard.press("a")
+    for choose in (lambda: None, page.reload):
+        choose()
+        page.get_by_role("link", name=re.compile("phone_detected")).click()
+        page.keyboard.press("a")
     expect(rows(page).filter(has_text="acknowledged")).to_have_count(0)
     expect(page.get_by_role("checkbox", name=re.compile("Single keys"), include_hidden=True)).not_to_be_checked()
 
@@ -353,6 +375,7 @@ class TestHowItLooks:
     def test_open_forms_have_no_barriers(self, page, full):
         log_in(page, "the-reviewer")
         page.goto(page_of(full))
+        page.keyboard.press("j")
         for name in ("dismiss", "severity", "add-incident", "note", "allow", "assign", "due", "keys"):
             page.locator(f"#{name} > summary").click()
             assert serious_barriers(page) == [], name

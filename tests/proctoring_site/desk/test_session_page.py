@@ -68,6 +68,7 @@ class TestWhatItShows:
         assert "?incidents=2" in picked["act_url"]
         assert picked["elsewhere"] == [(seen[0]["rows"][0].key, 60.0, 70.0, "phone_detected")]
         assert [context["script_facts"]["asked"] for context in (*seen, picked)] == [None, None, picked["picked"].key]
+        assert seen[0]["picked"] is None  # the next key judges nothing that nobody chose
 
     def test_the_events_of_one_type(self, rita, session):
         page = rita.get(page_of(session), {"type": "phone_detected"}).context["event_page"]

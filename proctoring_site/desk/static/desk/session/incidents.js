@@ -6,6 +6,8 @@ import { Clock } from "./clock.js";
 const LEAD_S = 2;
 //: In this tab: the session of which only those to judge are shown, on each page of its incidents.
 const ONLY_OPEN = "desk-only-open";
+//: What a click within a row may mean instead of the row.
+const CONTROLS = "a, button, input, label, select, summary";
 
 export class Incidents extends EventTarget {
   #key = null;
@@ -17,10 +19,11 @@ export class Incidents extends EventTarget {
     this.section = section;
     this.clock = clock;
     section.addEventListener("click", (event) => {
-      const link = event.target.closest("a[data-incident]");
-      if (!link) return;
+      const row = event.target.closest("tr[data-key]");
+      const control = event.target.closest(CONTROLS);
+      if (!row || (control && !control.matches("a[data-incident]"))) return;
       event.preventDefault();
-      this.select(link.dataset.incident, { jumps: true, focuses: true });
+      this.select(row.dataset.key, { jumps: true, focuses: true });
     });
     section.addEventListener("keydown", (event) => this.#arrow(event));
     section.addEventListener("change", (event) => event.target.matches("[name=only_open]") && this.#remember());

@@ -69,7 +69,7 @@ incidents.section.addEventListener("focusout", () => timeline.tell(null));
 /** The forms that act on an incident act on this one, and offer only what is possible from where it stands. */
 function showSelected(incident) {
   for (const field of page.querySelectorAll("input[name=incident]")) field.value = incident?.key ?? "";
-  const words = incident ? `${Clock.said(incident.at)} ${incident.title}` : "No incident is selected.";
+  const words = incident ? `${Clock.said(incident.at)} ${incident.title}` : "No incident is selected. Choose one of the list.";
   for (const place of page.querySelectorAll("[data-selected]")) place.textContent = words;
   for (const place of page.querySelectorAll("[data-verb]")) {
     const isRefused = isRedrawn && place.querySelector("details[open]"); // why, and what was typed, stay to be seen
@@ -87,7 +87,7 @@ function redrawn(picked) {
   incidents.redrawn(picked);
   isRedrawn = false;
 }
-incidents.redrawn(find("tr[data-picked]")?.dataset.key);
+incidents.redrawn(facts.asked);
 if (facts.asked !== null) incidents.select(facts.asked, { jumps: true });
 
 // --- What is sent

@@ -2,6 +2,8 @@
 
 //: A video this far from the clock is put right; less would make it stutter. In seconds of the sitting at speed 1.
 const DRIFT_MAX_S = 0.3;
+//: A camera takes its time to begin: this long before its recording does, the first picture of it is shown.
+const LEAD_IN_S = 1;
 
 /** One `<figure data-screen>` with its `<video>`; `tracks`: what was recorded of its kind, in the order of time. */
 export class Screen {
@@ -23,28 +25,37 @@ export class Screen {
 
   /** Whether the clock may run on: not while the video has yet to load what it should show. */
   get isReady() {
-    if (!this.#track || this.video.ended) return true;
+    if (!this.#track || this.video.ended || this.clock.at < this.#track.from) return true;
     const { seeking, readyState, currentTime, duration } = this.video;
     const enough = duration - currentTime < DRIFT_MAX_S ? HTMLMediaElement.HAVE_CURRENT_DATA : HTMLMediaElement.HAVE_FUTURE_DATA;
     return !seeking && readyState >= enough;
   }
 
   follow() {
-    const track = this.tracks.find((one) => this.#covers(one));
+    const track = this.tracks.find((one) => this.#covers(one)) ?? this.tracks.find((one) => this.#isAboutToBegin(one));
     if (track !== this.#track) this.#show(track ?? null);
     if (!track || this.video.readyState < HTMLMediaElement.HAVE_METADATA) return;
-    const wanted = this.clock.at - track.from;
-    const tolerated = this.clock.isPlaying ? DRIFT_MAX_S * Math.max(1, this.clock.speed) : 0.02;
+    const wanted = Math.max(0, this.clock.at - track.from);
+    const runs = this.clock.isPlaying && this.clock.at >= track.from;
+    const tolerated = runs ? DRIFT_MAX_S * Math.max(1, this.clock.speed) : 0.02;
     if (!this.video.seeking && Math.abs(this.video.currentTime - wanted) > tolerated) this.video.currentTime = wanted;
     if (this.video.playbackRate !== this.clock.speed) this.video.playbackRate = this.clock.speed;
-    if (this.clock.isPlaying && this.video.paused && !this.video.ended) this.video.play().catch(() => this.clock.pause());
-    if (!this.clock.isPlaying && !this.video.paused) this.video.pause();
+    if (runs && this.video.paused && !this.video.ended) this.video.play().catch(() => this.clock.pause());
+    if (!runs && !this.video.paused) this.video.pause();
   }
 
   #covers(track) {
-    if (!track.src || this.#failed.has(track)) return false;
+    if (!this.#canShow(track)) return false;
     const end = track.until ?? track.from + (this.#track === track && this.video.duration || Infinity);
     return track.from <= this.clock.at && this.clock.at <= end;
+  }
+
+  #isAboutToBegin(track) {
+    return this.#canShow(track) && track.from > this.clock.at && track.from - this.clock.at <= LEAD_IN_S;
+  }
+
+  #canShow(track) {
+    return track.src && !this.#failed.has(track);
   }
 
   #show(track) {
