@@ -103,8 +103,10 @@ def _events(request: HttpRequest, session: Session) -> dict[str, Any]:
     if of_type:
         rows = Paginator(session.events.in_order().filter(event_type=event_type), EVENTS_PER_PAGE)
         rows.count = session.counts[event_type]
+    page = rows.get_page(request.GET.get("events"))
     return {
-        "event_page": rows.get_page(request.GET.get("events")),
+        "event_page": page,
+        "event_lines": [session_view.event_line(event) for event in page],
         "event_type": event_type if of_type else None,
     }
 

@@ -1,6 +1,7 @@
-"""The drawing of a sitting and the list of everything done to it. No queries."""
+"""The drawing of a sitting, its events in words, and the list of everything done to it. No queries."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,7 @@ from proctoring_site.desk import moments, timeline
 from proctoring_site.desk.review_view import Row
 from proctoring_site.desk.sitting import SittingTime
 from sessions_app import heartbeat
-from sessions_app.models import Session
+from sessions_app.models import Event, Session
 from sessions_app.review.folding import Seen
 from sessions_app.review.models import EntryAction, ReviewEntry
 
@@ -29,6 +30,32 @@ def drawing(
         gaps=[span for event_type, span in spans if event_type == heartbeat.MISSING],
         milestones=[0.0, *moved, *closed],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    """`details`: what is known beside time, type and message; `data`: what the client told with it, as JSON."""
+
+    event: Event
+    details: tuple[str, ...]
+    data: str
+
+
+def event_line(event: Event) -> EventLine:
+    data = json.dumps(event.data, ensure_ascii=False, default=str) if event.data else ""
+    return EventLine(event, tuple(_details(event)), data)
+
+
+def _details(event: Event) -> Iterator[str]:
+    if event.duration_s is not None:
+        yield f"lasted {event.duration_s} s"
+    if event.confidence is not None:
+        yield f"confidence {event.confidence}"
+    if event.source:
+        yield event.source
+    if event.clock_skew_ms:
+        yield f"clock {abs(event.clock_skew_ms)} ms {'ahead' if event.clock_skew_ms > 0 else 'behind'}"
+    yield from (mark.replace("_", " ") for mark in event.marks or ())
 
 
 @dataclass(frozen=True, slots=True)
