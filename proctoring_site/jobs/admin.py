@@ -86,6 +86,9 @@ class JobAdmin(ListedInItsOrder, admin.ModelAdmin):
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         return lookup in {"state__exact"}
 
+    class Media:
+        css = {"all": ["jobs/jobs.css"]}
+
 
 def _shown(at: datetime | None) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%S") if at else NOTHING

@@ -48,6 +48,7 @@ def test_a_proctor_pauses_messages_and_terminates_by_keyboard_and_sees_it_confir
     expect(proctor.locator("#live-result")).to_have_text("The session is paused.")
     expect(row.locator("td").nth(0)).to_have_text("paused")
     expect(row).to_contain_text("confirmed at", timeout=15_000)
+    expect(proctor.locator("#live-result")).to_be_empty()  # the row says it now
     assert exam.commands(candidate.evaluate("client.id"))[0] == ("pause", True)
     assert proctor.evaluate("document.activeElement.innerText").startswith("Act"), "the keyboard stayed where it was"
 

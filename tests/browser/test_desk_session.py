@@ -95,6 +95,9 @@ def test_a_reviewers_whole_day(site, page, sit, documents, film, colleague):
     second = colleague("reviewer")
     second.goto(page_of(sitting))
     expect(second.locator(".rp-hint")).to_contain_text("the-reviewer found a violation")
+    decide(second, "violation", "")
+    expect(second.locator("#decide-form .refused")).to_contain_text("Say why.")
+    assert second.locator("#decide-form").evaluate("form => form.scrollWidth - form.clientWidth") == 0
     decide(second, "violation", "I see it, too.")
     expect(second.locator("[data-part=head] .outcome")).to_have_text("violation")
     decide(second, "not reviewed", "The wrong candidate.")

@@ -18,6 +18,8 @@ let verbs = {};
 let failures = 0;
 let timer = null;
 let isAsking = false;
+// Of what was done last: the session, and what had been asked of its client before.
+let done = null;
 
 const today = () => new Date().toISOString().slice(0, 10);
 
@@ -95,7 +97,18 @@ function show() {
   table.hidden = board.sessions.length === 0;
   part("empty").hidden = board.sessions.length > 0;
   part("cut").hidden = !board.is_cut;
+  if (isConfirmed(done)) part("result").textContent = "";
   announce(board.counts);
+}
+
+// Then the row says so, and that it is yet to come would be wrong.
+function isConfirmed(act) {
+  const asked = newest(act?.session);
+  return Boolean(asked?.confirmed) && asked.at !== act.before;
+}
+
+function newest(id) {
+  return rows.get(id)?.session.asked.at(-1);
 }
 
 function showCounts(counts) {
@@ -248,6 +261,8 @@ function isRefusedByPage(answer) {
 async function carryOut(event) {
   event.preventDefault();
   const form = part("form");
+  const session = form.elements.session.value;
+  const before = newest(session)?.at;
   part("do").disabled = true;
   try {
     const answer = await fetch(root.dataset.act, { method: "POST", body: new FormData(form), redirect: "manual" });
@@ -255,6 +270,7 @@ async function carryOut(event) {
     if (answer.ok) {
       dialog.close();
       part("result").textContent = detail;
+      done = { session, before };
       ask();
     } else {
       part("fault").textContent = detail;
