@@ -64,7 +64,7 @@ def test_on_a_phone_what_can_be_done_is_within_reach_and_messages_leave_room_for
     sitting = sit([(3, "phone_detected")], closed=False)
     page.request.post(
         f"/sessions/{sitting.id}/events",
-        data={"event_type": "looking_away", "message": "long " * 700},
+        data={"event_type": "looking_away", "message": "long " * 700, "data": {"pasted": "x" * 400}},
         headers=sitting.candidate,
     )
     page.request.post(f"/sessions/{sitting.id}/pause", headers=site.staff)
@@ -77,6 +77,7 @@ def test_on_a_phone_what_can_be_done_is_within_reach_and_messages_leave_room_for
     assert row.locator("th, td").evaluate_all(NOT_TO_BE_SEEN) == []
     page.goto(page_of(sitting))
     assert page.locator(".review-events td:nth-child(2)").first.bounding_box()["width"] > 100
+    assert page.locator("[data-rows=events]").evaluate("rows => rows.scrollWidth - rows.clientWidth") == 0
     assert page.locator("[data-part=history] td:nth-child(2)").first.bounding_box()["width"] >= 96  # who
     screenshot(page, "desk-session-phone")
     page.set_viewport_size({"width": 320, "height": 844})  # WCAG's 1.4.10
