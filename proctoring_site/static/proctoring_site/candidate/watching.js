@@ -1,12 +1,17 @@
 /** What a page can notice by itself, logged with the client as it happens. */
 
-/** `lost` at once; when it is over `back` says how long it was. The second weighs nothing. */
+/** In whole milliseconds, of an instant of `performance.now()`. */
+export function secondsSince(instant) {
+  return Math.max(0, Math.round(performance.now() - instant) / 1000);
+}
+
+/** `lost` at once; when it is over `back` says in `data` how long it was: `duration_s` would begin at the return. */
 function interval(client, lost, back) {
   let since = null;
   return (isAway, details) => {
     if (isAway === (since !== null)) return;
     if (isAway) client.log(lost, details);
-    else client.log(back, { duration_s: Math.max(0, Math.round(performance.now() - since) / 1000) });
+    else client.log(back, { data: { away_s: secondsSince(since) } });
     since = isAway ? performance.now() : null;
   };
 }
