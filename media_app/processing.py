@@ -41,10 +41,10 @@ def queue(recording: Recording) -> None:
     submit(process_recording, recording.pk, session_id=recording.session_id, stored_on=recording.stored_on)
 
 
-def queue_all() -> int:
+def queue_all(*, dry_run: bool = False) -> int:
     """The same for all that should have been looked at and may have been forgotten; answers how many."""
     waiting = list(Recording.objects.to_look_at())
-    for recording in waiting:
+    for recording in () if dry_run else waiting:
         queue(recording)
     return len(waiting)
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
-from media_app.storage import BACKENDS, REQUIRED_SETTINGS, backend_class_path
+from media_app.storage import BACKENDS, backend_class_path, missing_settings
 
 PRELOAD_MIN_S = 31_536_000
 
@@ -22,8 +22,7 @@ def storage_backend(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
         return [Error(str(error), hint=f"Set STORAGE_BACKEND to one of {', '.join(BACKENDS)}.", id="proctoring.E001")]
     return [
         Error(f"STORAGE_BACKEND={name} needs {key}.", hint=f"Set {key} in the environment.", id="proctoring.E002")
-        for key in REQUIRED_SETTINGS[name]
-        if not getattr(settings, key, "")
+        for key in missing_settings(name)
     ]
 
 

@@ -56,6 +56,14 @@ class NoRepetition(logging.Filter):
         return bool(record.exc_info)
 
 
+class NoTrace(logging.Filter):
+    """For what a stranger causes at will and the sentence says whole, such as a Host that is not ours."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.exc_info = None
+        return True
+
+
 class Traces(logging.Formatter):
     """The base of both. Of a write that was refused: without the errors' own text, which quotes its documents."""
 

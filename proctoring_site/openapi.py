@@ -38,6 +38,9 @@ DESCRIPTION = """Sessions, events, video and reports. Flags are not findings; a 
 `Authorization: Bearer …`; staff have the cookie of the admin, and for what changes something the header `X-CSRFToken`.
 `POST /sessions` needs none of these unless the server is set so, a stored file none with a signed `link`.
 
+**Recordings in parts** arrive by [tus 1.0](https://tus.io/protocols/resumable-upload) at `/sessions/{id}/uploads`. That
+speaks in headers and is not in this document: `docs/uploads.md` of the project has its steps, answers and refusals.
+
 **How it refuses.** Every error is JSON with `detail` for people and `code` for programs. What a caller may not see is
 a 404, as if it were not there. 429 and 503 say in `Retry-After` how many seconds to wait. A 500 (`server_error`) is a
 fault of the server, in its log under the answer's `X-Request-ID`.

@@ -257,6 +257,7 @@ LOGGING = {
     "filters": {
         "request_only": {"()": "proctoring_site.log_lines.RequestOnly"},
         "no_repetition": {"()": "proctoring_site.log_lines.NoRepetition"},
+        "no_trace": {"()": "proctoring_site.log_lines.NoTrace"},
     },
     "formatters": {
         "text": {"()": "proctoring_site.log_lines.TextLine"},
@@ -267,6 +268,7 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
         "django.request": {"filters": ["no_repetition"]},
+        "django.security.DisallowedHost": {"filters": ["no_trace"]},
         "django.server": {"level": "CRITICAL"},  # runserver's own access lines, with paths and queries
         "axes": {"level": "WARNING"},  # below that, what it does at each login; ours tells of a lock
         "httpx": {"level": "WARNING"},  # below that, it logs every address, which names a session

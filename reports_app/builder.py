@@ -1,8 +1,10 @@
 """What does the report contain? Facts in, one dataclass out. Pure: asks no database and writes no file."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sessions_app.coverage import Coverage
 from sessions_app.scoring import FLAGS_ARE_NOT_FINDINGS, SUSPICIOUS_TYPES, Deduction, Policy, Score, integrity_score
@@ -46,6 +48,12 @@ class EventFact:
     source: str | None = None
     clock_skew_ms: int | None = None
     marks: tuple[str, ...] = ()
+    data: Any = None
+
+    @property
+    def data_as_json(self) -> str:
+        """Empty where there is none. An adopted document may hold what JSON has no word for; that is told as text."""
+        return "" if self.data is None else json.dumps(self.data, ensure_ascii=False, default=str)
 
     @property
     def at(self) -> datetime | None:

@@ -165,6 +165,7 @@ def _fact(event: Mapping[str, Any]) -> EventFact:
         source=get("source"),
         clock_skew_ms=get("clock_skew_ms"),
         marks=tuple(get("marks") or ()),
+        data=get("data"),
     )
 
 

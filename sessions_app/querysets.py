@@ -159,8 +159,8 @@ class SessionQuerySet(QuerySet):
         return self.in_queue().filter(covered__lt=policy.coverage_min)
 
     def clean(self, *, policy: Policy) -> Self:
-        """What may be passed together with others: nobody decided, low risk, enough watched, a score from
-        `clean_from` on, and nothing confirmed."""
+        """What may be passed together with others: nobody decided, low risk (so enough was watched, or nobody
+        knows how much), a score from `clean_from` on, and nothing confirmed."""
         unreviewed_and_low = ranks_of([LOW], [Outcome.NOT_REVIEWED])
         high_enough = Q(reviewed_score__gte=policy.clean_from)
         return self.filter(high_enough, queue_rank__in=unreviewed_and_low, confirmed_incidents=0)

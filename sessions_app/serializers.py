@@ -19,6 +19,7 @@ from sessions_app.states import ReasonCode, State
 from sessions_app.strict_fields import Flag, Identifier, Instant, Number, SmallObject, Text, Whole
 
 DURATION_MAX_S = 24 * 3600
+DURATION_RUNS_FORWARD = "How long it lasted, forward from `timestamp`: what is over is stamped where it began."
 SEQUENCE_MAX = 2**53  # what a browser counts exactly
 BATCH_MAX = 500
 DETECTOR_MAX_LENGTH = 64
@@ -44,7 +45,9 @@ class ReportedEvent(NewEvent):
     """An event as a client tells it. With an `id` of the client's own it can be sent again and is stored once."""
 
     id = Identifier(required=False, allow_null=True)
-    duration_s = Number(required=False, allow_null=True, min_value=0, max_value=DURATION_MAX_S)
+    duration_s = Number(
+        required=False, allow_null=True, min_value=0, max_value=DURATION_MAX_S, help_text=DURATION_RUNS_FORWARD
+    )
     confidence = Number(required=False, allow_null=True, min_value=0, max_value=1)
     source = Text(required=False, allow_null=True, max_length=SOURCE_MAX_LENGTH)
     sequence = Whole(required=False, allow_null=True, min_value=0, max_value=SEQUENCE_MAX)
@@ -108,6 +111,7 @@ class EventSerializer(serializers.ModelSerializer):
             "data",
             "marks",
         ]
+        extra_kwargs = {"duration_s": {"help_text": DURATION_RUNS_FORWARD}}
 
     def get_marks(self, event: Event) -> list[str]:
         return event.marks or []

@@ -40,6 +40,11 @@ def backend_class_path(name: str) -> str:
         raise ImproperlyConfigured(f"STORAGE_BACKEND must be one of {', '.join(BACKENDS)}, not {name!r}.") from None
 
 
+def missing_settings(name: str) -> list[str]:
+    """What this backend cannot work without, and is not set."""
+    return [key for key in REQUIRED_SETTINGS[name] if not getattr(settings, key, "")]
+
+
 class SwitchingStorage(Storage):
     """The files of one drive (`videos` or `reports`) on the backend that STORAGE_BACKEND names."""
 

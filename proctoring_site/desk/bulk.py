@@ -25,6 +25,8 @@ LIST = "admin:sessions_app_session_changelist"
 PASSED_AT_ONCE = 200
 NAMED_MAX = 20
 ME, NOBODY = "me", "nobody"
+#: Of the clean ones, those of which it is known how much was watched.
+WATCHED = "watched"
 #: By the id of a session, the field of the list that says to whom it was assigned as it was shown.
 HAD = "had-{}"
 
@@ -62,13 +64,15 @@ def ask_to_pass(request: HttpRequest, queryset: QuerySet, *, desk: ModelAdmin) -
     clean = list(assignment.clean_among(queryset)[: PASSED_AT_ONCE + 1])
     asked = clean[:PASSED_AT_ONCE]
     record(Action.LISTED, ObjectKind.SESSION, filters=["clean"], sessions=[session.pk for session in asked])
-    policy = policies.in_use()
+    policy, unknown = policies.in_use(), sum(session.covered is None for session in asked)
     facts: dict[str, Any] = {
         **desk.admin_site.each_context(request),
         "title": "Pass clean sessions",
         "sessions": asked,
         "named": asked[:NAMED_MAX],
         "unnamed": max(len(asked) - NAMED_MAX, 0),
+        "unknown": unknown,
+        "watched": len(asked) - unknown,
         "is_cut": len(clean) > len(asked),
         "policy": policy,
         "reason_max": REASON_MAX_LENGTH,
@@ -93,8 +97,10 @@ def pass_clean(request: HttpRequest, *, desk: Any) -> HttpResponse:
         desk.message_user(request, sentence, messages.ERROR)
         return redirect(f"{reverse(LIST)}{_back(request)}")
     wanted = request.POST.getlist("session")[:PASSED_AT_ONCE]
-    visible = set(desk.get_queryset(request).filter(pk__in=wanted).values_list("pk", flat=True))
-    done = assignment.pass_clean([pk for pk in wanted if pk in visible], by=request.user, reason=reason)
+    covered = dict(desk.get_queryset(request).filter(pk__in=wanted).values_list("pk", "covered"))
+    if request.POST.get("which") == WATCHED:
+        covered = {pk: share for pk, share in covered.items() if share is not None}
+    done = assignment.pass_clean([pk for pk in wanted if pk in covered], by=request.user, reason=reason)
     desk.message_user(request, f"Sessions passed: {done.done}.", messages.SUCCESS if done.done else messages.WARNING)
     _tell_refused(request, len(done.refused), desk=desk)
     return redirect(f"{reverse(LIST)}{_back(request)}")

@@ -217,6 +217,7 @@ export class ProctoringClient extends EventTarget {
 
   /**
    * Note one event; it is delivered when the network allows. A moment after the session is over it is ignored.
+   * `duration_s` runs forward from `timestamp`, which is now unless told: of what is over, tell when it began.
    * @param {string} eventType
    * @param {{message?: string, duration_s?: number, confidence?: number, timestamp?: string|Date, data?: object}} [details]
    * @returns {Promise<string|undefined>} Its id, once it is written down; nobody needs to wait for that.

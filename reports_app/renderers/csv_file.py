@@ -9,7 +9,7 @@ from proctoring_site.csv_cells import instant, safe
 from reports_app.builder import EventFact, Report
 from sessions_app.scoring import Deduction
 
-DETAILS = ("occurred_at", "duration_s", "confidence", "source", "clock_skew_ms", "marks")
+DETAILS = ("occurred_at", "duration_s", "confidence", "source", "clock_skew_ms", "marks", "data")
 
 
 def render(report: Report, events: Sequence[EventFact]) -> bytes:
@@ -30,6 +30,7 @@ def _details(event: EventFact) -> Iterator[str]:
     yield safe(str(event.source or ""))
     yield "" if event.clock_skew_ms is None else str(event.clock_skew_ms)
     yield " ".join(map(str, event.marks))
+    yield safe(event.data_as_json)
 
 
 def summary(report: Report) -> Iterator[tuple[str, str]]:

@@ -47,12 +47,15 @@ def _row(event: EventFact) -> dict[str, Any]:
         told.append(f"confidence {localize(event.confidence)}")
     if event.source is not None:
         told.append(str(localize(event.source)))
+    told += map(str, map(localize, event.marks))
+    if event.data is not None:
+        told.append(event.data_as_json)
     return {
         "instant": instant,
         "at": f"{instant[:10]} {instant[11:19]}",
         "event_type": event.event_type or "(no type)",
         "message": "" if event.message is None else event.message,
-        "details": " ".join((*told, *map(str, map(localize, event.marks)))),
+        "details": ", ".join(told),
     }
 
 

@@ -20,6 +20,8 @@ UNPLUG = """(video) => {
 }"""
 
 
+#: What the page logs at a return, with how long it was away.
+BACK = {"focus_back", "tab_shown", "devices_back"}
 #: How many parts of a recording the page keeps.
 PARTS = """async (sessionId) => {
     const { parts } = await import("/static/proctoring_site/candidate/recording.js");
@@ -121,6 +123,9 @@ class TestASitting:
         types = exam.types(session_id)
         assert set(types) >= expected | {"camera_lost", "devices_back"}
         assert len(types) == len(set(types))
+        back = [event for event in exam.events(session_id) if event["event_type"] in BACK]
+        assert len(back) == len(BACK)  # the way back has no length of its own: it would begin where the absence ended
+        assert all(event["duration_s"] is None and event["data"]["away_s"] >= 0 for event in back)
         (pasted,) = [event for event in exam.events(session_id) if event["event_type"] == "paste"]
         assert (pasted["data"], pasted["message"]) == ({"characters": 10}, None)
         assert exam.video_path(session_id) == f"videos/{session_id}.webm"
@@ -143,7 +148,7 @@ class TestASitting:
         assert len(begun) == 2
         assert 0 <= begun[0] < begun[1] - 2
         (gap,) = [event for event in exam.events(session_id) if event["event_type"] == "recording_interrupted"]
-        assert gap["data"] == {"parts": 2}
+        assert (gap["data"].keys(), gap["data"]["parts"], gap["duration_s"]) == ({"parts", "seconds"}, 2, None)
 
     def test_is_ended_from_the_question_after_a_reload_with_what_was_recorded(self, exam, page):
         session_id = start(page, exam, "Gives up")

@@ -77,3 +77,23 @@ class TestThePage:
         impostor.step_aside()
         expect(page.get_by_text("Connected", exact=True)).to_be_visible()
         until(lambda: {"focus_lost", "network_back"} <= set(exam.types(session_id)))
+
+    @pytest.mark.parametrize("is_back_first", [True, False], ids=["before the reload", "after it"])
+    def test_that_is_reloaded_while_nothing_answers_still_notes_the_return(self, exam, page, impostor, is_back_first):
+        session_id = start(page, exam, impostor)
+        exam.until_stored(session_id, 1)
+        until(lambda: exam.database["sessions"].find_one({"_id": session_id}).get("heartbeat"))  # nothing is under way
+        impostor.answer("POST .*/sessions/", Reply(503))
+        page.evaluate("window.dispatchEvent(new Event('blur'))")
+        expect(page.locator("#connection")).to_contain_text("No connection")
+        page.goto("about:blank")
+        if is_back_first:
+            impostor.step_aside()
+        page.goto(f"{impostor.url}/candidate/")
+        page.get_by_role("button", name="Go on").click()
+        expect(page.get_by_text("Recording", exact=True)).to_be_visible()
+        impostor.step_aside()
+        until(lambda: "network_back" in exam.types(session_id))
+        (lost, back) = [event for event in exam.events(session_id) if event["event_type"].startswith("network")]
+        assert (lost["event_type"], back["duration_s"]) == ("network_lost", None)
+        assert back["data"]["away_s"] > 0

@@ -225,6 +225,18 @@ def test_from_and_to_must_differ():
         call_command("migrate_storage", "--from", "local", "--to", "local")
 
 
+@pytest.mark.parametrize("options", [[], ["--dry-run"]], ids=["run", "dry run"])
+@pytest.mark.parametrize(
+    ("source", "target", "needed"),
+    [("local", "s3", "AWS_STORAGE_BUCKET_NAME"), ("deta", "local", "DETA_PROJECT_KEY")],
+)
+def test_a_storage_without_its_settings_is_refused_before_anything_is_queued(source, target, needed, options, settings):
+    setattr(settings, needed, "")
+    with pytest.raises(CommandError, match=f"needs {needed}"):
+        migrate(*options, source=source, target=target)
+    assert not Job.objects.exists()
+
+
 def test_recordings_go_round_all_storages_and_come_back_as_they_were(recordings, s3, deta, data_dir, run_jobs):
     before = {path.name: path.read_bytes() for path in (data_dir / "videos").iterdir() if path.is_file()}
     for source, target in [

@@ -219,6 +219,8 @@ class TestARecording:
     def test_that_was_forgotten_is_queued_by_the_command(self, send, live, run_jobs, capsys):
         send(live)
         Job.objects.all().delete()
+        call_command("process_recordings", "--dry-run")
+        assert (capsys.readouterr().out, Job.objects.count()) == ("1 recordings would be queued.\n", 0)
         call_command("process_recordings")
         assert capsys.readouterr().out == "1 recordings are queued.\n"
         run_jobs()

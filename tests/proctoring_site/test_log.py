@@ -128,6 +128,8 @@ def test_the_log_of_a_whole_session_has_every_request_and_nobody_in_it(site: Sit
         (line,) = [line for line in log.splitlines() if answer.headers["X-Request-ID"] in line and "answered" in line]
         assert str(answer.status_code) in line
     assert session["id"] in log
+    assert "evil.example" in log
+    assert "exceptions.DisallowedHost" not in log  # so a trace would end
 
 
 def test_every_line_of_production_is_one_json_object(tmp_path: Path) -> None:

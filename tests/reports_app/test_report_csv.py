@@ -13,7 +13,7 @@ from sessions_app.scoring import Policy
 from tests.factories import NOON
 
 EVENT_HEADER = ["timestamp", "event_type", "message", "occurred_at", "duration_s", "confidence", "source"]
-EVENT_HEADER += ["clock_skew_ms", "marks"]
+EVENT_HEADER += ["clock_skew_ms", "marks", "data"]
 
 
 def render(events=(), **facts):
@@ -85,8 +85,11 @@ def test_every_event_is_a_row():
 
 def test_an_event_says_all_that_its_client_told():
     told = {"occurred_at": NOON + timedelta(seconds=1), "duration_s": 2.5, "confidence": 0.75, "source": "=face 1"}
-    _, rows = read(render([EventFact("no_face", None, NOON, **told, clock_skew_ms=-1000, marks=("naive", "late"))]))
-    assert rows[0][3:] == ["2026-03-02T12:00:01.000Z", "2.5", "0.75", "'=face 1", "-1000", "naive late"]
+    told |= {"clock_skew_ms": -1000, "marks": ("naive", "late"), "data": {"characters": 10, "where": "é"}}
+    _, rows = read(render([EventFact("no_face", None, NOON, **told), EventFact("adopted", None, NOON, data=-1)]))
+    data = '{"characters": 10, "where": "é"}'
+    assert rows[0][3:] == ["2026-03-02T12:00:01.000Z", "2.5", "0.75", "'=face 1", "-1000", "naive late", data]
+    assert rows[1][-1] == "'-1"
 
 
 def test_coverage_and_skew_are_told():

@@ -137,6 +137,11 @@ class TestThePage:
         assert "(no type) (1)" in text
         assert "unknown(no type)" in text
 
+    def test_says_of_an_event_all_that_its_client_told(self):
+        told = {"duration_s": 2.5, "source": "page 1", "marks": ("late",), "data": {"characters": 10, "seen": NOON}}
+        details = '2.5 s, page 1, late, {"characters": 10, "seen": "2026-03-02 12:00:00+00:00"}'
+        assert details in Page(render([EventFact("paste", None, NOON, **told)])).text
+
     def test_lists_every_event_once_and_in_order(self):
         html = render(some_events(5000))
         assert [int(n) for n in re.findall(r"<td>message (\d+)</td>", html)] == list(range(5000))
@@ -146,7 +151,7 @@ class TestThePage:
 class TestHostileText:
     @pytest.mark.parametrize("text", HOSTILE)
     def test_is_shown_as_text_wherever_it_stands(self, text):
-        events = [EventFact(text, text, NOON), EventFact("phone_detected", text, None)]
+        events = [EventFact(text, text, NOON, data={text: text}), EventFact("phone_detected", text, None)]
         html = render(events, candidate_name=text, video_name=text, session_id=text)
         harmless = render([EventFact("a", "b", NOON), EventFact("phone_detected", "c", None)], video_name="d")
         assert [tag for tag, _ in Page(html).tags] == [tag for tag, _ in Page(harmless).tags]

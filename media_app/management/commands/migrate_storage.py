@@ -5,7 +5,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from media_app import moving
-from media_app.storage import BACKENDS
+from media_app.storage import BACKENDS, missing_settings
 from proctoring_site.jobs import queue
 
 
@@ -24,6 +24,9 @@ class Command(BaseCommand):
     def handle(self, *, source: str, target: str, delete_source: bool, dry_run: bool, **options: Any) -> None:
         if source == target:
             raise CommandError("--from and --to name the same storage.")
+        for name in (source, target):
+            if missing := missing_settings(name):
+                raise CommandError(f"The storage {name} needs {', '.join(missing)}. Nothing was moved.")
         if dry_run:
             self.stdout.write(f"{moving.movable(source).count()} recordings would move from {source} to {target}.")
             if files := len(moving.files_without_a_row(source)):

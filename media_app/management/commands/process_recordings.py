@@ -1,3 +1,4 @@
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -8,5 +9,9 @@ from media_app import processing
 class Command(BaseCommand):
     help = "Queue every recording that arrived and was not looked at yet; for cron, safe to run at any time."
 
-    def handle(self, **options: Any) -> None:
-        self.stdout.write(f"{processing.queue_all()} recordings are queued.")
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="only say how many that would be")
+
+    def handle(self, *, dry_run: bool, **options: Any) -> None:
+        count = processing.queue_all(dry_run=dry_run)
+        self.stdout.write(f"{count} recordings {'would be' if dry_run else 'are'} queued.")

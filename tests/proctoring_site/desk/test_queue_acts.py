@@ -90,6 +90,19 @@ class TestPassingTheClean:
         passed = Session.objects.filter(review_outcome="passed", outcome_by="rita")
         assert {session.candidate_name for session in passed} == {"clean 1", "clean 2"}
 
+    def test_says_of_how_many_nobody_knows_what_was_watched_and_leaves_them_out_if_asked(self, reviewer):
+        assert "Pass 3 sessions</button>" in reviewer.get(PASS).content.decode()
+        watched = self.clean[0]
+        Session.objects.filter(pk=watched.pk).update(covered=0.9)
+        text = reviewer.get(PASS).content.decode()
+        assert "Of <b>2</b> of them nobody knows how much was watched" in text
+        assert text.count("score 100, nobody knows how much was watched") == 2
+        assert "Pass all 3</button>" in text
+        which = re.search(r'name="(which)" value="(watched)".*?>Pass the 1 of which enough was watched<', text).groups()
+        page = reviewer.post(PASS, {"session": [each.pk for each in self.clean], **dict([which])}, follow=True)
+        assert [str(message) for message in page.context["messages"]] == ["Sessions passed: 1."]
+        assert Session.objects.get(review_outcome="passed", outcome_by="rita").pk == watched.pk
+
     def test_with_a_reason_that_is_too_long_is_refused(self, reviewer):
         form = {"session": [each.pk for each in self.clean], "reason": "x" * 1001}
         page = reviewer.post(PASS, form, follow=True)

@@ -221,7 +221,8 @@ class TestTheCommand:
         assert self.run(policy, "--dry-run") == ["low to medium: 1", expected]
         assert {s.policy_version for s in Session.objects.in_queue()} == {1}
         assert self.run(policy)[-1] == expected.replace("would change", "changed")
-        assert self.run(policy) == [f"Policy {strict}: 0 sessions, 0 changed their score, 0 their band."]
+        none = f"Policy {strict}: 0 sessions need it, 2 are scored by it already."
+        assert self.run(policy) == self.run(policy, "--dry-run") == [none]
         assert self.run()[-1] == "Policy 1: 2 sessions, 1 changed their score, 1 their band."
 
     def test_says_when_another_took_its_place(self, strict, monkeypatch):

@@ -3,7 +3,7 @@
 import { ProctoringClient } from "../../proctoring-client.js";
 import * as devices from "./devices.js";
 import * as recordings from "./recording.js";
-import { watch } from "./watching.js";
+import { secondsSince, watch } from "./watching.js";
 
 const SECTIONS = ["prepare", "unfinished", "sitting", "sending", "done"];
 const OPTIONS = { source: "candidate page 1", onCommand: follow };
@@ -31,6 +31,8 @@ let stream = null;
 let recording = null;
 /** Which devices were there at some time of this sitting: their absence is a loss. */
 const used = { audio: false, video: false };
+/** Since when one of them is missing; null: none is. */
+let lostSince = null;
 let lastSignals = {};
 let isChecked = false;
 /** Whether something else answers in the server's place. */
@@ -138,6 +140,7 @@ function lose(device) {
 }
 
 function showLost(text) {
+  lostSince = text ? (lostSince ?? performance.now()) : null;
   byId("device-lost").hidden = !text;
   byId("device-lost-text").textContent = text;
 }
@@ -150,8 +153,8 @@ async function turnOnAgain() {
   stream = null;
   try {
     stream = await devices.turnOn();
+    client.log("devices_back", { data: { away_s: secondsSince(lostSince) } });
     showLost("");
-    client.log("devices_back");
   } catch (error) {
     showLost(devices.faultOf(error));
   }
@@ -235,7 +238,7 @@ async function finish(words) {
   await recording?.stop();
   devices.turnOff(stream);
   const gaps = await recordings.gaps(client.id);
-  if (gaps.parts > 1) client.log("recording_interrupted", { duration_s: gaps.seconds, data: { parts: gaps.parts } });
+  if (gaps.parts > 1) client.log("recording_interrupted", { data: gaps });
   const videos = await recordings.files(client.id);
   const reason = await client.end({ keep: videos.length > 0 });
   if (reason === "token") return sayDone(NO_TOKEN);

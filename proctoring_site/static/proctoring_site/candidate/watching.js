@@ -1,12 +1,19 @@
 /** What a page can notice by itself, logged with the client as it happens. */
 
-/** `lost` at once; when it is over `back` says how long it was. The second weighs nothing. */
-function interval(client, lost, back) {
-  let since = null;
+/** Where it is kept whose network is lost, and since when by this computer's clock: a reload may come before the return. */
+const LOST = "proctoring-network-lost";
+
+/** In whole milliseconds, of an instant of `performance.now()`. */
+export function secondsSince(instant) {
+  return Math.max(0, Math.round(performance.now() - instant) / 1000);
+}
+
+/** `lost` at once; when it is over `back` says in `data` how long it was: `duration_s` would begin at the return. */
+function interval(client, lost, back, since = null) {
   return (isAway, details) => {
     if (isAway === (since !== null)) return;
     if (isAway) client.log(lost, details);
-    else client.log(back, { duration_s: Math.max(0, Math.round(performance.now() - since) / 1000) });
+    else client.log(back, { data: { away_s: secondsSince(since) } });
     since = isAway ? performance.now() : null;
   };
 }
@@ -23,8 +30,14 @@ export function watch(client) {
   const tab = interval(client, "tab_hidden", "tab_shown");
   on(document, "visibilitychange", () => tab(document.visibilityState === "hidden"));
 
-  const network = interval(client, "network_lost", "network_back");
-  on(client, "connection", ({ detail }) => network(!detail.isConnected));
+  const network = interval(client, "network_lost", "network_back", lostBefore(client));
+  const hear = (isConnected) => {
+    network(!isConnected);
+    keepLost(client, !isConnected);
+  };
+  on(client, "connection", ({ detail }) => hear(detail.isConnected));
+  on(client, "state", () => hear(true)); // the first that a page hears when its network was there from the start
+  if (!client.isConnected) hear(false); // it was told before anybody watched
 
   let isFull = document.fullscreenElement !== null;
   on(document, "fullscreenchange", () => {
@@ -36,5 +49,27 @@ export function watch(client) {
   on(document, "paste", ({ clipboardData }) => {
     client.log("paste", { data: { characters: clipboardData?.getData("text").length ?? 0 } });
   });
-  return () => until.abort();
+  return () => {
+    until.abort();
+    keepLost(client, false);
+  };
+}
+
+/** As an instant of `performance.now()`; null: its network was there when this page was last seen. */
+function lostBefore(client) {
+  try {
+    const [id, since] = localStorage.getItem(LOST)?.split(" ") ?? [];
+    return id === client.id ? performance.now() - Math.max(0, Date.now() - since) : null;
+  } catch {
+    return null; // a browser that keeps nothing
+  }
+}
+
+function keepLost(client, isLost) {
+  try {
+    if (!isLost) localStorage.removeItem(LOST);
+    else if (lostBefore(client) === null) localStorage.setItem(LOST, `${client.id} ${Date.now()}`);
+  } catch {
+    // Then a reload forgets it.
+  }
 }

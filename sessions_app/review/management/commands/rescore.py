@@ -4,6 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from sessions_app.models import Session
 from sessions_app.review import policies, rescoring
 from sessions_app.review.errors import NoSuchPolicy
 from sessions_app.review.models import RunKind
@@ -30,6 +31,10 @@ class Command(BaseCommand):
             raise CommandError(f"A newer rescore took the place of this one, after {run.done} sessions.")
         for move, count in sorted(run.moves.items()):
             self.stdout.write(f"{move.replace('>', ' to ').replace('_', ' ')}: {count}")
+        if not run.done:
+            scored = Session.objects.scored_with(version).count()
+            self.stdout.write(f"Policy {version}: 0 sessions need it, {scored} are scored by it already.")
+            return
         change = "would change" if dry_run else "changed"
         self.stdout.write(
             f"Policy {version}: {run.done} sessions, {run.changed_scores} {change} their score, "
