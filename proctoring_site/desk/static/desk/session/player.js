@@ -9,6 +9,7 @@ const LEAD_IN_S = 1;
 export class Screen {
   #track = null;
   #failed = new Set();
+  #sought = null;
 
   constructor(figure, tracks, clock) {
     this.video = figure.querySelector("video");
@@ -18,6 +19,7 @@ export class Screen {
     this.video.controls = false;
     this.video.addEventListener("error", () => this.#fail());
     this.video.addEventListener("loadedmetadata", () => this.follow());
+    this.video.addEventListener("seeked", () => this.#goOn());
     clock.addEventListener("moved", () => this.follow());
     clock.addEventListener("changed", () => this.follow());
     this.follow();
@@ -35,13 +37,24 @@ export class Screen {
     const track = this.tracks.find((one) => this.#covers(one)) ?? this.tracks.find((one) => this.#isAboutToBegin(one));
     if (track !== this.#track) this.#show(track ?? null);
     if (!track || this.video.readyState < HTMLMediaElement.HAVE_METADATA) return;
-    const wanted = Math.max(0, this.clock.at - track.from);
+    const wanted = this.#wanted;
     const runs = this.clock.isPlaying && this.clock.at >= track.from;
     const tolerated = runs ? DRIFT_MAX_S * Math.max(1, this.clock.speed) : 0.02;
-    if (!this.video.seeking && Math.abs(this.video.currentTime - wanted) > tolerated) this.video.currentTime = wanted;
+    if (!this.video.seeking && Math.abs(this.video.currentTime - wanted) > tolerated) {
+      this.video.currentTime = this.#sought = wanted;
+    }
     if (this.video.playbackRate !== this.clock.speed) this.video.playbackRate = this.clock.speed;
     if (runs && this.video.paused && !this.video.ended) this.video.play().catch(() => this.clock.pause());
     if (!runs && !this.video.paused) this.video.pause();
+  }
+
+  get #wanted() {
+    return Math.max(0, this.clock.at - this.#track.from);
+  }
+
+  /** The clock may have jumped while the video was still on its way to where it stood before. */
+  #goOn() {
+    if (this.#track && this.#sought !== this.#wanted) this.follow();
   }
 
   #covers(track) {
