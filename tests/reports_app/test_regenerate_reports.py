@@ -146,6 +146,17 @@ def test_counts_are_brought_in_line_with_the_stored_events(data_dir):
     assert services.all_current(found)
 
 
+def test_a_closed_session_whose_counts_are_mended_is_scored_and_ranked_anew():
+    session = sessions.end_session(make_session())
+    assert (session.machine_score, session.reviewed_band, session.open_incidents) == (100, "low", 0)
+    Event.objects.bulk_create(Event(session_id=session.pk, event_type="phone_detected") for _ in range(4))
+    regenerate(session.pk)
+    found = Session.objects.get(pk=session.pk)
+    assert (found.machine_score, found.reviewed_band) == (sessions.score(found).integrity_score, "high")
+    assert found.open_incidents == 1
+    assert found.queue_rank < session.queue_rank
+
+
 def test_an_adopted_session_is_counted(data_dir):
     session = old_session()
     write_old_documents([session], [old_event(session, event_type="phone_detected")])
