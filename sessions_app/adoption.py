@@ -3,6 +3,7 @@
 Run by the migration 0002. It changes no other field, loses nothing, and a second run finds nothing to do.
 """
 
+import logging
 from collections.abc import Container, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
@@ -15,6 +16,8 @@ from pymongo.database import Database
 from proctoring_site.mongo_engine.instants import parse_instant
 from sessions_app import counters
 
+logger = logging.getLogger(__name__)
+
 BATCH = 1000
 LAST_INSTANT = datetime.max.replace(microsecond=999_000)
 #: Where a value that is no instant is kept beside the emptied field.
@@ -22,6 +25,12 @@ AS_STORED = "_as_stored"
 _IS_WHOLE = {"$in": [{"$type": "$$this.v"}, ["int", "long"]]}
 _ARE_COUNTS = {"$allElementsTrue": [{"$map": {"input": {"$objectToArray": "$event_counts"}, "in": _IS_WHOLE}}]}
 _IS_OBJECT = {"$eq": [{"$type": "$event_counts"}, "object"]}
+_WITHOUT_SESSION = [
+    {"$group": {"_id": "$session_id", "n": {"$sum": 1}}},
+    {"$lookup": {"from": "sessions", "localField": "_id", "foreignField": "_id", "as": "found"}},
+    {"$match": {"found": []}},
+    {"$group": {"_id": None, "n": {"$sum": "$n"}}},
+]
 
 
 def convert_text_instants(documents: Collection, fields: Iterable[str]) -> int:
@@ -67,6 +76,18 @@ def count_sessions(database: Database, *, weighed: Container[str]) -> int:
         counters.count_adopted([row["_id"] for row in batch], weighed=weighed)
         counted += len(batch)
     return counted
+
+
+def tell_what_is_out_of_reach(database: Database) -> None:
+    """Warn of the sessions that no address leads to, since their ids are no text, and of events without a session. They
+    stay as they are."""
+    sessions = database["sessions"].count_documents({"_id": {"$not": {"$type": "string"}}})
+    if sessions:
+        logger.warning("sessions whose _id is no text: %d; they are listed, and cannot be opened or deleted", sessions)
+    orphans = database["events"].aggregate(_WITHOUT_SESSION, allowDiskUse=True)
+    events = next(orphans, {"n": 0})["n"]
+    if events:
+        logger.warning("events whose session is not there: %d; they stay, and nobody sees them", events)
 
 
 def _conversion(row: dict[str, Any], field: str) -> UpdateOne:

@@ -196,11 +196,12 @@ def clear_deleted(session_id: str) -> None:
 
 
 def recount(session: Session) -> bool | None:
-    """Bring the counts in line with the stored events, after a crash between the two. True when they were not, None
-    while others write."""
+    """Bring the counts in line with the stored events, after a crash between the two, and a closed session's scores
+    and place in the queue with them. True when they were not, None while others write."""
     mended = counters.recount(session.pk, weighed=active_policy().weights)
     if mended:
         logger.warning("session %s: counts differed from its stored events and were mended", session.pk)
+        scores.score_closed([session.pk])
         session.refresh()
     return mended
 

@@ -1,4 +1,4 @@
-"""What a reviewer does to many sessions at once: assigning, and passing those that are clean after being asked."""
+"""What is done to many sessions at once: assigning, and after being asked, passing those that are clean, and ending."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ from sessions_app.review.models import REASON_MAX_LENGTH
 
 LIST = "admin:sessions_app_session_changelist"
 #: In one request: each is looked at again and decided on by itself, which takes some 20 ms.
-PASSED_AT_ONCE = 200
+PASSED_AT_ONCE = ENDED_AT_ONCE = 200
 NAMED_MAX = 20
 ME, NOBODY = "me", "nobody"
 #: Of the clean ones, those of which it is known how much was watched.
@@ -104,6 +104,22 @@ def pass_clean(request: HttpRequest, *, desk: Any) -> HttpResponse:
     desk.message_user(request, f"Sessions passed: {done.done}.", messages.SUCCESS if done.done else messages.WARNING)
     _tell_refused(request, len(done.refused), desk=desk)
     return redirect(f"{reverse(LIST)}{_back(request)}")
+
+
+def ask_to_end(request: HttpRequest, queryset: QuerySet, *, desk: ModelAdmin) -> HttpResponse:
+    """The page that says whose sittings would end, and asks; those alone are sent."""
+    still_open = list(queryset.open()[: ENDED_AT_ONCE + 1])
+    asked = still_open[:ENDED_AT_ONCE]
+    record(Action.LISTED, ObjectKind.SESSION, filters=["open"], sessions=[session.pk for session in asked])
+    facts: dict[str, Any] = {
+        **desk.admin_site.each_context(request),
+        "title": "End sessions",
+        "sessions": asked,
+        "is_cut": len(still_open) > len(asked),
+        "back": _back(request),
+        "media": desk.media,
+    }
+    return TemplateResponse(request, "desk/end_sessions.html", facts)
 
 
 def _tell_refused(request: HttpRequest, count: int, *, desk: ModelAdmin) -> None:

@@ -193,6 +193,12 @@ class QueuePage(SessionAdmin):
     def pass_clean_sessions(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
         return bulk.ask_to_pass(request, queryset, desk=self)
 
+    @admin.action(description="End the selected sessions …", permissions=["supervise"])
+    def end_sessions(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
+        if request.POST.get("post"):
+            return super().end_sessions(request, queryset)
+        return bulk.ask_to_end(request, queryset, desk=self)
+
     @admin.display(description="started (UTC)")
     def begun(self, session: Session) -> str:
         return _minute(session.start_time) if session.start_time else NOTHING

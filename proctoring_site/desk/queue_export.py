@@ -27,7 +27,7 @@ ROWS_AT_ONCE = 1000
 COLUMNS: Mapping[str, Callable[[Session], object]] = MappingProxyType(
     {
         "id": lambda session: session.pk,
-        "candidate_name": lambda session: session.candidate_name,
+        "candidate_name": lambda session: _known(session.candidate_name),
         "state": lambda session: session.state.value,
         "start_time": lambda session: instant(session.start_time),
         "end_time": lambda session: instant(session.end_time),

@@ -13,6 +13,7 @@ def adopt(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     adoption.convert_text_instants(database["events"], ("timestamp",))
     adoption.set_aside_what_cannot_be_counted(database["sessions"])
     adoption.count_sessions(database, weighed=services.active_policy().weights)
+    adoption.tell_what_is_out_of_reach(database)
 
 
 class Migration(migrations.Migration):

@@ -143,7 +143,7 @@ def test_nobody_gets_a_link(session, path):
             "/admin/sessions_app/session/?q={id}",
             {"action": "delete_selected", "_selected_action": "{id}", "post": "yes"},
         ),
-        ("/admin/sessions_app/session/?q={id}", {"action": "end_sessions", "_selected_action": "{id}"}),
+        ("/admin/sessions_app/session/?q={id}", {"action": "end_sessions", "_selected_action": "{id}", "post": "yes"}),
         ("/admin/sessions_app/session/?q={id}", {"action": "regenerate_reports", "_selected_action": "{id}"}),
         ("/admin/access/apitoken/add/", {"name": "LMS", "owner": "{owner}", "days": "90"}),
         ("/admin/auth/group/add/", {"name": "Interns"}),

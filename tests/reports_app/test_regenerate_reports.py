@@ -4,6 +4,7 @@ import io
 from datetime import timedelta
 
 import pytest
+from bson import ObjectId
 from django.core.management import CommandError, call_command
 
 from reports_app import services
@@ -62,7 +63,17 @@ def going(monkeypatch):
 
 def test_one_that_is_deleted_meanwhile_is_left_out_and_the_others_are_rendered(going, data_dir):
     other = make_session(start_time=going.start_time - timedelta(days=1))
-    assert regenerate() == "2 sessions: 1 rendered, 1 left as they were.\n"
+    summary, left = regenerate().splitlines()
+    assert summary == "2 sessions: 1 rendered, 1 left as they were."
+    assert left == f"Deleted meanwhile, or with an id that is no text: {going.pk}."
+    assert stored(data_dir / "reports") == names(other)
+
+
+def test_one_whose_id_is_no_text_is_named(data_dir):
+    other, odd = make_session(), old_session(_id=ObjectId())
+    write_old_documents([odd])
+    for dry in ([], ["--dry-run"]):
+        assert regenerate(*dry).splitlines()[1:] == [f"Deleted meanwhile, or with an id that is no text: {odd['_id']}."]
     assert stored(data_dir / "reports") == names(other)
 
 
@@ -144,6 +155,17 @@ def test_counts_are_brought_in_line_with_the_stored_events(data_dir):
     page = (data_dir / "reports" / services.file_name(session.pk, "html")).read_text()
     assert "100 − 17 = 83" in page
     assert services.all_current(found)
+
+
+def test_a_closed_session_whose_counts_are_mended_is_scored_and_ranked_anew():
+    session = sessions.end_session(make_session())
+    assert (session.machine_score, session.reviewed_band, session.open_incidents) == (100, "low", 0)
+    Event.objects.bulk_create(Event(session_id=session.pk, event_type="phone_detected") for _ in range(4))
+    regenerate(session.pk)
+    found = Session.objects.get(pk=session.pk)
+    assert (found.machine_score, found.reviewed_band) == (sessions.score(found).integrity_score, "high")
+    assert found.open_incidents == 1
+    assert found.queue_rank < session.queue_rank
 
 
 def test_an_adopted_session_is_counted(data_dir):

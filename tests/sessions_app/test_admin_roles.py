@@ -1,5 +1,7 @@
 """What each group sees of the sessions in the admin, and what it can do to them."""
 
+import re
+
 import pytest
 
 from proctoring_site.audit.models import Action, AuditRecord
@@ -77,13 +79,21 @@ class TestAProctor:
         assert "Enda Ended" not in answer.content.decode()
         assert names(proctor, "?q=Enda") == set()
 
-    def test_ends_a_running_one(self, as_staff, running):
+    def test_ends_a_running_one_after_being_asked(self, as_staff, running, ended):
         proctor = as_staff("Proctor")
         assert actions(proctor) == {"end_sessions", "pause_sessions", "resume_sessions"}
-        answer = do(proctor, "end_sessions", running)
+        make_session(candidate_name="Otto Other")
+        question = do(proctor, "end_sessions", running, ended).content.decode()
+        assert "End <b>1</b> session?" in question
+        assert [name in question for name in ("Runa Running", "Enda Ended", "Otto Other")] == [True, False, False]
+        assert Session.objects.get(pk=running.pk).end_time is None
+        sent = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', question.partition("queue-question")[2]))
+        answer = proctor.post(LIST, sent, follow=True)
         assert "Sessions ended: 1." in answer.content.decode()
-        assert Session.objects.get().end_time is not None
-        assert AuditRecord.objects.get(action=Action.ENDED).changes == {"state": ["running", "ended"]}
+        assert Session.objects.open().get().candidate_name == "Otto Other"
+        assert AuditRecord.objects.get(action=Action.ENDED, object_id=running.pk).changes == {
+            "state": ["running", "ended"]
+        }
 
 
 class TestAnOperator:

@@ -4,7 +4,7 @@ import copy
 from datetime import UTC, datetime
 
 import pytest
-from bson import Int64
+from bson import Int64, ObjectId
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import connection
@@ -322,11 +322,23 @@ class TestTheConversion:
             assert answer.status_code == 201
             assert Session.objects.get(pk=session["_id"]).counts == {"focus_lost": 4 if session is sessions[-1] else 2}
 
-    def test_events_of_sessions_that_are_gone_disturb_nothing(self, fresh, api):
+    def test_events_of_sessions_that_are_gone_disturb_nothing_and_are_told(self, fresh, api, caplog):
         write_old_documents(events=[old_event({"_id": "gone"}), {"_id": "of nobody"}])
         migrate()
         assert api.get("/sessions").json() == []
         assert fresh["events"].count_documents({}) == 2
+        assert told(caplog) == ["events whose session is not there: 2; they stay, and nobody sees them"]
+
+    def test_sessions_whose_ids_are_no_text_stay_and_are_told(self, fresh, caplog):
+        sessions = [old_session(), old_session(_id=ObjectId()), old_session(_id=7)]
+        write_old_documents(sessions, [old_event(session) for session in sessions])
+        migrate()
+        assert fresh["sessions"].count_documents({}) == fresh["events"].count_documents({}) == 3
+        assert told(caplog) == ["sessions whose _id is no text: 2; they are listed, and cannot be opened or deleted"]
+
+
+def told(caplog):
+    return [record.getMessage() for record in caplog.records if record.name == adoption.__name__]
 
 
 def test_an_empty_database_gets_the_same_collections_and_indexes(fresh, api):

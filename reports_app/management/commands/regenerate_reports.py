@@ -43,16 +43,22 @@ class Command(BaseCommand):
         )
         if unknown:
             raise CommandError(f"There is no session {', '.join(unknown)}. Nothing was written.")
-        rendered = 0
+        rendered, not_found = 0, []
         for pk in tqdm(found, desc="rendering", unit=" sessions", disable=None):
             session = Session.objects.filter(pk=pk).first()
-            if session is None or (only_stale and services.all_current(session)):
+            if session is None:
+                not_found.append(str(pk))
+                continue
+            if only_stale and services.all_current(session):
                 continue
             if not dry_run:
                 try:
                     services.regenerate(session)
                 except SessionNotFound:  # deleted in this moment
+                    not_found.append(str(pk))
                     continue
             rendered += 1
         done = "would be rendered" if dry_run else "rendered"
         self.stdout.write(f"{len(found)} sessions: {rendered} {done}, {len(found) - rendered} left as they were.")
+        if not_found:
+            self.stdout.write(f"Deleted meanwhile, or with an id that is no text: {', '.join(not_found)}.")

@@ -141,6 +141,10 @@ class TestTheExport:
         scored('=HYPERLINK("http://evil")')
         assert self.rows(reviewer)[0]["candidate_name"] == '\'=HYPERLINK("http://evil")'
 
+    def test_leaves_the_name_of_a_nameless_session_empty(self, reviewer):
+        Session.objects.filter(pk=scored().pk).update(candidate_name=None)
+        assert self.rows(reviewer)[0]["candidate_name"] == ""
+
     def test_of_a_search_goes_over_all_sessions(self, reviewer):
         make_session(candidate_name="Runa")
         (row,) = self.rows(reviewer, q="Runa")
