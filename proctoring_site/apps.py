@@ -11,7 +11,7 @@ OBJECT_ID = "django_mongodb_backend.fields.ObjectIdAutoField"
 
 class MongoAdminConfig(AdminConfig):
     default_auto_field = OBJECT_ID
-    default_site = "proctoring_site.access.login.Site"
+    default_site = "proctoring_site.admin_site.Site"
 
 
 class MongoAuthConfig(AuthConfig):

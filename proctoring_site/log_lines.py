@@ -50,17 +50,20 @@ class RequestOnly(logging.Filter):
 
 
 class NoRepetition(logging.Filter):
-    """For django.request, which repeats what the access line has said of every status from 400 on. Traces stay."""
+    """For django.request, which repeats what the access line has said of every status from 400 on. The traces of
+    defects stay; that of a refusal, which a page of the admin raises as an error, says nothing more."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return bool(record.exc_info)
+        return bool(record.exc_info) and record.levelno >= logging.ERROR
 
 
 class NoTrace(logging.Filter):
-    """For what a stranger causes at will and the sentence says whole, such as a Host that is not ours."""
+    """Of what a stranger causes at will and the sentence says whole: a Host that is not ours, a filter that a list of
+    the admin has not. Django has a logger for each (`django.security.DisallowedHost`)."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.exc_info = None
+        if record.name.startswith("django.security."):
+            record.exc_info = None
         return True
 
 

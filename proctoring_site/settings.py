@@ -263,12 +263,17 @@ LOGGING = {
         "text": {"()": "proctoring_site.log_lines.TextLine"},
         "json": {"()": "proctoring_site.log_lines.JSONLine"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["request_only"]}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": LOG_FORMAT,
+            "filters": ["request_only", "no_trace"],
+        }
+    },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
         "django.request": {"filters": ["no_repetition"]},
-        "django.security.DisallowedHost": {"filters": ["no_trace"]},
         "django.server": {"level": "CRITICAL"},  # runserver's own access lines, with paths and queries
         "axes": {"level": "WARNING"},  # below that, what it does at each login; ours tells of a lock
         "httpx": {"level": "WARNING"},  # below that, it logs every address, which names a session

@@ -1,4 +1,4 @@
-"""Logging in at the admin: how many tries one address has, how many failures lock a name, what one is told then.
+"""Logging in at the admin: how many failures lock a name, what one is told then. How many tries: admin_site.py.
 
 django-axes refuses logins and counts failures; this says how it counts, and what it answers.
 """
@@ -18,7 +18,6 @@ from django.contrib import admin
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from rest_framework.exceptions import Throttled
 
 from proctoring_site.access import throttle
 from proctoring_site.audit.actors import client_address
@@ -31,18 +30,6 @@ THROTTLED = "Too many logins were tried from your address."
 NOT_KEPT: Mapping[str, str] = MappingProxyType(
     dict.fromkeys(("user_agent", "http_accept", "path_info", "get_data", "post_data"), "")
 )
-
-
-class Site(admin.AdminSite):
-    """The admin, where one address may try only so many logins a minute, of whichever names."""
-
-    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        if request.method == "POST":
-            try:
-                throttle.count("login", client_address(request), per_minute=settings.LOGIN_PER_MINUTE)
-            except Throttled as throttled:
-                return too_many(request, THROTTLED, wait=timedelta(seconds=throttled.wait))
-        return super().login(request, extra_context)
 
 
 class LoginFailures(AxesDatabaseHandler):
