@@ -181,7 +181,7 @@ def not_found_page(request: HttpRequest) -> HttpResponse:
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith("/admin/"):
-        return defaults.bad_request(request, exception)
+        return render(request, "400.html", status=400)
     return JsonResponse({"detail": "The request was refused.", "code": "bad_request"}, status=400)
 
 

@@ -22,7 +22,7 @@ from proctoring_site.audit.models import Action, ObjectKind
 from sessions_app import acts, heartbeat, scoring, services
 from sessions_app.errors import ProctoringError
 from sessions_app.models import CANDIDATE_NAME_MAX_LENGTH, Session
-from sessions_app.states import State
+from sessions_app.states import OPEN, State
 
 NOTHING = "–"
 #: What more than the right to see the session each column asks for.
@@ -41,7 +41,9 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> Iterable[tuple[str, str]]:
-        return State.choices
+        """Who sees running sessions only would find none in the others."""
+        shown = State if may(request.user, Right.SEE_SESSIONS) else OPEN
+        return [(state.value, state.label) for state in shown]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         return queryset.matching(state=self.value()) if self.value() in State.values else queryset
@@ -204,7 +206,7 @@ class SessionAdmin(admin.ModelAdmin):
 
     @admin.display(description="candidate")
     def name(self, session: Session) -> str:
-        return session.candidate_name or "(no name)"
+        return session.shown_name
 
     @admin.display(description="started (UTC)", ordering="start_time")
     def started(self, session: Session) -> str:

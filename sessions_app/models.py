@@ -144,6 +144,11 @@ class Session(models.Model):
             raise SessionNotFound from error
 
     @property
+    def shown_name(self) -> str:
+        """For people; an adopted session may have none, or blanks alone."""
+        return (self.candidate_name or "").strip() or "(no name)"
+
+    @property
     def state(self) -> State:
         return state_of(self.status, is_closed=self.end_time is not None)
 

@@ -72,6 +72,7 @@ class ApiTokenAdmin(ListedInItsOrder, admin.ModelAdmin):
     def formfield_for_foreignkey(
         self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any
     ) -> ModelChoiceField | None:
+        kwargs["help_text"] = "What uses the token may do what this account may. It begins with yours."
         kwargs["queryset"] = get_user_model().objects.filter(is_active=True, is_staff=True).order_by("username")
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 

@@ -28,6 +28,9 @@ class ApiToken(models.Model):
 
     @property
     def state(self) -> str:
+        """What the API makes of it. The first word counts: a revoked token stays so when its owner comes back."""
         if self.revoked_at:
             return "revoked"
-        return "valid" if self.expires_at > timezone.now() else "expired"
+        if self.expires_at <= timezone.now():
+            return "expired"
+        return "valid" if self.owner.is_active and self.owner.is_staff else "owner is not active staff"

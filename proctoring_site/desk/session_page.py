@@ -83,7 +83,7 @@ class SessionPage(admin.ModelAdmin):
             **session_context.of(request, session, outcome, supervises=self.has_supervise_permission(request)),
             "opts": self.opts,
             "media": self.media,
-            "title": session.candidate_name or "(no name)",
+            "title": session.shown_name,
             "report_links": self.report(session) if may(request.user, Right.SEE_REPORTS) else "",
             "has_delete_permission": self.has_delete_permission(request, session),
         }

@@ -46,14 +46,14 @@ def test_what_agrees_is_said_to(recording, options):
 
 def test_a_missing_file_is_named_and_not_forgotten(recording, videos):
     (videos / recording.watchable).unlink()
-    expected = [f"{recording.watchable}: missing", "Storage and database do not agree on 1 files."]
+    expected = [f"{recording.watchable}: missing", "Storage and database do not agree on 1 file."]
     assert verify("--repair") == verify() == expected
 
 
 @pytest.mark.parametrize("field", ["original", "poster"])
 def test_a_missing_file_that_is_not_needed_is_forgotten_by_repair(recording, videos, field):
     (videos / getattr(recording, field)).unlink()
-    assert verify()[-1] == "Storage and database do not agree on 1 files."
+    assert verify()[-1] == "Storage and database do not agree on 1 file."
     assert verify("--repair") == [f"{getattr(recording, field)}: missing, repaired", "Storage and database agree."]
     assert verify() == ["Storage and database agree."]
 

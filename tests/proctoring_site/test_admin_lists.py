@@ -32,3 +32,7 @@ def test_a_list_is_called_by_what_it_holds(as_staff, path, title):
 def test_a_search_leads_back_to_the_whole_list(as_staff, path, said):
     page = as_staff(is_superuser=True).get(f"{path}?q=nothing-is-called-so").content.decode()
     assert f'0 results (<a href="?">{said}</a>)' in page
+
+
+def test_without_a_search_there_is_none_to_lead_back_from(as_staff):
+    assert "result" not in as_staff(is_superuser=True).get("/admin/jobs/job/").text

@@ -65,6 +65,7 @@ class TestMakingOneInTheAdmin:
         answer = add(root, owner=olive.pk, days="1")
         token = ApiToken.objects.get()
         assert token.owner == olive
+        assert "may do what this account may" in root.get(ADD).content.decode()
         assert abs(token.expires_at - timezone.now() - timedelta(days=1)) < timedelta(minutes=1)
         assert "with the rights of olive" in answer.content.decode()
 
@@ -139,6 +140,12 @@ class TestSeeingAndRevokingInTheAdmin:
     def test_a_superuser_sees_all(self, tokens):
         page = caller(signed_in=make_staff(is_superuser=True)).get(LIST)
         assert set(page.context["cl"].result_list) == set(tokens)
+
+    def test_the_token_of_an_owner_who_was_deactivated_is_not_called_valid(self, olive, tokens):
+        olive.is_active = False
+        olive.save()
+        page = caller(signed_in=make_staff(is_superuser=True)).get(page_of(tokens[0])).content.decode()
+        assert "owner is not active staff" in page
 
     def test_the_number_of_queries_does_not_grow(self, tokens, django_assert_max_num_queries):
         root = caller(signed_in=make_staff(is_superuser=True))

@@ -126,6 +126,12 @@ class TestOutsideTheAPIsViews:
         assert answer["Content-Type"].startswith("text/html")
         assert "Nothing was changed." in answer.text
 
+    def test_of_an_address_that_asks_for_an_unknown_filter_it_speaks_of_the_address(self, database, as_staff):
+        answer = as_staff("Reviewer").get("/admin/sessions_app/session/?mistyped=me")
+        assert answer.status_code == 400
+        assert "a filter of another name" in answer.text
+        assert "was sent" not in answer.text
+
     def test_a_host_that_is_not_ours_is_refused(self, api):
         answer = api.get("/sessions", headers={"Host": "evil.example"})
         assert answer.status_code == 400

@@ -75,8 +75,12 @@ class TestAProctor:
 
     def test_does_not_learn_of_an_ended_one(self, as_staff, ended):
         proctor = as_staff("Proctor")
-        answer = proctor.get(page_of(ended), follow=True)
-        assert "Enda Ended" not in answer.content.decode()
+        answer = proctor.get(page_of(ended))
+        assert answer.status_code == 404
+        assert "A session that is over is no longer yours to see." in answer.text
+        assert "Enda Ended" not in answer.text
+        assert "?state=paused" in proctor.get(LIST).text
+        assert "?state=ended" not in proctor.get(LIST).text  # it could match none
         assert names(proctor, "?q=Enda") == set()
 
     def test_ends_a_running_one_after_being_asked(self, as_staff, running, ended):
@@ -209,3 +213,9 @@ class TestActingOnASession:
         session, reviewer = make_session(), as_staff("Reviewer")
         assert self.act(reviewer, session, verb="pause").status_code == 404
         assert 'value="pause"' not in reviewer.get(f"/admin/sessions_app/session/{session.pk}/change/").content.decode()
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_a_session_without_a_name_has_a_title(as_staff, name):
+    session = make_session(candidate_name=name)
+    assert "(no name)" in as_staff("Proctor").get(page_of(session)).context["title"]

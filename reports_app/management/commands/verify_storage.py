@@ -2,6 +2,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.template.defaultfilters import pluralize
 
 from media_app import verification as videos
 from reports_app import verification as reports
@@ -28,5 +29,5 @@ class Command(BaseCommand):
                 self.stdout.write(str(finding))
                 left += not finding.repaired
         if left:
-            raise CommandError(f"Storage and database do not agree on {left} files.")
+            raise CommandError(f"Storage and database do not agree on {left} file{pluralize(left)}.")
         self.stdout.write("Storage and database agree.")
