@@ -145,8 +145,8 @@ class Session(models.Model):
 
     @property
     def shown_name(self) -> str:
-        """For people; an adopted session may have none, or blanks alone."""
-        return (self.candidate_name or "").strip() or "(no name)"
+        """For people; an adopted session may have none, blanks alone, or no text at all."""
+        return str(self.candidate_name or "").strip() or "(no name)"
 
     @property
     def state(self) -> State:

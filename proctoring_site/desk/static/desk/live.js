@@ -145,7 +145,7 @@ function showSession(session, isNew) {
 function newRow(session) {
   const row = document.createElement("tr");
   const name = element("th", "", { scope: "row" });
-  const link = element("a", session.name?.trim() || "(no name)", { href: `${root.dataset.sessions}${session.key}/change/` });
+  const link = element("a", String(session.name || "").trim() || "(no name)", { href: `${root.dataset.sessions}${session.key}/change/` });
   link.dir = "auto";
   name.append(link);
   row.append(name, ...Array.from({ length: 4 }, () => document.createElement("td")));
