@@ -236,8 +236,8 @@ class TestTheRecordsPage:
         assert auditor.get(f"{LIST}{record.pk}/history/").status_code == 404
 
     @pytest.mark.parametrize("unknown", ["nobody", "000000000000000000000000", "_24gt", "%00"])
-    def test_an_unknown_record_leads_back(self, auditor, unknown):
-        assert auditor.get(f"{LIST}{unknown}/change/").status_code == 302
+    def test_an_unknown_record_is_not_found(self, auditor, unknown):
+        assert auditor.get(f"{LIST}{unknown}/change/").status_code == 404
 
 
 def test_markup_is_inert_wherever_a_record_is_shown(auditor):
