@@ -46,8 +46,10 @@ class TestTheVideo:
         session_id = start(page, exam, impostor)
         until(lambda: page.evaluate(KEPT))  # of the recording before the reload
         page.reload()
+        kept_before = len(page.evaluate(KEPT))
         page.get_by_role("button", name="Go on").click()
         expect(page.get_by_text("Recording", exact=True)).to_be_visible()
+        until(lambda: len(page.evaluate(KEPT)) > kept_before)  # one that is stopped at once has nothing to send
         impostor.answer("POST .*/uploads$", TOO_LARGE, when=lambda body: impostor.replied == 0)
         end(page)
         expect(page.get_by_text("the server did not take the video: Too large.")).to_be_visible()
