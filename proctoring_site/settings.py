@@ -279,6 +279,6 @@ LOGGING = {
         "httpx": {"level": "WARNING"},  # below that, it logs every address, which names a session
         "pymongo": {"level": "INFO"},  # below that, it logs every command with its data
         # Below that, of each call to S3: the object's name, the access key's id, and all that a signed link is made of.
-        **dict.fromkeys(("boto3", "botocore", "s3transfer", "urllib3"), {"level": "WARNING"}),
+        **{name: {"level": "WARNING"} for name in ("boto3", "botocore", "s3transfer", "urllib3")},
     },
 }
