@@ -232,6 +232,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 LOGIN_URL = "admin:login"
+# From the login on, whatever is done meanwhile. Django's two weeks are long for a desk at which others sit, too.
+SESSION_COOKIE_AGE = env.positive_int("LOGIN_MAX_AGE_S", 24 * 3600)
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 LOGIN_PER_MINUTE = env.whole_number("LOGIN_PER_MINUTE", 30)  # tries from one address, whichever names; 0: any number
 # A name is locked for the address that guesses at it, so that nobody elsewhere can lock its owner out.
