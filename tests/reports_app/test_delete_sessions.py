@@ -54,10 +54,16 @@ def test_it_deletes_those_that_are_named_also_while_they_run(old):
     assert Session.objects.get() == old
 
 
-@pytest.mark.parametrize("which", [["nobody"], [], ["nobody", *BEFORE_NOON]], ids=["unknown", "none", "both"])
+def test_one_that_is_not_there_is_named_and_keeps_no_other(old):
+    with pytest.raises(CommandError, match="Not there, or not any more: nobody"):
+        delete("nobody", old.pk)
+    assert not Session.objects.exists()
+
+
+@pytest.mark.parametrize("which", [[], ["some-id", *BEFORE_NOON]], ids=["none", "both"])
 def test_without_saying_which_nothing_is_deleted(old, which):
     with pytest.raises(CommandError, match="Nothing was deleted"):
-        delete(*which, *([old.pk] if which == ["nobody"] else []))
+        delete(*which)
     assert Session.objects.get() == old
 
 

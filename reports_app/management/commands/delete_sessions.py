@@ -11,7 +11,7 @@ from reports_app.management.commands.regenerate_reports import instant
 from sessions_app.errors import ProctoringError
 from sessions_app.import_rows import uuid_of
 from sessions_app.models import Session
-from sessions_app.review.states import Outcome
+from sessions_app.review.states import Outcome, outcome_of
 
 logger = logging.getLogger(__name__)
 
@@ -27,28 +27,25 @@ class Command(BaseCommand):
     def handle(self, *, ids: list[str], ended_before: datetime | None, dry_run: bool, **options: Any) -> None:
         if bool(ids) == bool(ended_before):
             raise CommandError("Say which: either ids or --ended-before. Nothing was deleted.")
-        found = list(_named(ids) if ids else Session.objects.ended_before(ended_before))
-        sessions = [session for session in found if isinstance(session.pk, str)]  # adopted ones may have others
-        undecided = sum(session.outcome == Outcome.NOT_REVIEWED for session in sessions)
+        # Imported ones go by the id that they came with, too.
+        named = Session.objects.filter(pk__in=[*ids, *map(uuid_of, ids)])
+        which = named if ids else Session.objects.ended_before(ended_before)
+        outcomes = dict(which.values_list("pk", "review_outcome"))
+        found = [pk for pk in outcomes if isinstance(pk, str)]  # adopted ones may have others
+        undecided = sum(outcome_of(outcomes[pk]) == Outcome.NOT_REVIEWED for pk in found)
         failed = 0
-        for session in tqdm(() if dry_run else sessions, desc="deleting", unit=" sessions", disable=None):
+        for pk in tqdm(() if dry_run else found, desc="deleting", unit=" sessions", disable=None):
             try:
-                services.delete_session(session)
+                for session in Session.objects.filter(pk=pk):  # unless somebody else was quicker
+                    services.delete_session(session)
             except ProctoringError as error:  # what is left of it can be deleted again
-                logger.error("session %s is not deleted, or not all of it: %s", session.pk, error)
+                logger.error("session %s is not deleted, or not all of it: %s", pk, error)
                 failed += 1
         done = "would be deleted" if dry_run else "deleted"
-        self.stdout.write(f"{len(sessions) - failed} sessions {done}; {undecided} of all nobody had decided on.")
-        if len(sessions) < len(found):
-            self.stdout.write(f"{len(found) - len(sessions)} were left, whose id is no text (README, Its database).")
+        self.stdout.write(f"{len(found) - failed} sessions {done}; {undecided} of all nobody had decided on.")
+        if len(found) < len(outcomes):
+            self.stdout.write(f"{len(outcomes) - len(found)} were left, whose id is no text (README, Its database).")
         if failed:
             raise CommandError(f"{failed} could not be deleted, or not wholly: see the log, and delete them again.")
-
-
-def _named(ids: list[str]) -> list[Session]:
-    """Imported ones go by the id that they came with, too."""
-    found = list(Session.objects.filter(pk__in=[*ids, *map(uuid_of, ids)]))
-    known = {session.pk for session in found}
-    if unknown := sorted(text for text in ids if not {text, uuid_of(text)} & known):
-        raise CommandError(f"There is no session {', '.join(unknown)}. Nothing was deleted.")
-    return found
+        if unknown := sorted(text for text in ids if not {text, uuid_of(text)} & set(outcomes)):
+            raise CommandError(f"Not there, or not any more: {', '.join(unknown)}.")
