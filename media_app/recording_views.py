@@ -24,8 +24,6 @@ from sessions_app.models import Session
 from sessions_app.told import validated
 
 JPEG = "image/jpeg"
-#: By a browser, without asking us. Whoever looks longer than a look lasts is noted again so much later at most.
-KEPT_FOR_S = 60
 PICTURE = {(200, JPEG): OpenApiTypes.BINARY}
 EVENT = OpenApiParameter("event", str, OpenApiParameter.PATH, pattern="^[^/]+$", description="The event's id.")
 RECORDING = OpenApiParameter(
@@ -76,17 +74,13 @@ class RecordingViewSet(Guarded, GenericViewSet):
         """At most 640 pixels wide, of about its first second."""
         found = thumbnails.with_poster(self.get_object(), recording)
         self._note(found)
-        return _jpeg(thumbnails.poster(found))
+        return HttpResponse(thumbnails.poster(found), content_type=JPEG)
 
     def _shown(self, moment: thumbnails.Moment) -> HttpResponse:
         self._note(moment.recording)
-        return _jpeg(thumbnails.thumbnail(moment))
+        return HttpResponse(thumbnails.thumbnail(moment), content_type=JPEG)
 
     @staticmethod
     def _note(recording: Recording) -> None:
         """All pictures of one recording are one look, as all ranges of it are."""
         record_look(ObjectKind.VIDEO, recording.session_id, recording=recording.pk, pictures=True)
-
-
-def _jpeg(picture: bytes) -> HttpResponse:
-    return HttpResponse(picture, content_type=JPEG, headers={"Cache-Control": f"private, max-age={KEPT_FOR_S}"})

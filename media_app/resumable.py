@@ -19,7 +19,7 @@ from django.conf import settings
 from django.core.files.storage import storages
 from django.db import connection
 
-from media_app import arrival, processing
+from media_app import arrival, processing, uploads
 from media_app.errors import (
     StorageFailed,
     TooManyRecordings,
@@ -156,12 +156,13 @@ class Expiry:
 
 
 def expire(*, at: datetime | None = None, dry_run: bool = False) -> Expiry:
-    """Remove the uploads that nobody went on with in time; one that fails stops no other. Safe on several machines at
-    once."""
+    """Remove the uploads that nobody went on with in time, and what killed processes left in files of their own; one
+    that fails stops no other. Safe on several machines at once."""
     at = at or now()
     stale = Recording.objects.unfinished_since(at)
     if dry_run:
         return Expiry(removed=stale.count())
+    uploads.remove_abandoned()
     done = Expiry()
     for recording in stale.iterator():
         try:

@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from tempfile import NamedTemporaryFile
+from pathlib import Path
+from tempfile import NamedTemporaryFile, gettempdir
 from typing import Any
 
 from django.conf import settings
@@ -12,8 +13,10 @@ from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, TemporaryFileUploadHandler
 
 from media_app.errors import StorageFailed, VideoTooLarge
-from media_app.storage.local import UPLOAD, LocalStorage, translated
+from media_app.storage.local import UPLOAD, LocalStorage, remove_old, translated
 
+#: By which ours are known among what other software keeps in the system's folder for temporary files.
+PREFIX = "proctoring-"
 #: What a multipart body may hold beside the video's bytes: boundaries, headers, small fields.
 MULTIPART_OVERHEAD_BYTES = 64 * 1024
 
@@ -28,8 +31,18 @@ class IncomingFile(TemporaryUploadedFile):
         backend = storages["videos"].backend
         with translated():
             folder = backend.incoming() if isinstance(backend, LocalStorage) else None
-            file = NamedTemporaryFile(suffix=UPLOAD, dir=folder)  # noqa: SIM115 - Django closes it with the request
+            if folder is None:
+                remove_abandoned()  # a local disk does so whenever it stores a file
+            file = NamedTemporaryFile(prefix=PREFIX, suffix=UPLOAD, dir=folder)  # noqa: SIM115 - Django closes it with the request
         UploadedFile.__init__(self, file, name, content_type, size, charset, content_type_extra)
+
+
+def remove_abandoned() -> int:
+    """Delete what killed processes left of videos that came, or were just being made seekable; answers how many."""
+    backend = storages["videos"].backend
+    if isinstance(backend, LocalStorage):
+        return backend.remove_abandoned()
+    return remove_old(Path(gettempdir()).glob(f"{PREFIX}*{UPLOAD}"))
 
 
 class VideoUploadHandler(TemporaryFileUploadHandler):

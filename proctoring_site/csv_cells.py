@@ -1,13 +1,18 @@
 """What may stand in a cell of a CSV file that somebody will open in a spreadsheet."""
 
+import re
 from datetime import datetime
 
-#: A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection); an apostrophe keeps it text.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+#: A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection); an apostrophe keeps it text. The last
+#: four are the wide ones of East Asian keyboards.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+#: Where a cell begins too, for one whose separator is another than the comma: the semicolon in much of Europe. Quotes
+#: in the middle of a cell mean nothing to it then, so a line ends where a message breaks.
+CELL_IN_A_CELL = re.compile(r'([;\t\r\n]"?)(?=[=+\-@＝＋－＠])')
 
 
 def safe(cell: object) -> str:
-    text = str(cell)  # an adopted document may hold anything
+    text = CELL_IN_A_CELL.sub(r"\1'", str(cell))  # an adopted document may hold anything
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 

@@ -229,6 +229,7 @@ class EmbeddedMongod:
             "--wiredTigerCacheSizeGB": 0.5,
             "--logpath": self._log,
             "--logRotate": "reopen",
+            "--slowOpSampleRate": 0,  # it would quote what is slow: names searched for, words to candidates
         }
         named = [str(part) for option in options.items() for part in option]
         tuned = [part for setting in TUNING for part in ("--setParameter", setting)]

@@ -232,6 +232,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 LOGIN_URL = "admin:login"
+# From the login on, whatever is done meanwhile. Django's two weeks are long for a desk at which others sit, too.
+SESSION_COOKIE_AGE = env.positive_int("LOGIN_MAX_AGE_S", 24 * 3600)
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 LOGIN_PER_MINUTE = env.whole_number("LOGIN_PER_MINUTE", 30)  # tries from one address, whichever names; 0: any number
 # A name is locked for the address that guesses at it, so that nobody elsewhere can lock its owner out.
@@ -278,5 +280,7 @@ LOGGING = {
         "axes": {"level": "WARNING"},  # below that, what it does at each login; ours tells of a lock
         "httpx": {"level": "WARNING"},  # below that, it logs every address, which names a session
         "pymongo": {"level": "INFO"},  # below that, it logs every command with its data
+        # Below that, of each call to S3: the object's name, the access key's id, and all that a signed link is made of.
+        **{name: {"level": "WARNING"} for name in ("boto3", "botocore", "s3transfer", "urllib3")},
     },
 }

@@ -59,6 +59,9 @@ class SessionQuerySet(QuerySet):
     def closed(self) -> Self:
         return self.filter(end_time__isnull=False)
 
+    def ended_before(self, at: datetime) -> Self:
+        return self.filter(end_time__lt=at)
+
     def unsettled(self) -> Self:
         """Closed, and the rest of that was cut off, or is being done right now."""
         return self.filter(unsettled=True)

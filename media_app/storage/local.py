@@ -121,7 +121,7 @@ class LocalStorage(FileSystemStorage):
     @translated()
     def start_parts(self, name: str) -> dict[str, Any]:
         part = f"{uuid4().hex}{PIECES}"
-        (self.incoming() / part).touch(exist_ok=False)
+        (self.incoming() / part).touch(settings.FILE_UPLOAD_PERMISSIONS, exist_ok=False)
         return {"offset": 0, "part": part}
 
     def append(self, name: str, state: dict[str, Any], chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
@@ -192,14 +192,7 @@ class LocalStorage(FileSystemStorage):
 
     def remove_abandoned(self) -> int:
         """Delete unfinished files that nobody finishes any more; answers how many."""
-        limit = time.time() - ABANDONED_AFTER_S
-        removed = 0
-        for part in self.incoming().iterdir():
-            with suppress(FileNotFoundError):  # finished or removed by another since it was listed
-                if part.suffix in UNFINISHED and part.stat().st_mtime < limit:
-                    part.unlink()
-                    removed += 1
-        return removed
+        return remove_old(part for part in self.incoming().iterdir() if part.suffix in UNFINISHED)
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         try:
@@ -227,7 +220,8 @@ class LocalStorage(FileSystemStorage):
     def _copy(self, content: File) -> Path:
         part = self.incoming() / f"{uuid4().hex}{PART}"
         try:
-            with part.open("xb") as out:
+            part.touch(settings.FILE_UPLOAD_PERMISSIONS, exist_ok=False)  # as later, also when nobody finishes it
+            with part.open("r+b") as out:
                 for chunk in content.chunks(COPY_CHUNK_BYTES):
                     out.write(chunk if isinstance(chunk, bytes) else chunk.encode())
                 out.flush()
@@ -236,6 +230,19 @@ class LocalStorage(FileSystemStorage):
             part.unlink(missing_ok=True)
             raise
         return part
+
+
+def remove_old(files: Iterable[Path]) -> int:
+    """Those of these that nobody writes to any more; answers how many that were."""
+    limit = time.time() - ABANDONED_AFTER_S
+    removed = 0
+    for file in files:
+        # Finished or removed by another since it was listed; of another account.
+        with suppress(FileNotFoundError, PermissionError):
+            if file.stat().st_mtime < limit:
+                file.unlink()
+                removed += 1
+    return removed
 
 
 def _chunks(file: File, start: int, end: int) -> Iterator[bytes]:

@@ -99,6 +99,7 @@ class PrivateS3Storage(InParts, S3Storage):
         answered = {
             "ResponseContentType": content_type,
             "ResponseContentDisposition": content_disposition_header(False, filename),
+            "ResponseCacheControl": "no-store",  # as ours; without a word a browser keeps it, and so may a proxy
         }
         return self._client.generate_presigned_url(
             "get_object", Params={**self._object(name), **answered}, ExpiresIn=expires_s

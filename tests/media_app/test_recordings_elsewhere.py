@@ -1,6 +1,7 @@
 """A recording's whole way on storages that are no disk of ours: it arrives, is looked at, is watched, goes."""
 
 import hashlib
+import logging
 from base64 import b64encode
 from urllib.parse import urlsplit
 
@@ -167,6 +168,14 @@ class TestALinkOfS3:
         answer = httpx.get(link, headers={"Range": "bytes=1-2"})
         assert (answer.status_code, answer.content, answer.headers["Content-Type"]) == (206, b"el", "video/webm")
         assert answer.headers["Content-Disposition"].startswith("inline")
+        assert answer.headers["Cache-Control"] == "no-store"
+
+    def test_is_made_without_a_word_in_the_log_also_at_debug(self, settings, s3, data_dir, caplog):
+        settings.STORAGE_BACKEND = "s3"
+        caplog.set_level(logging.DEBUG)
+        assert self.link()
+        ours_and_the_servers = ("media_app", "proctoring_site", "werkzeug", "moto", "asyncio")
+        assert [line.name for line in caplog.records if not line.name.startswith(ours_and_the_servers)] == []
 
     def test_serves_who_follows_a_link_of_ours_for_no_longer_than_a_new_one_would(
         self, settings, s3, data_dir, api, client

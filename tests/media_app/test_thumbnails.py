@@ -122,7 +122,7 @@ class TestAThumbnail:
         first = api.get(path)
         monkeypatch.delattr(recording_file, "picture")
         assert api.get(path).content == first.content
-        assert first["Cache-Control"] == "private, max-age=60"
+        assert first["Cache-Control"] == "no-store"  # by us, not on the disk of who looks
 
     def test_that_cannot_be_made_is_not_tried_again_for_a_while(self, api, record, data_dir, monkeypatch):
         session = make_session()
@@ -255,7 +255,7 @@ class TestAPoster:
         recording = record(make_session())
         answer = api.get(f"/sessions/{recording.session_id}/recordings/{recording.pk}/poster")
         assert answer.content == (data_dir / "videos" / recording.poster).read_bytes()
-        assert (answer["Content-Type"], answer["Cache-Control"]) == ("image/jpeg", "private, max-age=60")
+        assert (answer["Content-Type"], answer["Cache-Control"]) == ("image/jpeg", "no-store")
 
     def test_of_another_session_or_a_rejected_recording_is_not(self, api, record):
         recording, other = record(make_session()), make_session()

@@ -1,8 +1,10 @@
 """Uploads in parts, by the tus protocol: every byte that was answered for is there, once, in its place."""
 
 import hashlib
+import os
 from base64 import b64encode
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.core.files.storage import storages
@@ -12,6 +14,7 @@ from django.utils import timezone
 from media_app import resumable
 from media_app.models import Recording
 from media_app.storage.local import INCOMING, PIECES
+from media_app.uploads import PREFIX, IncomingFile
 from reports_app import services as reports
 from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session
@@ -332,6 +335,20 @@ class TestExpiry:
         assert recording.reason.startswith("The storage ")
         reports.delete_session(session)
         assert Recording.objects.count() == 0
+
+    @pytest.mark.parametrize("backend", ["local", "s3"])
+    def test_removes_what_a_killed_server_left_of_a_video(self, settings, data_dir, tmp_path, monkeypatch, backend):
+        settings.STORAGE_BACKEND = backend
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        with IncomingFile("a.webm", "video/webm", 0, None, {}) as file:
+            left = Path(file.temporary_file_path())
+        others, young = tmp_path / "theirs.upload", left.with_name(f"{PREFIX}young.upload")
+        for path in (left, others, young):
+            path.write_bytes(b"a face")
+        for path in (left, others):
+            os.utime(path, (0, 0))
+        call_command("expire_uploads", verbosity=0)
+        assert [path.exists() for path in (left, others, young)] == [False, True, True]
 
     def test_comes_later_with_every_part(self, candidate, session):
         where = begun(candidate, session, 10)

@@ -91,6 +91,15 @@ def test_it_listens_on_loopback_only_and_leaves_no_socket_file(mongod: EmbeddedM
     assert stat.S_IMODE(mongod.folder.stat().st_mode) == 0o700
 
 
+def test_its_log_quotes_nothing_of_what_is_slow(mongod: EmbeddedMongod) -> None:
+    with MongoClient(mongod.start()) as client:
+        client.db.command("profile", 0, slowms=0)  # whatever is asked for is slow
+        client.db.kept.find_one({"candidate_name": "Zebediah"})
+        client.db.kept.update_one({"_id": 1}, {"$set": {"said": "Zebediah"}}, upsert=True)
+    mongod.stop()
+    assert "Zebediah" not in (mongod.folder / "mongod.log").read_text()
+
+
 def test_it_moves_to_another_port_with_its_data_when_the_last_one_is_taken(mongod: EmbeddedMongod) -> None:
     write_one(mongod.start(), "before")
     first_url = mongod.url

@@ -142,6 +142,7 @@ def test_the_cookies_of_a_login_are_for_tls_and_no_script(client: httpx.Client) 
     assert sorted(cookie.partition("=")[0] for cookie in cookies) == ["csrftoken", "sessionid"]
     for cookie in cookies:
         assert {"Secure", "HttpOnly", "SameSite=Lax"} <= {part.strip() for part in cookie.split(";")}
+    assert "; Max-Age=86400;" in next(cookie for cookie in cookies if cookie.startswith("sessionid="))
 
 
 def test_nobody_but_a_trusted_proxy_may_say_that_there_is_tls(tmp_path: Path) -> None:

