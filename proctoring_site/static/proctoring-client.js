@@ -93,9 +93,17 @@ function isLongExpired({ tokenExpiresAt }) {
   return Date.parse(tokenExpiresAt) + KEPT_AFTER_EXPIRY_MS < Date.now();
 }
 
-/** One at a time, across all tabs, where the browser can say so; else a resend is harmless, since events have ids. */
-function inTurn(name, work) {
-  return navigator.locks ? navigator.locks.request(name, work) : work();
+/** One at a time, across all tabs, where the browser can say so; else a resend is harmless, since events have ids. It can
+ * not where it has no locks, nor where it may keep nothing for this site: who blocks all cookies blocks locks, too. */
+async function inTurn(name, work) {
+  let isBegun = false;
+  const begin = () => work((isBegun = true));
+  try {
+    return await navigator.locks.request(name, begin);
+  } catch (error) {
+    if (isBegun) throw error;
+    return work();
+  }
 }
 
 /**

@@ -24,6 +24,8 @@ EXAM = """<!doctype html><title>x</title><script>
     exam.cameraWorks = () => true;
     exam.recording = () => new Blob(["no video"]);
 </script>"""
+#: As where somebody blocks all cookies.
+NO_LOCKS = "LockManager.prototype.request = async () => { throw new DOMException('denied', 'SecurityError'); };"
 #: How many sessions this browser has not forgotten.
 KEPT_HERE = """new Promise((resolve) => {
     const opening = indexedDB.open("proctoring-client");
@@ -129,8 +131,9 @@ class TestDelivering:
         assert all(re.fullmatch(version_7, event["id"]) for event in events)
         assert [event["sequence"] for event in events] == sorted(event["sequence"] for event in events)
 
-    def test_without_indexeddb_it_warns_and_delivers_all_the_same(self, exam, page):
-        page.add_init_script("Object.defineProperty(window, 'indexedDB', { value: undefined })")
+    @pytest.mark.parametrize("also", ["", NO_LOCKS], ids=["alone", "and locks"])
+    def test_without_indexeddb_it_warns_and_delivers_all_the_same(self, exam, page, also):
+        page.add_init_script(f"Object.defineProperty(window, 'indexedDB', {{ value: undefined }}); {also}")
         session_id = open_client(page, "No place to write")
         log(page, 3)
         exam.until_stored(session_id, 3)
