@@ -58,12 +58,18 @@ class BoundedJSONParser(JSONParser):
             return read_json(body)
         except (ValueError, RecursionError) as error:
             reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-            raise ParseError(f"The body is not valid JSON: {reason}") from error
+            raise ParseError(f"The body is not valid JSON: {_coding(stream) or reason}") from error
 
 
 def _is_cut_off(body: bytes, stream: Any) -> bool:
     told = stream.META.get("CONTENT_LENGTH") if isinstance(stream, HttpRequest) else None
     return bool(told) and told.isdigit() and len(body) < int(told)
+
+
+def _coding(stream: Any) -> str | None:
+    """Why none could be read, where the client has compressed the body: its first byte alone would say nothing."""
+    coding = stream.META.get("HTTP_CONTENT_ENCODING", "") if isinstance(stream, HttpRequest) else ""
+    return f"it has the Content-Encoding {coding[:20]}; send it without one" if coding else None
 
 
 def read_json(body: bytes) -> Any:

@@ -16,10 +16,21 @@ from sessions_app.models import (
     Session,
 )
 from sessions_app.states import ReasonCode, State
-from sessions_app.strict_fields import Flag, Identifier, Instant, Number, SmallObject, Text, Whole
+from sessions_app.strict_fields import (
+    DATA_MAX_BYTES,
+    DATA_MAX_DEPTH,
+    Flag,
+    Identifier,
+    Instant,
+    Number,
+    SmallObject,
+    Text,
+    Whole,
+)
 
 DURATION_MAX_S = 24 * 3600
 DURATION_RUNS_FORWARD = "How long it lasted, forward from `timestamp`: what is over is stamped where it began."
+DATA_IS_SMALL = f"What else to keep: at most {DATA_MAX_BYTES:,} bytes as JSON, nested at most {DATA_MAX_DEPTH} deep."
 SEQUENCE_MAX = 2**53  # what a browser counts exactly
 BATCH_MAX = 500
 DETECTOR_MAX_LENGTH = 64
@@ -51,7 +62,7 @@ class ReportedEvent(NewEvent):
     confidence = Number(required=False, allow_null=True, min_value=0, max_value=1)
     source = Text(required=False, allow_null=True, max_length=SOURCE_MAX_LENGTH)
     sequence = Whole(required=False, allow_null=True, min_value=0, max_value=SEQUENCE_MAX)
-    data = SmallObject(required=False, allow_null=True)
+    data = SmallObject(required=False, allow_null=True, help_text=DATA_IS_SMALL)
 
     default_error_messages = {"null": "No data provided"}
 
@@ -87,7 +98,12 @@ class EventBatch(serializers.Serializer):
     """Events are looked at one by one, so that a bad one does not lose the others."""
 
     sent_at = Instant(required=False, allow_null=True)
-    events = serializers.ListField(child=AsSent(allow_null=True), min_length=1, max_length=BATCH_MAX)
+    events = serializers.ListField(
+        child=AsSent(allow_null=True),
+        min_length=1,
+        max_length=BATCH_MAX,
+        help_text="Each as `POST /sessions/{id}/events` takes it, without `sent_at`.",
+    )
 
 
 @extend_schema_serializer(examples=[OpenApiExample("Event", EVENT)])

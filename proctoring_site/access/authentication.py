@@ -18,6 +18,8 @@ from proctoring_site.audit.actors import Actor, ActorKind, act_as, client_addres
 
 SCHEME = "Bearer"
 INVALID = "The token is not valid: forged, altered, expired or revoked."
+NOT_BEARER = "The header has a token, but does not read `Authorization: Bearer …`."
+OURS = (candidate_token.PREFIX, api_tokens.PREFIX)
 
 
 class Anybody:
@@ -48,9 +50,16 @@ class BearerToken(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Any, str] | None:
         scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-        if scheme.lower() != SCHEME.lower():
-            return None
-        return self.by_token(request, token.strip())
+        if scheme.lower() == SCHEME.lower():
+            return self.by_token(request, token.strip())
+        return self._without_the_word(request, token.strip() or scheme)
+
+    def _without_the_word(self, request: Request, text: str) -> None:
+        """Whoever forgot it, or wrote another, would be nobody and be told that there is nothing: a client drops its
+        events at that answer, and keeps them at this one. What is no token of ours is for something in between."""
+        if text.startswith(OURS):
+            count_nobody(request)
+            raise AuthenticationFailed(NOT_BEARER, code="invalid_token")
 
     def by_token(self, request: Request, token: str) -> tuple[Any, str]:
         read = self._candidate if token.startswith(candidate_token.PREFIX) else self._machine

@@ -83,14 +83,27 @@ function fitting(events, bytes) {
   return end < 0 ? events : events.slice(0, Math.max(end, 1));
 }
 
+/** However it was written: a session is found again by it. */
+function bare(baseUrl) {
+  return baseUrl.replace(/\/$/, "");
+}
+
 /** Nobody can deliver it without a new token. Only told by this browser's clock, so first ask the server. */
 function isLongExpired({ tokenExpiresAt }) {
   return Date.parse(tokenExpiresAt) + KEPT_AFTER_EXPIRY_MS < Date.now();
 }
 
-/** One at a time, across all tabs, where the browser can say so; else a resend is harmless, since events have ids. */
-function inTurn(name, work) {
-  return navigator.locks ? navigator.locks.request(name, work) : work();
+/** One at a time, across all tabs, where the browser can say so; else a resend is harmless, since events have ids. It can
+ * not where it has no locks, nor where it may keep nothing for this site: who blocks all cookies blocks locks, too. */
+async function inTurn(name, work) {
+  let isBegun = false;
+  const begin = () => work((isBegun = true));
+  try {
+    return await navigator.locks.request(name, begin);
+  } catch (error) {
+    if (isBegun) throw error;
+    return work();
+  }
 }
 
 /**
@@ -158,16 +171,18 @@ export class ProctoringClient extends EventTarget {
   constructor(options = {}) {
     super();
     this.#options = { ...DEFAULTS, ...options };
+    this.#options.baseUrl = bare(this.#options.baseUrl);
   }
 
   /**
-   * The session that this browser has not finished: its page was reloaded or closed. Others are delivered by the way.
+   * The session that this browser has not finished: its page was reloaded or closed, or staff ended it. It may be another
+   * candidate's (`candidateName`, `startedAt`): `end` takes it off this browser. Older ones are delivered by the way.
    * @returns {Promise<ProctoringClient|null>}
    */
   static async resume(options = {}) {
     const notebook = new Notebook();
-    const baseUrl = options.baseUrl ?? DEFAULTS.baseUrl;
-    const own = (await notebook.sessions().catch(() => [])).filter((record) => record.baseUrl === baseUrl);
+    const baseUrl = bare(options.baseUrl ?? DEFAULTS.baseUrl);
+    const own = (await notebook.sessions().catch(() => [])).filter((record) => bare(record.baseUrl) === baseUrl);
     const unfinished = own.filter((record) => record.isKept || !record.isEnding);
     const current = unfinished.sort((one, other) => one.startedAt - other.startedAt).pop();
     for (const record of own.filter((record) => record !== current)) {
@@ -200,6 +215,7 @@ export class ProctoringClient extends EventTarget {
 
   /** Open a session. Not tried again by itself, since each try opens another. Rejects with a ProctoringError. */
   async start(candidateName) {
+    this.#mustHaveNone();
     const isOpened = (body) => typeof body?.id === "string" && typeof body.token === "string";
     const answer = await this.#ask("/sessions", { candidate_name: candidateName }, isOpened);
     if (isTemporary(answer) || answer.status >= 300) throw new ProctoringError(answer);
@@ -207,8 +223,9 @@ export class ProctoringClient extends EventTarget {
     return answer.body;
   }
 
-  /** Take a session that a server of yours has opened: the answer to its `POST /sessions`. */
+  /** Take a session that a server of yours has opened: the answer to its `POST /sessions`, at each load of the page. */
   async adopt({ id, token, token_expires_at: tokenExpiresAt, candidate_name: candidateName }) {
+    if (!id || !token) throw new Error("This is not the answer to POST /sessions: it has no id, or no token.");
     const { baseUrl } = this.#options;
     const told = { id, token, tokenExpiresAt, candidateName, baseUrl };
     const own = { startedAt: Date.now(), visits: 0, followed: [], isEnding: false, isEnded: false, isKept: false };
@@ -216,7 +233,8 @@ export class ProctoringClient extends EventTarget {
   }
 
   /**
-   * Note one event; it is delivered when the network allows. A moment after the session is over it is ignored.
+   * Note one event; it is delivered when the network allows. Before there is a session it rejects; a moment after the
+   * session is over it is ignored.
    * `duration_s` runs forward from `timestamp`, which is now unless told: of what is over, tell when it began.
    * @param {string} eventType
    * @param {{message?: string, duration_s?: number, confidence?: number, timestamp?: string|Date, data?: object}} [details]
@@ -229,7 +247,8 @@ export class ProctoringClient extends EventTarget {
 
   /** The same for several at once. @returns {Promise<string[]>} */
   async batch(told) {
-    if (!this.#record || !this.#isOpen) return [];
+    this.#mustHaveSession();
+    if (!this.#isOpen) return [];
     const events = told.map((one) => this.#event(one));
     for (const event of events) {
       this.#unanswered.set(event.sequence, event);
@@ -247,7 +266,8 @@ export class ProctoringClient extends EventTarget {
    * @param {() => {camera?: boolean|null, microphone?: boolean|null, screen?: boolean|null, detectors?: string[]}} signals
    *   true: works, false: does not, null: not used in this exam.
    */
-  heartbeat(signals = () => ({})) {
+  async heartbeat(signals = () => ({})) {
+    this.#mustHaveSession();
     this.#signals = signals;
     return this.#beat();
   }
@@ -265,6 +285,7 @@ export class ProctoringClient extends EventTarget {
    * @returns {Promise<{id: string}>} Of the recording, which is whole then; the server looks at it afterwards.
    */
   async upload(blob, { kind = "camera", filename = "recording.webm", startOffsetS = null, onProgress, signal } = {}) {
+    this.#mustHaveSession();
     const sha256 = await sha256Of(blob);
     const key = sha256 ?? `${kind} ${filename} ${blob.size}`;
     // A clock that was set in between says nonsense, and the server would refuse the recording for it.
@@ -307,6 +328,7 @@ export class ProctoringClient extends EventTarget {
    * @returns {Promise<string>} Why sending is over, as in `stopped`.
    */
   async end({ keep = false } = {}) {
+    this.#mustHaveSession();
     await this.#remember({ isEnding: true, isKept: keep });
     this.#wake();
     const reason = await this.#finished;
@@ -316,6 +338,7 @@ export class ProctoringClient extends EventTarget {
 
   /** Forget the session in this browser, and what of it was not delivered. */
   async forget() {
+    this.#mustHaveSession();
     this.#stop("forgotten");
     this.#signals = null;
     clearTimeout(this.#beatTimer);
@@ -324,6 +347,7 @@ export class ProctoringClient extends EventTarget {
 
   /** Go on after `stopped` {reason: "token"}, with a token that a server of yours got for this session. */
   async useToken(token) {
+    this.#mustHaveSession();
     await this.#remember({ token });
     if (this.stopped !== "token") return;
     this.stopped = null;
@@ -333,20 +357,29 @@ export class ProctoringClient extends EventTarget {
 
   // The session and its place on disk.
 
+  /** What was logged sooner would have no place to be written down in, and nobody would see that it is lost. */
+  #mustHaveSession() {
+    if (!this.#record) throw new Error("This client has no session yet: wait for start, adopt or resume.");
+  }
+
+  #mustHaveNone() {
+    if (this.#notebook) throw new Error("This client has its session; make another one.");
+  }
+
   async #open(notebook, record) {
-    if (this.#record) throw new Error("This client has its session; make another one.");
+    this.#mustHaveNone();
     this.#notebook = notebook;
-    this.#record = record;
     const { token, tokenExpiresAt } = record; // newer than what is on disk when the session was adopted once more
     const visited = (stored) => ({ ...record, ...stored, token, tokenExpiresAt, visits: (stored?.visits ?? 0) + 1 });
-    this.#record = await notebook.update(record.id, visited).catch(() => {
+    const opened = await notebook.update(record.id, visited).catch(() => {
       this.#isDiskBehind = true;
       return visited(record);
     });
     notebook.addEventListener("lost", this.#onLost);
     this.waiting = await notebook.count(record.id).catch(() => 0);
-    this.#sequence = (this.#record.visits - 1) * VISIT;
-    for (const id of this.#record.followed) this.#commands.set(id, DONE);
+    this.#record = opened; // and no sooner: what is logged from now on has sequences of this visit
+    this.#sequence = (opened.visits - 1) * VISIT;
+    for (const id of opened.followed) this.#commands.set(id, DONE);
     this.#begin();
   }
 
@@ -396,7 +429,7 @@ export class ProctoringClient extends EventTarget {
   #onLost = () => {
     this.#isDiskBehind = true;
     clearTimeout(this.#diskTimer);
-    this.#diskTimer = setTimeout(() => this.#isOpen && this.#writeDown(), DISK_AGAIN_MS);
+    this.#diskTimer = setTimeout(() => this.#record && this.#isOpen && this.#writeDown(), DISK_AGAIN_MS);
   };
 
   get #isOpen() {
@@ -641,7 +674,7 @@ export class ProctoringClient extends EventTarget {
   }
 
   #url(path) {
-    return this.#options.baseUrl.replace(/\/$/, "") + path;
+    return this.#options.baseUrl + path;
   }
 
   /** @returns {Promise<Answer>} Never rejects. `isExpected` says of JSON whether it is what was asked for. */

@@ -9,12 +9,31 @@ from threading import Thread
 from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import BrowserContext, Page
 
 from tests.browser.exams import Exam, log, numbers, open_client
 from tests.servers import until
 
 LOST = {"isConnected": False, "reason": "no_answer"}
+#: What the example of docs/client.md takes for granted: somebody's exam, of the candidate that the address names.
+EXAM = """<!doctype html><title>x</title><script>
+    const says = (name) => (...what) => exam.said.push([name, ...what]);
+    const exam = { said: [], candidate: new URLSearchParams(location.search).get("name") };
+    for (const name of ["show", "showWaiting", "close", "showProgress", "say", "askForToken"]) exam[name] = says(name);
+    exam.cameraWorks = () => true;
+    exam.recording = () => new Blob(["no video"]);
+</script>"""
+#: As where somebody blocks all cookies.
+NO_LOCKS = "LockManager.prototype.request = async () => { throw new DOMException('denied', 'SecurityError'); };"
+#: How many sessions this browser has not forgotten.
+KEPT_HERE = """new Promise((resolve) => {
+    const opening = indexedDB.open("proctoring-client");
+    opening.onsuccess = () => {
+        const counting = opening.result.transaction("sessions").objectStore("sessions").count();
+        counting.onsuccess = () => resolve(counting.result, opening.result.close());
+    };
+})"""
 
 
 @pytest.fixture
@@ -112,8 +131,9 @@ class TestDelivering:
         assert all(re.fullmatch(version_7, event["id"]) for event in events)
         assert [event["sequence"] for event in events] == sorted(event["sequence"] for event in events)
 
-    def test_without_indexeddb_it_warns_and_delivers_all_the_same(self, exam, page):
-        page.add_init_script("Object.defineProperty(window, 'indexedDB', { value: undefined })")
+    @pytest.mark.parametrize("also", ["", NO_LOCKS], ids=["alone", "and locks"])
+    def test_without_indexeddb_it_warns_and_delivers_all_the_same(self, exam, page, also):
+        page.add_init_script(f"Object.defineProperty(window, 'indexedDB', {{ value: undefined }}); {also}")
         session_id = open_client(page, "No place to write")
         log(page, 3)
         exam.until_stored(session_id, 3)
@@ -130,3 +150,56 @@ class TestDelivering:
         assert page.evaluate("client.end()") == "ended"
         assert exam.stored(session_id) == 2
         assert exam.session(session_id)["state"] == "ended"
+
+    def test_the_example_of_its_documentation_works_and_lets_nobody_sit_in_the_session_of_another(
+        self, exam, front_end, visitor, page, tmp_path
+    ):
+        (example,) = re.findall(r"```html\n(.*?)```", (settings.BASE_DIR / "docs/client.md").read_text(), re.DOTALL)
+        (tmp_path / "exam.html").write_text(EXAM + example.replace("https://proctoring.example.org", exam.url))
+
+        def sit(page: Page, name: str) -> str:
+            page.goto(f"{front_end}/exam.html?name={name}")
+            newest = {"candidate_name": name}
+            until(lambda: (found := exam.database["sessions"].find_one(newest)) and exam.stored(found["_id"]))
+            return exam.database["sessions"].find_one(newest)["_id"]
+
+        def said(page: Page, name: str) -> list:
+            return page.evaluate("(name) => exam.said.filter(([said]) => said === name)", name)
+
+        ada = sit(page, "Ada-of-the-docs")
+        page.reload()
+        exam.until_stored(ada, 2)
+        page.close()
+        page = visitor.new_page()
+        bob = sit(page, "Bob-of-the-docs")
+        until(lambda: exam.session(ada)["state"] == "ended")
+        assert exam.stored(bob) == 1
+        exam.act(bob, "terminate", reason_code="other", reason="Enough.")
+        until(lambda: said(page, "close"))
+        assert said(page, "show") == [["show", "terminate", "Enough."]]
+        assert said(page, "close") == [["close", "terminated"]]
+        until(lambda: page.evaluate(KEPT_HERE) == 0)
+        assert len(exam.recordings(bob)) == 1
+        page.reload()
+        until(lambda: exam.database["sessions"].count_documents({"candidate_name": "Bob-of-the-docs"}) == 2)
+
+    def test_what_is_logged_before_there_is_a_session_is_not_lost_unseen(self, exam, page):
+        page.goto("/blank")
+        refusals = page.evaluate(
+            """async () => {
+                const { ProctoringClient } = await import("/static/proctoring-client.js");
+                const session = await new ProctoringClient().start("Too soon");
+                const [client, why] = [new ProctoringClient({ gatherMs: 20 }), ({ message }) => message];
+                const adopted = client.adopt(session);
+                const soon = [client.log("too_soon"), client.heartbeat(), client.upload(new Blob()), client.end()];
+                const refusals = await Promise.all(soon.map((one) => one.then(() => null, why)));
+                await adopted;
+                await Promise.all([client.log("first"), client.log("second"), client.end()]);
+                const bare = new ProctoringClient().adopt({ id: session.id }).then(() => null, why);
+                return [session.id, ...refusals, await bare];
+            }"""
+        )
+        session_id, *refusals = refusals
+        assert refusals[:4] == ["This client has no session yet: wait for start, adopt or resume."] * 4
+        assert refusals[4:] == ["This is not the answer to POST /sessions: it has no id, or no token."]
+        assert exam.types(session_id) == ["first", "second"]

@@ -54,6 +54,14 @@ class TestTheCandidatesToken:
                 assert candidate_token.read(altered) is None, altered
             assert status_of_own(session, altered) == 401, altered
 
+    @pytest.mark.parametrize("header", ["{}", "Token {}", "JWT {}"])
+    def test_without_the_word_bearer_is_a_bad_token_and_not_nobodys(self, database, header):
+        session = make_session()
+        said = header.format(candidate_token.issue(session.pk)[0])
+        answer = caller().get(f"/sessions/{session.pk}", HTTP_AUTHORIZATION=said)
+        assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
+        assert "Bearer" in answer.json()["detail"]
+
     def test_fails_when_it_is_cut_or_longer(self, database):
         token = candidate_token.issue(make_session().pk)[0]
         altered = [token[:end] for end in range(len(token))] + [token + "A", token + ".", f"{token}=", f"pc.{token}"]

@@ -135,7 +135,8 @@ def test_cut_off_it_is_refused_though_it_be_whole_json(client, kept, path):
     assert (status, said["code"], kept()) == (400, "parse_error", 0)
 
 
-def test_compressed_it_is_refused(client, kept):
+def test_compressed_it_is_refused_in_words_that_say_so(client, kept):
     body = b"\x1f\x8b\x08\x00" + EVENT
     status, said = client.send(body, length=f"Content-Length: {len(body)}\r\nContent-Encoding: gzip")
     assert (status, said["code"], kept()) == (400, "parse_error", 0)
+    assert said["detail"].endswith(": it has the Content-Encoding gzip; send it without one")
