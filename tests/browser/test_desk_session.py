@@ -384,3 +384,29 @@ class TestHowItLooks:
             assert serious_barriers(page) == [], name
             if name in ("dismiss", "add-incident", "keys"):
                 screenshot(page, f"desk-session-form-{name}", full_page=False)
+
+    def test_a_field_that_is_wrong_says_why_until_it_is_changed(self, colleague, full):
+        page = colleague("the-reviewer")
+        page.goto(page_of(full))
+        page.keyboard.press("n")
+        form = page.get_by_role("dialog", name="Note")
+        form.locator("textarea").fill("Hands under the table")
+        begins = form.get_by_label("From")
+        begins.fill("soon")
+        form.get_by_role("button", name="Keep note").click()
+        expect(begins).to_have_accessible_description(re.compile("a note on the whole.*Say the moment as 12:04"))
+        expect(begins).to_have_attribute("aria-invalid", "true")
+        expect(begins).to_be_focused()
+        begins.fill("0:01")
+        expect(begins).not_to_have_attribute("aria-invalid", "true")
+        expect(begins).to_have_accessible_description("Leave it out for a note on the whole.")
+
+    def test_in_forced_colours_moment_and_selection_are_drawn(self, page, full):
+        log_in(page, "the-reviewer")
+        page.emulate_media(forced_colors="active")
+        page.goto(page_of(full))
+        page.keyboard.press("j")
+        expect(selected(page).locator("td").first).to_have_css("border-top-width", "2px")
+        expect(page.locator(".tl-picked")).to_have_css("outline-style", "solid")
+        canvas = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        expect(page.locator(".tl-head")).not_to_have_css("background-color", canvas)

@@ -89,5 +89,19 @@ function refuse(form, answer) {
   const [wrong] = Object.keys(answer.fields ?? {});
   const field = wrong ? form.elements.namedItem(wrong) : form.querySelector("textarea, input:not([type=hidden]), select");
   form.closest("details")?.setAttribute("open", "");
+  if (wrong && field instanceof HTMLElement) tie(field, place);
   (field instanceof HTMLElement ? field : form.querySelector("button")).focus();
+}
+
+/** The field that is wrong says why to whoever comes to it, until it is changed. */
+function tie(field, place) {
+  place.id ||= `${field.form.id}-refused`;
+  const others = (field.getAttribute("aria-describedby") ?? "").split(" ").filter((id) => id && id !== place.id);
+  field.setAttribute("aria-invalid", "true");
+  field.setAttribute("aria-describedby", [...others, place.id].join(" "));
+  const untie = () => {
+    field.removeAttribute("aria-invalid");
+    field.setAttribute("aria-describedby", others.join(" "));
+  };
+  field.addEventListener("input", untie, { once: true });
 }
