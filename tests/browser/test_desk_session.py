@@ -210,6 +210,25 @@ def test_what_is_half_typed_outlives_what_is_stored_elsewhere_on_the_page(page, 
     expect(page.locator("#decide-form").get_by_label("Reason")).to_have_value("So far")
     expect(page.get_by_role("radio", name="suspicious")).to_be_checked()
 
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.reload()
+    assert asked == ["beforeunload"]
+    page.reload()  # with nothing typed
+    assert asked == ["beforeunload"]
+
+
+def test_of_a_session_that_somebody_deleted_meanwhile_it_says_so_and_keeps_what_was_typed(sit, colleague, documents):
+    sitting, page = sit(BUSY), colleague("the-reviewer")
+    page.goto(page_of(sitting))
+    page.keyboard.press("n")
+    form = page.get_by_role("dialog", name="Note")
+    form.get_by_label("Text").fill("Half a thought")
+    documents["sessions"].delete_one({"_id": sitting.id})
+    form.get_by_role("button", name="Keep note").click()
+    expect(form.get_by_role("alert")).to_contain_text("this session is not there any more")
+    expect(form.get_by_label("Text")).to_have_value("Half a thought")
+
 
 def test_one_who_may_only_look(site, sit, colleague):
     page = colleague("the-proctor")

@@ -2,6 +2,7 @@
 // every other form when the server draws a part of the page anew. Without this script the forms work as forms do.
 
 const STALE = "Nothing was stored: this page is not valid any more. Copy what you typed, and load it again.";
+const GONE = "Nothing was stored: this session is not there any more, or not yours to see. Copy what you typed.";
 const UNREACHABLE = "The server did not answer, so nothing is certain to be stored. What you typed is still here; try again.";
 
 /** Sends every `form[data-desk]` within `root`. Calls `onDone(answer, form)` when it was stored, `onRefused(answer, form)`. */
@@ -27,6 +28,12 @@ export function sendForms(root, { onDone, onRefused }) {
   });
 }
 
+/** Whether a text stands in one of the forms that was not stored. */
+export function hasUnsaved(root) {
+  const texts = root.querySelectorAll("form[data-desk] :is(textarea, input[type=text]:not([data-now]))");
+  return [...texts].some(isTouched);
+}
+
 async function ask(url, body) {
   let answer;
   try {
@@ -36,6 +43,7 @@ async function ask(url, body) {
   }
   if (!answer.headers.get("Content-Type")?.startsWith("application/json")) {
     // To the login, or 403: signed in again since, with the form of before.
+    if (answer.status === 404) return { detail: GONE };
     return { detail: answer.redirected || answer.status === 403 ? STALE : UNREACHABLE };
   }
   return { ...(await answer.json()), isDone: answer.ok };
