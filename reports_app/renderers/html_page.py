@@ -31,7 +31,7 @@ def render(report: Report, events: Sequence[EventFact]) -> bytes:
             "reviewed_deducted": FULL_SCORE - report.reviewed_integrity_score,
             "has_caps": any(one.cap is not None for one in (*report.deductions, *report.reviewed_deductions)),
             "duration": _length(report.interview_duration_seconds) if report.has_length else "unknown",
-            "name": report.candidate_name.strip() or "(no name)",
+            "name": str(report.candidate_name).strip() or "(no name)",
             "outcome": OUTCOMES.get(report.review_outcome, report.review_outcome),
             "watched": list(_watched(report)),
             "clock_skew": _clock_skew(report.clock_skew_ms),

@@ -131,6 +131,7 @@ class TestThePage:
     def test_without_a_name_start_or_end_says_so(self):
         text = Page(render(candidate_name=" \t ", start_time=None, end_time=None)).text
         assert text.count("(no name)") == 2  # the title, too
+        assert "123" in Page(render(candidate_name=123)).text  # adopted
         assert "unknown" in text
 
     @pytest.mark.parametrize("start", [None, NOON + timedelta(hours=2)])
