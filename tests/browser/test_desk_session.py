@@ -420,11 +420,20 @@ class TestHowItLooks:
         expect(begins).not_to_have_attribute("aria-invalid", "true")
         expect(begins).to_have_accessible_description("Leave it out for a note on the whole.")
 
-    def test_in_forced_colours_moment_and_selection_are_drawn(self, page, full):
+    def test_at_twice_the_size_and_in_forced_colours_one_sees_where_one_is(self, page, full):
         log_in(page, "the-reviewer")
         page.emulate_media(forced_colors="active")
+        page.set_viewport_size({"width": 640, "height": 450})
         page.goto(page_of(full))
         page.keyboard.press("j")
+        link = selected(page).get_by_role("link")
+        expect(link).to_be_focused()
+        expect(link).to_be_in_viewport(ratio=1)
+        box = link.bounding_box()
+        there = [box["x"] + 5, box["y"] + box["height"] / 2]
+        assert link.evaluate(
+            "(one, there) => one.contains(document.elementFromPoint(...there))", there
+        )  # not under the player
         expect(selected(page).locator("td").first).to_have_css("border-top-width", "2px")
         expect(page.locator(".tl-picked")).to_have_css("outline-style", "solid")
         canvas = page.evaluate("getComputedStyle(document.body).backgroundColor")
