@@ -1,11 +1,14 @@
 """The admin as a whole: who may try to log in how often, and that what is not there is a 404 on every page of it."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import wraps
 from typing import Any, NoReturn
 
 from django.conf import settings
 from django.contrib import admin
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import render
 from django.urls import URLPattern, URLResolver
 from rest_framework.exceptions import Throttled
 
@@ -23,6 +26,20 @@ class Site(admin.AdminSite):
             except Throttled as throttled:
                 return login.too_many(request, login.THROTTLED, wait=timedelta(seconds=throttled.wait))
         return super().login(request, extra_context)
+
+    def admin_view(self, view: Callable[..., HttpResponse], cacheable: bool = False) -> Callable[..., HttpResponse]:
+        """Whose login expired before a form was sent comes back from the login to the form's address, by GET."""
+
+        @wraps(view)
+        def told(request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+            answer = view(request, *args, **options)
+            if isinstance(answer, HttpResponseNotAllowed) and request.method == "GET":
+                page = render(request, "proctoring_site/nothing_sent.html", status=answer.status_code)
+                page["Allow"] = answer["Allow"]
+                return page
+            return answer
+
+        return super().admin_view(told, cacheable)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """Without the way to an object's page outside the admin: ours have none, and that view fails at ids which

@@ -211,7 +211,7 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_SUFFIX": "",
-    "ENUM_NAME_OVERRIDES": {"State": "sessions_app.states.State"},
+    "ENUM_NAME_OVERRIDES": {"State": "sessions_app.states.State", "RiskBand": "sessions_app.scoring.BAND_NAMES"},
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",

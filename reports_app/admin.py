@@ -81,6 +81,7 @@ def _what_goes(session: Session, sees_evidence: bool) -> str:
     video = session.video_name
     stays = bool(video) and not video.startswith(f"{session.pk}.")
     files = "video, reports" if video and not stays else "reports"
-    goes = f"{sum(session.counts.values())} events, {files}" if sees_evidence else "events, recordings, reports"
+    n = sum(session.counts.values())
+    goes = f"{n} event{'' if n == 1 else 's'}, {files}" if sees_evidence else "events, recordings, reports"
     goes += " and the history of its review"
     return f"{goes}; its video {video} stays, since the name of the file is not the session's" if stays else goes

@@ -7,7 +7,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sessions_app.coverage import Coverage
-from sessions_app.scoring import FLAGS_ARE_NOT_FINDINGS, SUSPICIOUS_TYPES, Deduction, Policy, Score, integrity_score
+from sessions_app.scoring import (
+    FLAGS_ARE_NOT_FINDINGS,
+    INSUFFICIENT_DATA,
+    SUSPICIOUS_TYPES,
+    Deduction,
+    Policy,
+    Score,
+    integrity_score,
+)
 
 #: A clock that is off by less changes no reader's mind about what was first. Ours.
 CLOCK_SKEW_SHOWN_MS = 5_000
@@ -65,7 +73,7 @@ class EventFact:
 class Report:
     """The earlier service's fields under their names, then ours. `integrity_score`: 0 to 100, high is good, as the
     machine saw it; `reviewed_integrity_score`: without what people dismissed, with what they added. Each has its own
-    deductions, which sum up to it.
+    band, and deductions, which sum up to it.
 
     `coverage` None: unknown. `clock_skew_ms`: the client's clock minus ours, where it is worth a word; else None.
     """
@@ -93,10 +101,21 @@ class Report:
     coverage: Coverage | None
     clock_skew_ms: int | None
     reviewed_integrity_score: int
+    reviewed_risk_band: str
     reviewed_deductions: tuple[Deduction, ...]
     review_outcome: str
     policy_version: int | None
     exempt_types: tuple[str, ...]
+
+    @property
+    def has_length(self) -> bool:
+        """Whether anybody knows how long it was: an adopted session may lack its start, or end before it."""
+        return self.start_time is not None and self.end_time is not None and self.start_time <= self.end_time
+
+    @property
+    def lacks_data(self) -> bool:
+        """Whether one of both scores would be of low risk, had enough been watched."""
+        return INSUFFICIENT_DATA in (self.risk_band, self.reviewed_risk_band)
 
     @property
     def was_corrected(self) -> bool:
@@ -134,6 +153,7 @@ def build_report(facts: SessionFacts, *, policy: Policy) -> Report:
         coverage=facts.coverage,
         clock_skew_ms=skew_ms if skew_ms is not None and abs(skew_ms) > CLOCK_SKEW_SHOWN_MS else None,
         reviewed_integrity_score=reviewed.integrity_score,
+        reviewed_risk_band=reviewed.risk_band,
         reviewed_deductions=reviewed.deductions,
         review_outcome=facts.review_outcome,
         policy_version=policy.version,

@@ -32,6 +32,7 @@ REPORT = {
     "coverage": None,
     "clock_skew_ms": None,
     "reviewed_integrity_score": 68,
+    "reviewed_risk_band": "medium",
     "reviewed_deductions": [
         {"event_type": "phone_detected", "count": 2, "weight": 15, "points": 30, "cap": None},
         {"event_type": "focus_lost", "count": 1, "weight": 2, "points": 2, "cap": None},
@@ -79,6 +80,9 @@ class ReportSerializer(serializers.Serializer):
     )
     reviewed_integrity_score = serializers.IntegerField(
         help_text="The same without the incidents that people dismissed, with those that they added."
+    )
+    reviewed_risk_band = serializers.ChoiceField(
+        choices=BAND_NAMES, help_text="Of the score as reviewed; `risk_band` is of the machine's."
     )
     reviewed_deductions = DeductionSerializer(many=True)
     review_outcome = serializers.ChoiceField(choices=Outcome.choices, help_text="The decision, which people make.")

@@ -40,6 +40,11 @@ class Coverage:
         return min(share for _, share in self.shares())
 
 
+def percent(share: float) -> str:
+    """Cut, not rounded: what was not watched all through is not 100%, and what is too little is not enough."""
+    return f"{int(share * 100 + 1e-6)}%"
+
+
 def missing_after() -> timedelta:
     return timedelta(seconds=settings.HEARTBEAT_MISSING_AFTER_S)
 

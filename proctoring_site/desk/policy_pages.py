@@ -199,8 +199,9 @@ def _examples(request: HttpRequest, run: PolicyRun | None) -> list[dict[str, Any
     """Those that change band, with the names of the ones that the reader may see; one query. The look is recorded."""
     examples = run.examples if run else []
     ids = [each["session_id"] for each in examples]
-    names: QuerySet = Session.objects.visible_to(request.user).filter(pk__in=ids)
-    known = dict(names.values_list("pk", "candidate_name")) if may(request.user, Right.SEE_EVIDENCE) else {}
+    sessions: QuerySet = Session.objects.visible_to(request.user).filter(pk__in=ids).only("candidate_name")
+    may_know = may(request.user, Right.SEE_EVIDENCE)
+    known = {session.pk: session.shown_name for session in sessions} if may_know else {}
     if known:
         record(Action.LISTED, ObjectKind.SESSION, filters=["policy"], sessions=sorted(known))
     page = "admin:sessions_app_session_change"

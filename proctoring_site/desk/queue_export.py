@@ -33,7 +33,7 @@ COLUMNS: Mapping[str, Callable[[Session], object]] = MappingProxyType(
         "end_time": lambda session: instant(session.end_time),
         "machine_score": lambda session: _known(session.machine_score),
         "reviewed_score": lambda session: _known(session.reviewed_score),
-        "risk_band": lambda session: _known(session.reviewed_band),
+        "reviewed_risk_band": lambda session: _known(session.reviewed_band),
         "policy_version": lambda session: _known(session.policy_version),
         "covered": lambda session: _known(session.covered),
         "incidents": lambda session: _known(session.incident_count),

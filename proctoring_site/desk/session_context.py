@@ -14,6 +14,7 @@ from proctoring_site.desk import playlist, review_view, session_acts, session_vi
 from proctoring_site.desk.review_view import Row
 from proctoring_site.desk.sitting import SittingTime
 from sessions_app import acts, heartbeat, mending, services
+from sessions_app.coverage import percent
 from sessions_app.models import Session
 from sessions_app.review import services as reviews
 from sessions_app.states import State
@@ -118,8 +119,11 @@ def _state(session: Session) -> str:
 
 
 def _length(session: Session) -> str:
+    """Empty while it runs, and where an adopted session does not tell."""
+    if session.end_time is None or session.start_time is None or session.end_time < session.start_time:
+        return ""
     minutes, seconds = divmod(session.duration_s, 60)
-    return f"{minutes} min {seconds} s" if session.end_time else ""
+    return f"{minutes} min {seconds} s"
 
 
 def _facts(session: Session, *, sees_evidence: bool) -> Iterator[tuple[str, str]]:
@@ -131,7 +135,7 @@ def _facts(session: Session, *, sees_evidence: bool) -> Iterator[tuple[str, str]
     if not sees_evidence:
         return
     covered = heartbeat.coverage_of(session)
-    shares = ", ".join(f"{name} {share:.0%}" for name, share in covered.shares()) if covered else None
+    shares = ", ".join(f"{name} {percent(share)}" for name, share in covered.shares()) if covered else None
     yield "Watched", shares or "unknown: this client sends no heartbeats"
     if isinstance(session.heartbeat, dict) and (browser := session.heartbeat.get("browser")):
         yield "Browser", browser

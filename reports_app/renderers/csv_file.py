@@ -52,6 +52,7 @@ def summary(report: Report) -> Iterator[tuple[str, str]]:
         "integrity_score",
         "risk_band",
         "reviewed_integrity_score",
+        "reviewed_risk_band",
         "review_outcome",
     ):
         yield name, str(getattr(report, name))

@@ -9,6 +9,7 @@ from django.utils.formats import localize
 
 from reports_app.builder import EventFact, Report
 from reports_app.renderers import timeline
+from sessions_app.coverage import percent
 from sessions_app.review.states import Outcome
 from sessions_app.scoring import FULL_SCORE
 
@@ -29,7 +30,8 @@ def render(report: Report, events: Sequence[EventFact]) -> bytes:
             "total_deducted": FULL_SCORE - report.integrity_score,
             "reviewed_deducted": FULL_SCORE - report.reviewed_integrity_score,
             "has_caps": any(one.cap is not None for one in (*report.deductions, *report.reviewed_deductions)),
-            "duration": _length(report.interview_duration_seconds),
+            "duration": _length(report.interview_duration_seconds) if report.has_length else "unknown",
+            "name": str(report.candidate_name).strip() or "(no name)",
             "outcome": OUTCOMES.get(report.review_outcome, report.review_outcome),
             "watched": list(_watched(report)),
             "clock_skew": _clock_skew(report.clock_skew_ms),
@@ -70,7 +72,7 @@ def _watched(report: Report) -> Iterator[str]:
         yield "unknown: this client sends no heartbeats"
         return
     for name, share in report.coverage.shares():
-        yield f"{name} {share:.0%}"
+        yield f"{name} {percent(share)}"
 
 
 def _clock_skew(skew_ms: int | None) -> str:

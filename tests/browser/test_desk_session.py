@@ -210,6 +210,25 @@ def test_what_is_half_typed_outlives_what_is_stored_elsewhere_on_the_page(page, 
     expect(page.locator("#decide-form").get_by_label("Reason")).to_have_value("So far")
     expect(page.get_by_role("radio", name="suspicious")).to_be_checked()
 
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.reload()
+    assert asked == ["beforeunload"]
+    page.reload()  # with nothing typed
+    assert asked == ["beforeunload"]
+
+
+def test_of_a_session_that_somebody_deleted_meanwhile_it_says_so_and_keeps_what_was_typed(sit, colleague, documents):
+    sitting, page = sit(BUSY), colleague("the-reviewer")
+    page.goto(page_of(sitting))
+    page.keyboard.press("n")
+    form = page.get_by_role("dialog", name="Note")
+    form.get_by_label("Text").fill("Half a thought")
+    documents["sessions"].delete_one({"_id": sitting.id})
+    form.get_by_role("button", name="Keep note").click()
+    expect(form.get_by_role("alert")).to_contain_text("this session is not there any more")
+    expect(form.get_by_label("Text")).to_have_value("Half a thought")
+
 
 def test_one_who_may_only_look(site, sit, colleague):
     page = colleague("the-proctor")
@@ -384,3 +403,38 @@ class TestHowItLooks:
             assert serious_barriers(page) == [], name
             if name in ("dismiss", "add-incident", "keys"):
                 screenshot(page, f"desk-session-form-{name}", full_page=False)
+
+    def test_a_field_that_is_wrong_says_why_until_it_is_changed(self, colleague, full):
+        page = colleague("the-reviewer")
+        page.goto(page_of(full))
+        page.keyboard.press("n")
+        form = page.get_by_role("dialog", name="Note")
+        form.locator("textarea").fill("Hands under the table")
+        begins = form.get_by_label("From")
+        begins.fill("soon")
+        form.get_by_role("button", name="Keep note").click()
+        expect(begins).to_have_accessible_description(re.compile("a note on the whole.*Say the moment as 12:04"))
+        expect(begins).to_have_attribute("aria-invalid", "true")
+        expect(begins).to_be_focused()
+        begins.fill("0:01")
+        expect(begins).not_to_have_attribute("aria-invalid", "true")
+        expect(begins).to_have_accessible_description("Leave it out for a note on the whole.")
+
+    def test_at_twice_the_size_and_in_forced_colours_one_sees_where_one_is(self, page, full):
+        log_in(page, "the-reviewer")
+        page.emulate_media(forced_colors="active")
+        page.set_viewport_size({"width": 640, "height": 450})
+        page.goto(page_of(full))
+        page.keyboard.press("j")
+        link = selected(page).get_by_role("link")
+        expect(link).to_be_focused()
+        expect(link).to_be_in_viewport(ratio=1)
+        box = link.bounding_box()
+        there = [box["x"] + 5, box["y"] + box["height"] / 2]
+        assert link.evaluate(
+            "(one, there) => one.contains(document.elementFromPoint(...there))", there
+        )  # not under the player
+        expect(selected(page).locator("td").first).to_have_css("border-top-width", "2px")
+        expect(page.locator(".tl-picked")).to_have_css("outline-style", "solid")
+        canvas = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        expect(page.locator(".tl-head")).not_to_have_css("background-color", canvas)

@@ -68,6 +68,7 @@ def test_the_summary_has_the_reports_fields():
         "coverage": "unknown",
         "clock_skew_ms": "",
         "reviewed_integrity_score": "70",
+        "reviewed_risk_band": "medium",
         "review_outcome": "not_reviewed",
         "policy_version": "",
         "exempt_types": "",

@@ -10,6 +10,7 @@ import pytest
 
 from reports_app.builder import EventFact, SessionFacts, build_report
 from reports_app.renderers import html_page, timeline
+from sessions_app.coverage import Coverage
 from sessions_app.scoring import Policy
 from tests.factories import NOON
 
@@ -128,9 +129,21 @@ class TestThePage:
         assert "uspicious" not in page
 
     def test_without_a_name_start_or_end_says_so(self):
-        text = Page(render(candidate_name="", start_time=None, end_time=None)).text
-        assert "(no name)" in text
+        text = Page(render(candidate_name=" \t ", start_time=None, end_time=None)).text
+        assert text.count("(no name)") == 2  # the title, too
+        assert "123" in Page(render(candidate_name=123)).text  # adopted
         assert "unknown" in text
+
+    @pytest.mark.parametrize("start", [None, NOON + timedelta(hours=2)])
+    def test_of_which_nobody_knows_how_long_it_was_says_so_and_no_0_minutes(self, start):
+        text = Page(render(start_time=start, end_time=NOON, duration_s=0)).text
+        assert "Durationunknown" in "".join(text.split())
+        assert "0 min 0 s" not in text
+
+    def test_calls_no_share_more_than_it_is(self):
+        text = Page(render(coverage=Coverage(heartbeat=0.9999, camera=0.7999, microphone=0.29, screen=1.0))).text
+        assert "heartbeat 99%, camera 79%, microphone 29%, screen 100%" in " ".join(text.split())
+        assert "Too little of this sitting was watched" in text
 
     def test_of_an_event_without_type_or_time_says_so(self):
         text = Page(render([EventFact("", None, None), EventFact("", None, NOON)])).text

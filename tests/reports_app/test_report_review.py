@@ -39,17 +39,18 @@ def test_the_machines_number_keeps_its_meaning_and_the_reviewed_one_stands_besid
     report = report_of(api, session)
     assert (report["integrity_score"], report["risk_band"]) == (55, "medium")
     assert [d["points"] for d in report["deductions"]] == [45]
-    assert report["reviewed_integrity_score"] == 85
+    assert (report["reviewed_integrity_score"], report["reviewed_risk_band"]) == (85, "low")
     assert [(d["count"], d["points"]) for d in report["reviewed_deductions"]] == [(1, 15)]
     assert (report["review_outcome"], report["policy_version"]) == ("suspicious", 1)
     page = page_of(api, session)
-    assert "85 as reviewed" in page
+    assert "85 as reviewed, low risk" in page
     assert "phone_detected 3 15 45 100 − 45 = 55 45 As reviewed" in page
     assert "phone_detected 1 15 15 100 − 15 = 85 15" in page
     assert "Decision suspicious" in page
     table = b"".join(api.get(f"/sessions/{session.pk}/report.csv")).decode()
     rows = dict(row for row in csv.reader(io.StringIO(table)) if len(row) == 2)
     assert (rows["integrity_score"], rows["reviewed_integrity_score"]) == ("55", "85")
+    assert (rows["risk_band"], rows["reviewed_risk_band"]) == ("medium", "low")
     assert (rows["deduction phone_detected"], rows["reviewed deduction phone_detected"]) == (
         "45 (3 × 15)",
         "15 (1 × 15)",

@@ -86,7 +86,7 @@ class TestTheQuestionWhetherToDelete:
     def test_says_how_much_goes_to_who_may_see_that(self, as_staff):
         make_event(session := make_session(id="ada", video_path="videos/ada.webm"))
         page = as_staff("Operator", "Reviewer").get(f"{LIST}{session.pk}/delete/")
-        assert "1 events, video, reports and the history of its review" in page.content.decode()
+        assert "1 event, video, reports and the history of its review" in page.content.decode()
 
     def test_names_a_video_that_stays(self, operator, data_dir):
         write_old_documents([adopted := old_session(video_path="data/videos/ada-exam.webm")])

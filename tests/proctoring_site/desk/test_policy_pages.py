@@ -121,6 +121,8 @@ class TestTheForm:
         page = root.post(f"{LIST}add/", form_of(policy_of(1), **changed))
         assert page.status_code == 200
         assert said in page.content.decode().replace("&gt;", ">")
+        fields = [field for field in page.context["form"] if field.errors]
+        assert all(f'id="{field.auto_id}_error"' in page.content.decode() for field in fields)  # what the field names
         assert not PolicyVersion.objects.exists()
 
     def test_writes_the_heaviest_first_with_their_caps(self):
@@ -209,6 +211,7 @@ class TestAChange:
 
     def test_that_names_sessions_is_recorded_with_which(self, root, sessions, run_jobs):
         version = make_policy(root, weights="looking_away 10")
+        Session.objects.filter(pk=sessions[1].pk).update(candidate_name="  ")
         run(root, version, "preview")
         run_jobs()
         with recording() as records:
@@ -216,6 +219,7 @@ class TestAChange:
         (listed,) = records
         shown = {each["session_id"] for each in page.context["examples"]}
         assert shown == {session.pk for session in sessions[1:]}
+        assert "<bdi>(no name)</bdi></a>" in page.content.decode()
         assert listed.details == {"filters": ["policy"], "sessions": sorted(shown)}
 
     def test_leaves_names_of_sessions_to_those_who_may_see_them(self, root, sessions, run_jobs, client):

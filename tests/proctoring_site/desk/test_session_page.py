@@ -284,8 +284,13 @@ class TestWhoMay:
         }
         assert "sent the client a message" not in shown["Operator"]
 
-    def test_another_method_is_refused(self, rita, session):
-        assert rita.get(f"/admin/sessions_app/session/{session.pk}/review/").status_code == 405
+    def test_who_comes_back_from_the_login_to_where_a_form_was_sent_is_told_that_nothing_was_done(self, rita, session):
+        answer = rita.get(f"/admin/sessions_app/session/{session.pk}/review/")
+        assert (answer.status_code, answer["Allow"]) == (405, "POST")
+        assert "Nothing was done" in answer.content.decode()
+        assert rita.get(f"/admin/sessions_app/session/{session.pk}/", follow=True).request["PATH_INFO"] == page_of(
+            session
+        )
 
     @pytest.mark.parametrize(
         "told", [{"verb": "delete"}, {}, {"verb": "note"}, {"verb": "note", "review_revision": "x"}]

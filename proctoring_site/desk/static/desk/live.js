@@ -30,6 +30,9 @@ function at(instant) {
   return day === today() ? `${time} UTC` : `${day} ${time} UTC`;
 }
 
+// For people: an adopted session may have none, or blanks alone.
+const nameOf = (session) => String(session.name || "").trim();
+
 function element(name, text = "", attributes = {}) {
   const made = document.createElement(name);
   made.textContent = text;
@@ -145,14 +148,14 @@ function showSession(session, isNew) {
 function newRow(session) {
   const row = document.createElement("tr");
   const name = element("th", "", { scope: "row" });
-  const link = element("a", String(session.name || "").trim() || "(no name)", { href: `${root.dataset.sessions}${session.key}/change/` });
+  const link = element("a", nameOf(session) || "(no name)", { href: `${root.dataset.sessions}${session.key}/change/` });
   link.dir = "auto";
   name.append(link);
   row.append(name, ...Array.from({ length: 4 }, () => document.createElement("td")));
   if (part("dialog")) {
     const cell = document.createElement("td");
     const button = element("button", "Act", { type: "button", class: "button" });
-    button.append(element("span", ` on ${session.name || "this session"}`, { class: "desk-visually-hidden" }));
+    button.append(element("span", ` on ${nameOf(session) || "this session"}`, { class: "desk-visually-hidden" }));
     button.addEventListener("click", () => openDialog(rows.get(session.id).session));
     cell.append(button);
     row.append(cell);
@@ -226,7 +229,7 @@ function openDialog(session) {
   const form = part("form");
   form.reset();
   form.elements.session.value = session.id;
-  part("dialog-title").textContent = `Act on ${session.name || "a session without a name"}`;
+  part("dialog-title").textContent = `Act on ${nameOf(session) || "a session without a name"}`;
   part("fault").textContent = "";
   part("verbs").replaceChildren(
     ...(verbs[session.state] ?? []).map((verb, index) => {

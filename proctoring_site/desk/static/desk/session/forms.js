@@ -2,6 +2,7 @@
 // every other form when the server draws a part of the page anew. Without this script the forms work as forms do.
 
 const STALE = "Nothing was stored: this page is not valid any more. Copy what you typed, and load it again.";
+const GONE = "Nothing was stored: this session is not there any more, or not yours to see. Copy what you typed.";
 const UNREACHABLE = "The server did not answer, so nothing is certain to be stored. What you typed is still here; try again.";
 
 /** Sends every `form[data-desk]` within `root`. Calls `onDone(answer, form)` when it was stored, `onRefused(answer, form)`. */
@@ -27,6 +28,12 @@ export function sendForms(root, { onDone, onRefused }) {
   });
 }
 
+/** Whether a text stands in one of the forms that was not stored. */
+export function hasUnsaved(root) {
+  const texts = root.querySelectorAll("form[data-desk] :is(textarea, input[type=text]:not([data-now]))");
+  return [...texts].some(isTouched);
+}
+
 async function ask(url, body) {
   let answer;
   try {
@@ -36,6 +43,7 @@ async function ask(url, body) {
   }
   if (!answer.headers.get("Content-Type")?.startsWith("application/json")) {
     // To the login, or 403: signed in again since, with the form of before.
+    if (answer.status === 404) return { detail: GONE };
     return { detail: answer.redirected || answer.status === 403 ? STALE : UNREACHABLE };
   }
   return { ...(await answer.json()), isDone: answer.ok };
@@ -89,5 +97,19 @@ function refuse(form, answer) {
   const [wrong] = Object.keys(answer.fields ?? {});
   const field = wrong ? form.elements.namedItem(wrong) : form.querySelector("textarea, input:not([type=hidden]), select");
   form.closest("details")?.setAttribute("open", "");
+  if (wrong && field instanceof HTMLElement) tie(field, place);
   (field instanceof HTMLElement ? field : form.querySelector("button")).focus();
+}
+
+/** The field that is wrong says why to whoever comes to it, until it is changed. */
+function tie(field, place) {
+  place.id ||= `${field.form.id}-refused`;
+  const others = (field.getAttribute("aria-describedby") ?? "").split(" ").filter((id) => id && id !== place.id);
+  field.setAttribute("aria-invalid", "true");
+  field.setAttribute("aria-describedby", [...others, place.id].join(" "));
+  const untie = () => {
+    field.removeAttribute("aria-invalid");
+    field.setAttribute("aria-describedby", others.join(" "));
+  };
+  field.addEventListener("input", untie, { once: true });
 }

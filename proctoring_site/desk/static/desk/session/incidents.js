@@ -85,6 +85,7 @@ export class Incidents extends EventTarget {
       link.tabIndex = isSelected ? 0 : -1;
       isSelected ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current");
       if (isSelected && focuses) link.focus({ preventScroll: true });
+      if (isSelected && focuses) link.scrollIntoView({ block: "nearest" }); // on a small screen the list is further down
       if (isSelected) scrollWithin(this.section.querySelector("[data-rows]"), row);
     }
     const incident = this.selected;

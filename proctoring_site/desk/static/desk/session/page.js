@@ -1,7 +1,7 @@
 // The page of one session: puts clock, videos, timeline, incidents, forms and keys together.
 
 import { Clock, SPEEDS } from "./clock.js";
-import { isTouched, sendForms } from "./forms.js";
+import { hasUnsaved, isTouched, sendForms } from "./forms.js";
 import { Incidents } from "./incidents.js";
 import { listenForKeys } from "./keys.js";
 import { Screen } from "./player.js";
@@ -92,6 +92,10 @@ if (facts.asked !== null) incidents.select(facts.asked, { jumps: true });
 
 // --- What is sent
 sendForms(page, { onDone, onRefused });
+// A page that is left takes along what was typed: the browser asks first.
+addEventListener("beforeunload", (event) => {
+  if (hasUnsaved(page)) event.preventDefault();
+});
 
 function onRefused(answer, form) {
   if (answer.parts) redrawn(answer.picked);
