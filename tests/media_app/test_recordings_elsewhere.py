@@ -14,6 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from media_app import resumable
 from media_app.errors import UploadNotFound
 from media_app.models import Recording
+from proctoring_site import errors
 from reports_app import services as reports
 from tests import deta_drive, rclone_server, s3_server
 from tests.factories import make_session
@@ -125,7 +126,9 @@ def test_in_one_request_and_gone_with_its_session(there, clips, run_jobs, as_can
     assert names(there) == []
 
 
-def test_while_the_server_is_away_is_a_503_and_half_of_nothing(there, settings, clips, as_candidate, monkeypatch):
+def test_while_the_server_is_away_is_a_503_and_half_of_nothing(
+    there, settings, clips, api, as_candidate, monkeypatch, caplog
+):
     monkeypatch.setattr("media_app.storage.deta.FIRST_WAIT_S", 0.001)
     settings.AWS_S3_ENDPOINT_URL = f"http://127.0.0.1:{free_port()}"
     settings.DETA_DRIVE_HOST = f"127.0.0.1:{free_port()}"
@@ -141,6 +144,12 @@ def test_while_the_server_is_away_is_a_503_and_half_of_nothing(there, settings, 
         assert answer["Retry-After"]
     (begun,) = Recording.objects.all()  # whose bytes are found, should some have come through, and go with the session
     assert (begun.state, begun.offset, begun.video_path) == ("receiving", 0, None)
+    told = [record.getMessage() for record in caplog.records if record.name == errors.__name__]
+    assert told == [f"answered 503: {answer.json()['detail']}" for answer in answers]  # to whoever runs it, and why
+
+    ready = api.get("/readyz")
+    assert (ready.status_code, ready.json()["code"]) == (503, "not_ready")
+    assert ready.json()["checks"] == {"database": "ok", "videos": "failed", "reports": "failed"}
 
 
 @pytest.mark.parametrize("filetype", ["vidéo/webm", "video/webm\r\nX-A: b"])
