@@ -1,6 +1,9 @@
 """A recording's whole way on storages that are no disk of ours: it arrives, is looked at, is watched, goes."""
 
 import hashlib
+import os
+import subprocess
+import sys
 from base64 import b64encode
 from urllib.parse import urlsplit
 
@@ -176,6 +179,23 @@ class TestALinkOfS3:
         answer = httpx.get(link, headers={"Range": "bytes=1-2"})
         assert (answer.status_code, answer.content, answer.headers["Content-Type"]) == (206, b"el", "video/webm")
         assert answer.headers["Content-Disposition"].startswith("inline")
+        assert (
+            "Expires=604800" in urlsplit(self.link(expires_s=30 * 24 * 3600)).query
+        )  # S3 takes none that lasts longer
+
+    def test_may_be_played_by_our_pages_as_long_as_recordings_may_lie_there(self):
+        """Before STORAGE_BACKEND is switched, and after it was switched back."""
+        environment = {**os.environ, "STORAGE_BACKEND": "local", "AWS_STORAGE_BUCKET_NAME": "exams"}
+        tell = [sys.executable, "-c", "from proctoring_site.settings import MEDIA_ORIGINS; print(*MEDIA_ORIGINS)"]
+        for endpoint, origin in {"": "https://*.amazonaws.com", "https://s3.example": "https://s3.example"}.items():
+            told = subprocess.run(
+                tell,
+                env={**environment, "AWS_S3_ENDPOINT_URL": endpoint},
+                stdout=subprocess.PIPE,
+                text=True,
+                check=True,
+            )
+            assert told.stdout == f"{origin}\n"
 
     def test_serves_who_follows_a_link_of_ours_for_no_longer_than_a_new_one_would(
         self, settings, s3, data_dir, api, client
