@@ -4,11 +4,14 @@
 import os
 import sys
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 from django.db import DatabaseError
 from pymongo.errors import PyMongoError
 
+from media_app.errors import StorageFailed
 from proctoring_site.audit.actors import running_command
+from proctoring_site.named_mongodb import fault_of
 from proctoring_site.outage import is_outage
 
 if __name__ == "__main__":
@@ -16,7 +19,11 @@ if __name__ == "__main__":
     running_command.set(" ".join(sys.argv[:2]))
     try:
         execute_from_command_line(sys.argv)
+    except (ImproperlyConfigured, StorageFailed) as error:
+        sys.exit(str(error))
     except (DatabaseError, PyMongoError) as error:
-        if not is_outage(error):
-            raise
-        sys.exit("No MongoDB answers: start `make run` in another terminal, or set MONGODB_URL.")
+        if is_outage(error):
+            sys.exit("No MongoDB answers: start `make run` in another terminal, or set MONGODB_URL.")
+        if fault := fault_of(error):
+            sys.exit(fault)
+        raise

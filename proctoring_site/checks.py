@@ -1,6 +1,8 @@
 """Bad combinations of settings, found before the first request, each with what to set instead."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from django.apps import AppConfig
@@ -11,6 +13,19 @@ from django.core.exceptions import ImproperlyConfigured
 from media_app.storage import BACKENDS, backend_class_path, missing_settings
 
 PRELOAD_MIN_S = 31_536_000
+#: Of what is used as it was given: its whole shape, and what it looks like.
+SHAPES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "ALLOWED_HOSTS": (r"\*|[^\s/:]+|\[[0-9a-fA-F:.]+\]", "exam.example.org, without https:// and port"),
+        "MEDIA_ORIGINS": (r"https?://[^\s;,]+", "https://media.example.org"),
+        "SENDFILE_URL": (r"/(\S*/)?", "/protected/"),
+        "DETA_DRIVE_HOST": (r"[^\s/:@]+(:[0-9]+)?", "drive.example.org, without https://"),
+        "AWS_STORAGE_BUCKET_NAME": (r"[A-Za-z0-9._-]{1,255}|arn:\S+", "exam-recordings"),
+        "AWS_S3_ENDPOINT_URL": (r"https?://[^\s;,?#/]+(/[^\s;,?#]*)?", "https://s3.example.org"),
+        "AWS_S3_REGION_NAME": (r"[A-Za-z0-9-]{1,63}", "eu-central-1"),
+        "CELERY_BROKER_URL": (r"(rediss?|redis\+socket|sentinel|amqps?)://\S+", "redis://host:6379/0 or amqp://…"),
+    }
+)
 
 
 @register()
@@ -63,4 +78,28 @@ def preload(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[Chec
     if settings.SECURE_HSTS_PRELOAD and not long_enough:
         hint = f"Set HSTS_INCLUDE_SUBDOMAINS=1 and HSTS_SECONDS={PRELOAD_MIN_S} or more, or leave HSTS_PRELOAD off."
         return [Error("HSTS_PRELOAD needs subdomains and a year.", hint=hint, id="proctoring.E006")]
+    return []
+
+
+@register()
+def shapes(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Else each request that needs such a value fails, or all are refused. No value is repeated: it may hold a key."""
+    return [
+        Error(f"{name} has to look like {example}.", hint=f"Correct {name} in the environment.", id="proctoring.E007")
+        for name, (shape, example) in SHAPES.items()
+        if not all(re.fullmatch(shape, value) for value in _values(name))
+    ]
+
+
+def _values(name: str) -> list[str]:
+    """One, any number, or none."""
+    given = getattr(settings, name)
+    return [given] if isinstance(given, str) and given else list(given or ())
+
+
+@register()
+def heartbeats(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    if settings.HEARTBEAT_MISSING_AFTER_S <= settings.HEARTBEAT_EVERY_S:
+        hint = "Set HEARTBEAT_MISSING_AFTER_S to two or three times HEARTBEAT_EVERY_S."
+        return [Warning("Every client is missing between two beats.", hint=hint, id="proctoring.W002")]
     return []

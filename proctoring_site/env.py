@@ -7,6 +7,9 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+#: Ten years. What comes from far beyond is an instant that no date can tell, in every request that needs it.
+SECONDS_MAX = 10 * 365 * 24 * 3600
+
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
 
@@ -43,17 +46,27 @@ def flag(name: str, *, default: bool = False) -> bool:
 
 
 def positive_int(name: str, default: int) -> int:
-    raw = text(name)
-    if not raw:
-        return default
-    if not raw.isascii() or not raw.isdigit() or int(raw) < 1:
-        raise ImproperlyConfigured(f"{name} must be a whole number above 0, not {raw!r}.")
-    return int(raw)
+    return _number(name, default, least=1)
 
 
 def whole_number(name: str, default: int) -> int:
     """As `positive_int`, and 0, which switches off."""
-    return 0 if text(name) == "0" else positive_int(name, default)
+    return _number(name, default, least=0)
+
+
+def seconds(name: str, default: int, *, least: int = 1) -> int:
+    return _number(name, default, least=least, most=SECONDS_MAX)
+
+
+def _number(name: str, default: int, *, least: int, most: int | None = None) -> int:
+    raw = text(name)
+    if not raw:
+        return default
+    is_one = raw.isascii() and raw.isdigit()
+    if not is_one or int(raw) < least or (most is not None and int(raw) > most):
+        bounds = f"from {least} to {most}" if most else "above 0" if least else "and not below 0"
+        raise ImproperlyConfigured(f"{name} must be a whole number {bounds}, not {raw!r}.")
+    return int(raw)
 
 
 def choice(name: str, options: tuple[str, ...], default: str) -> str:

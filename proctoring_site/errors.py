@@ -1,5 +1,6 @@
 """Which HTTP status: domain, request and framework errors become one JSON shape, {"detail", "code"} (+ "fields")."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,6 +64,8 @@ from sessions_app.review.errors import (
     ViolationStands,
 )
 
+logger = logging.getLogger(__name__)
+
 STATUS: Mapping[type[ProctoringError], int] = {
     SessionNotFound: 404,
     ImportFileNotFound: 404,
@@ -117,6 +120,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
 def _answer(error: Exception) -> Response | None:
     if isinstance(error, ProctoringError):
         status = STATUS.get(type(error), 400)
+        if isinstance(error, StorageFailed):  # whoever runs this must see it, too, and why
+            logger.warning("answered 503: %s", error)
         headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
         return Response({"detail": str(error), "code": error.code}, status=status, headers=headers)
     api_error = _as_api_error(error)

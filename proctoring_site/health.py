@@ -17,6 +17,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from media_app.errors import StorageFailed
+
 logger = logging.getLogger(__name__)
 
 PING_WITHIN_S = 1
@@ -49,6 +51,9 @@ PARTS: Mapping[str, Callable[[], None]] = {
 def works(part: str) -> bool:
     try:
         PARTS[part]()
+    except StorageFailed as error:  # its sentence has the storage's own word for it, and no key
+        logger.warning("not ready: %s: %s", part, error)
+        return False
     except (PyMongoError, OSError) as error:
         logger.warning("not ready: %s (%s)", part, type(error).__name__)
         return False

@@ -8,6 +8,14 @@ from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyM
 from proctoring_site import env, mongodb_url
 from proctoring_site.child_process import LaunchError
 from proctoring_site.embedded_mongod import OLDEST_SERVER
+from proctoring_site.mongo_engine.away import origins
+
+SCHEMES = ("mongodb://", "mongodb+srv://")
+NOT_A_URL = (
+    "MONGODB_URL is not a MongoDB connection string such as mongodb://user:password@host:27017/ "
+    "(special characters in the password percent-encoded)."
+)
+UNAUTHORIZED, AUTHENTICATION_FAILED = 13, 18
 
 
 def named_server() -> str | None:
@@ -15,17 +23,32 @@ def named_server() -> str | None:
     given = env.secret("MONGODB_URL")
     if not given:
         return None
+    if not given.startswith(SCHEMES):
+        raise LaunchError(NOT_A_URL)
     try:
         url = mongodb_url.with_options(given)
         MongoClient(url, connect=False).close()
     except (InvalidURI, ValueError) as error:
-        raise LaunchError(
-            "MONGODB_URL is not a MongoDB connection string such as mongodb://user:password@host:27017/ "
-            "(special characters in the password percent-encoded)."
-        ) from error
+        raise LaunchError(NOT_A_URL) from error
     except ConfigurationError as error:
         raise LaunchError(f"MONGODB_URL cannot be used: {error}") from error
+    except OSError as error:  # such as tlsCAFile
+        raise LaunchError(f"MONGODB_URL names a file that cannot be read: {error.strerror}.") from error
     return url
+
+
+def fault_of(error: BaseException) -> str | None:
+    """What is wrong with MONGODB_URL by this error, in a sentence that repeats none of it; None: it is about something
+    else."""
+    for one in origins(error):
+        if isinstance(one, InvalidURI):
+            return NOT_A_URL
+        if isinstance(one, ConfigurationError):
+            return f"MONGODB_URL cannot be used: {one}"
+        if isinstance(one, OperationFailure) and one.code in (UNAUTHORIZED, AUTHENTICATION_FAILED):
+            what = (one.details or {}).get("errmsg", "").partition(" to execute command")[0]  # which has the data
+            return f"MongoDB refused the login of MONGODB_URL ({what.rstrip('.')})."
+    return None
 
 
 def server_version(url: str) -> str:

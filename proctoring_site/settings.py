@@ -91,7 +91,7 @@ TRUSTED_PROXY = env.flag("TRUSTED_PROXY")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY else None
 SECURE_SSL_REDIRECT = env.flag("SSL_REDIRECT", default=TRUSTED_PROXY)
 SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$"]  # asked from within, without TLS
-SECURE_HSTS_SECONDS = env.whole_number("HSTS_SECONDS", 365 * 24 * 3600) if PRODUCTION else 0
+SECURE_HSTS_SECONDS = env.seconds("HSTS_SECONDS", 365 * 24 * 3600, least=0) if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("HSTS_INCLUDE_SUBDOMAINS")
 SECURE_HSTS_PRELOAD = env.flag("HSTS_PRELOAD")
 # The two speak for hosts that are not this service, and a browser's list forgets slowly: whoever owns the domain turns
@@ -114,7 +114,7 @@ DATABASES = {
         "NAME": env.text("MONGODB_DATABASE", "proctoring"),
     }
 }
-SHORT_WRITE_LIMIT_S = env.positive_int("SHORT_WRITE_LIMIT_S", 3)  # outage.py: what an event may ask of the database
+SHORT_WRITE_LIMIT_S = env.seconds("SHORT_WRITE_LIMIT_S", 3)  # outage.py: what an event may ask of the database
 DATABASE_ROUTERS = ["django_mongodb_backend.routers.MongoRouter"]
 DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
 MIGRATION_MODULES = {
@@ -143,8 +143,9 @@ AWS_S3_REGION_NAME = env.text("AWS_S3_REGION_NAME") or None
 AWS_ACCESS_KEY_ID = env.secret("AWS_ACCESS_KEY_ID") or None
 AWS_SECRET_ACCESS_KEY = env.secret("AWS_SECRET_ACCESS_KEY") or None
 AWS_S3_SIGNATURE_VERSION = "s3v4"
-# From where a page of ours may play a video: where the links of S3 lead.
-_LINKS_LEAD_TO = (AWS_S3_ENDPOINT_URL or "https://*.amazonaws.com",) if STORAGE_BACKEND == "s3" else ()
+# From where a page of ours may play a video: where the links of S3 lead. Also while new files go elsewhere, since each
+# recording stays where it lies until it is moved.
+_LINKS_LEAD_TO = (AWS_S3_ENDPOINT_URL or "https://*.amazonaws.com",) if AWS_STORAGE_BUCKET_NAME else ()
 MEDIA_ORIGINS = env.text_list("MEDIA_ORIGINS", _LINKS_LEAD_TO)
 STATIC_URL = "/static/"
 STATIC_ROOT = env.text("STATIC_ROOT") or None
@@ -153,8 +154,8 @@ WHITENOISE_USE_FINDERS = True  # serves the apps' static files without a collect
 # --- Uploads and request bodies -----------------------------------------------------------------------------------
 VIDEO_MAX_BYTES = env.positive_int("VIDEO_MAX_BYTES", 2 * 1024**3)
 RECORDINGS_PER_SESSION_MAX = env.positive_int("RECORDINGS_PER_SESSION_MAX", 50)
-UPLOAD_EXPIRES_AFTER_S = env.positive_int("UPLOAD_EXPIRES_AFTER_S", 24 * 3600)  # without another part
-UPLOAD_CLAIM_S = env.positive_int("UPLOAD_CLAIM_S", 20)  # a writer that brings something renews five times as often
+UPLOAD_EXPIRES_AFTER_S = env.seconds("UPLOAD_EXPIRES_AFTER_S", 24 * 3600)  # without another part
+UPLOAD_CLAIM_S = env.seconds("UPLOAD_CLAIM_S", 20)  # a writer that brings something renews five times as often
 KEEP_ORIGINALS = env.flag("KEEP_ORIGINALS")  # also when the file made of it to be watched was verified
 VIDEO_IMPORT_DIR = env.path("VIDEO_IMPORT_DIR", BASE_DIR / "frontend" / "data")
 JSON_BODY_MAX_BYTES = env.positive_int("JSON_BODY_MAX_BYTES", 1024**2)
@@ -163,22 +164,22 @@ FILE_UPLOAD_PERMISSIONS = 0o640
 # --- Background work ----------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = env.secret("CELERY_BROKER_URL")  # redis:// or amqp://; without, the web server's workers do it
 JOBS = "celery" if CELERY_BROKER_URL else "threads"  # "by hand" in the tests
-JOB_LEASE_S = env.positive_int("JOB_LEASE_S", 30)  # a worker that lives renews three times as often
+JOB_LEASE_S = env.seconds("JOB_LEASE_S", 30)  # a worker that lives renews three times as often
 
 # --- Score --------------------------------------------------------------------------------------------------------
 SCORE_WEIGHTS = env.weights("SCORE_WEIGHTS")  # on top of sessions_app.scoring.DEFAULT_WEIGHTS
 
 # --- Sessions -----------------------------------------------------------------------------------------------------
-EVENT_GRACE_S = env.whole_number("EVENT_GRACE_S", 120)  # how long after the end events are still taken, marked late
-HEARTBEAT_EVERY_S = env.positive_int("HEARTBEAT_EVERY_S", 10)  # what a client is told to do
-HEARTBEAT_MISSING_AFTER_S = env.positive_int("HEARTBEAT_MISSING_AFTER_S", 30)  # three beats lost in a row
-SESSION_EXPIRES_AFTER_S = env.positive_int("SESSION_EXPIRES_AFTER_S", 4 * 3600)  # for close_stale_sessions
+EVENT_GRACE_S = env.seconds("EVENT_GRACE_S", 120, least=0)  # how long after the end events are still taken, marked late
+HEARTBEAT_EVERY_S = env.seconds("HEARTBEAT_EVERY_S", 10)  # what a client is told to do
+HEARTBEAT_MISSING_AFTER_S = env.seconds("HEARTBEAT_MISSING_AFTER_S", 30)  # three beats lost in a row
+SESSION_EXPIRES_AFTER_S = env.seconds("SESSION_EXPIRES_AFTER_S", 4 * 3600)  # for close_stale_sessions
 
 # --- Who may do what ----------------------------------------------------------------------------------------------
 OPEN_API = env.flag("OPEN_API")  # everybody may do everything on the API, as in the earlier service
 SESSION_CREATION = env.choice("SESSION_CREATION", ("open", "token"), "open")
-CANDIDATE_TOKEN_MAX_AGE_S = env.positive_int("CANDIDATE_TOKEN_MAX_AGE_S", 24 * 3600)
-LINK_MAX_AGE_S = env.positive_int("LINK_MAX_AGE_S", 5 * 60)
+CANDIDATE_TOKEN_MAX_AGE_S = env.seconds("CANDIDATE_TOKEN_MAX_AGE_S", 24 * 3600)
+LINK_MAX_AGE_S = env.seconds("LINK_MAX_AGE_S", 5 * 60)
 # Per address, and 0 is without limit. A hall of candidates may come from one address, all in the same minute.
 SESSION_CREATION_PER_MINUTE = env.whole_number("SESSION_CREATION_PER_MINUTE", 300)
 ANONYMOUS_PER_MINUTE = env.whole_number("ANONYMOUS_PER_MINUTE", 600)
@@ -233,14 +234,14 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 # From the login on, whatever is done meanwhile. Django's two weeks are long for a desk at which others sit, too.
-SESSION_COOKIE_AGE = env.positive_int("LOGIN_MAX_AGE_S", 24 * 3600)
+SESSION_COOKIE_AGE = env.seconds("LOGIN_MAX_AGE_S", 24 * 3600)
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 LOGIN_PER_MINUTE = env.whole_number("LOGIN_PER_MINUTE", 30)  # tries from one address, whichever names; 0: any number
 # A name is locked for the address that guesses at it, so that nobody elsewhere can lock its owner out.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = env.positive_int("LOGIN_FAILURES", 5)
 # From the last failure before the lock; no longer than the database remembers failures (mongo_migrations/axes/0002).
-AXES_COOLOFF_TIME = timedelta(seconds=min(env.positive_int("LOGIN_LOCK_S", 15 * 60), 24 * 3600))
+AXES_COOLOFF_TIME = timedelta(seconds=min(env.seconds("LOGIN_LOCK_S", 15 * 60), 24 * 3600))
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_CLIENT_IP_CALLABLE = "proctoring_site.access.login.address_of"
@@ -277,6 +278,7 @@ LOGGING = {
         "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
         "django.request": {"filters": ["no_repetition"]},
         "django.server": {"level": "CRITICAL"},  # runserver's own access lines, with paths and queries
+        "celery": {"level": "WARNING"},  # below that, each message; ours tells of each job
         "axes": {"level": "WARNING"},  # below that, what it does at each login; ours tells of a lock
         "httpx": {"level": "WARNING"},  # below that, it logs every address, which names a session
         "pymongo": {"level": "INFO"},  # below that, it logs every command with its data

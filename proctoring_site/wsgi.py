@@ -9,8 +9,10 @@ import django
 from django.conf import settings
 from django.core import signals
 from django.core.cache import close_caches
+from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 from django.db import close_old_connections, reset_queries
 
 
@@ -43,11 +45,14 @@ class Application(WSGIHandler):
 
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proctoring_site.settings")
-django.setup(set_prefix=False)
+try:
+    django.setup(set_prefix=False)
+    call_command("check", stdout=StringIO())  # settings that contradict each other stop the start, whoever starts it
+except (ImproperlyConfigured, SystemCheckError) as fault:
+    raise SystemExit(str(fault)) from None  # what to set, and no trace of each worker around it
 application = Application()
 from proctoring_site.jobs import here  # noqa: E402 - needs the models, which are loaded now
 
-call_command("check", stdout=StringIO())  # settings that contradict each other stop the start, whoever starts it
 # There is nothing to close: pymongo keeps its connections itself, the backend's close() does nothing, and no cache is
 # used. Asked in each request, that was a tenth of Django's own share of a call (docs/performance.md).
 for signal in (signals.request_started, signals.request_finished):

@@ -1,5 +1,6 @@
 """Tasks for the tests of background work; a Celery worker of theirs imports this by `-I`."""
 
+import logging
 import os
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ from pymongo.errors import AutoReconnect
 
 from proctoring_site.jobs.queue import job
 
+logger = logging.getLogger(__name__)
 done: list[tuple[str, str]] = []
 
 
@@ -47,3 +49,4 @@ def slow(key: str, *, folder: str, seconds: float) -> None:
     time.sleep(seconds)
     with (Path(folder) / f"{key}.done").open("a") as file:
         file.write("done\n")
+    logger.info("done")

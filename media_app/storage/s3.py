@@ -24,6 +24,8 @@ from media_app.storage.range_file import open_by_ranges
 READ_BYTES = 1024**2
 #: S3 takes no smaller ones but for the last, and 10,000 of them: 80 GiB in one recording.
 PART_BYTES = 8 * 1024**2
+#: S3 refuses a link that is to last longer than a week.
+LINK_MAX_S = 7 * 24 * 3600
 MISSING = {"404", "NoSuchKey", "NotFound"}
 
 
@@ -102,7 +104,7 @@ class PrivateS3Storage(InParts, S3Storage):
             "ResponseCacheControl": "no-store",  # as ours; without a word a browser keeps it, and so may a proxy
         }
         return self._client.generate_presigned_url(
-            "get_object", Params={**self._object(name), **answered}, ExpiresIn=expires_s
+            "get_object", Params={**self._object(name), **answered}, ExpiresIn=min(expires_s, LINK_MAX_S)
         )
 
     def read_range(self, name: str, start: int, end: int) -> Iterator[bytes]:

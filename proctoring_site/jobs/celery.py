@@ -11,7 +11,7 @@ from typing import Any
 
 import django
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import setup_logging, worker_ready
 from django.apps import apps
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proctoring_site.settings")
@@ -56,6 +56,11 @@ def run_job(job_id: str) -> None:
 
 def hand_over(job_id: str) -> None:
     run_job.apply_async([job_id], retry=False)
+
+
+@setup_logging.connect
+def keep_our_logging(**kwargs: Any) -> None:
+    """Level and format stay as LOG_LEVEL and LOG_FORMAT say: Celery sets its own unless somebody answers here."""
 
 
 @worker_ready.connect

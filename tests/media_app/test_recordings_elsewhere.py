@@ -2,6 +2,9 @@
 
 import hashlib
 import logging
+import os
+import subprocess
+import sys
 from base64 import b64encode
 from urllib.parse import urlsplit
 
@@ -15,6 +18,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from media_app import resumable
 from media_app.errors import UploadNotFound
 from media_app.models import Recording
+from proctoring_site import errors
 from reports_app import services as reports
 from tests import deta_drive, rclone_server, s3_server
 from tests.factories import make_session
@@ -126,7 +130,9 @@ def test_in_one_request_and_gone_with_its_session(there, clips, run_jobs, as_can
     assert names(there) == []
 
 
-def test_while_the_server_is_away_is_a_503_and_half_of_nothing(there, settings, clips, as_candidate, monkeypatch):
+def test_while_the_server_is_away_is_a_503_and_half_of_nothing(
+    there, settings, clips, api, as_candidate, monkeypatch, caplog
+):
     monkeypatch.setattr("media_app.storage.deta.FIRST_WAIT_S", 0.001)
     settings.AWS_S3_ENDPOINT_URL = f"http://127.0.0.1:{free_port()}"
     settings.DETA_DRIVE_HOST = f"127.0.0.1:{free_port()}"
@@ -142,6 +148,12 @@ def test_while_the_server_is_away_is_a_503_and_half_of_nothing(there, settings, 
         assert answer["Retry-After"]
     (begun,) = Recording.objects.all()  # whose bytes are found, should some have come through, and go with the session
     assert (begun.state, begun.offset, begun.video_path) == ("receiving", 0, None)
+    told = [record.getMessage() for record in caplog.records if record.name == errors.__name__]
+    assert told == [f"answered 503: {answer.json()['detail']}" for answer in answers]  # to whoever runs it, and why
+
+    ready = api.get("/readyz")
+    assert (ready.status_code, ready.json()["code"]) == (503, "not_ready")
+    assert ready.json()["checks"] == {"database": "ok", "videos": "failed", "reports": "failed"}
 
 
 @pytest.mark.parametrize("filetype", ["vidéo/webm", "video/webm\r\nX-A: b"])
@@ -169,6 +181,8 @@ class TestALinkOfS3:
         assert (answer.status_code, answer.content, answer.headers["Content-Type"]) == (206, b"el", "video/webm")
         assert answer.headers["Content-Disposition"].startswith("inline")
         assert answer.headers["Cache-Control"] == "no-store"
+        lasts_longest = urlsplit(self.link(expires_s=30 * 24 * 3600)).query
+        assert "Expires=604800" in lasts_longest  # S3 takes none that lasts longer
 
     def test_is_made_without_a_word_in_the_log_also_at_debug(self, settings, s3, data_dir, caplog):
         settings.STORAGE_BACKEND = "s3"
@@ -176,6 +190,20 @@ class TestALinkOfS3:
         assert self.link()
         ours_and_the_servers = ("media_app", "proctoring_site", "werkzeug", "moto", "asyncio")
         assert [line.name for line in caplog.records if not line.name.startswith(ours_and_the_servers)] == []
+
+    def test_may_be_played_by_our_pages_as_long_as_recordings_may_lie_there(self):
+        """Before STORAGE_BACKEND is switched, and after it was switched back."""
+        environment = {**os.environ, "STORAGE_BACKEND": "local", "AWS_STORAGE_BUCKET_NAME": "exams"}
+        tell = [sys.executable, "-c", "from proctoring_site.settings import MEDIA_ORIGINS; print(*MEDIA_ORIGINS)"]
+        for endpoint, origin in {"": "https://*.amazonaws.com", "https://s3.example": "https://s3.example"}.items():
+            told = subprocess.run(
+                tell,
+                env={**environment, "AWS_S3_ENDPOINT_URL": endpoint},
+                stdout=subprocess.PIPE,
+                text=True,
+                check=True,
+            )
+            assert told.stdout == f"{origin}\n"
 
     def test_serves_who_follows_a_link_of_ours_for_no_longer_than_a_new_one_would(
         self, settings, s3, data_dir, api, client

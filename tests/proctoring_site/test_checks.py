@@ -69,12 +69,57 @@ def check(**environment):
         ({"DETA_SPACE_APP": "true"}, "DETA_PROJECT_KEY"),
         ({"VIDEO_MAX_BYTES": "much"}, "VIDEO_MAX_BYTES"),
         ({"SCORE_WEIGHTS": "{'focus_lost': 3}"}, "SCORE_WEIGHTS"),
+        ({"CELERY_BROKER_URL": "localhost:6379"}, "proctoring.E007"),
     ],
 )
 def test_the_command_ends_in_failure_and_names_the_variable(environment, said):
     done = check(**environment)
     assert done.returncode != 0
     assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_so_does_the_server_which_says_what_to_set_and_no_more():
+    done = subprocess.run(
+        [sys.executable, "-c", "import proctoring_site.wsgi"],
+        cwd=REPOSITORY,
+        env={**os.environ, "VIDEO_MAX_BYTES": "2GiB"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "VIDEO_MAX_BYTES must be a whole number above 0, not '2GiB'.\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "right"),
+    [
+        ("ALLOWED_HOSTS", ["https://exam.example.org"], ["exam.example.org", ".example.org", "[::1]", "*"]),
+        ("ALLOWED_HOSTS", ["exam.example.org:8443"], ["localhost"]),
+        ("MEDIA_ORIGINS", ["media.example.org"], ["https://media.example.org", "http://127.0.0.1:9000"]),
+        ("MEDIA_ORIGINS", ["https://a.example; script-src"], ["https://*.amazonaws.com"]),
+        ("SENDFILE_URL", "protected", "/protected/"),
+        ("DETA_DRIVE_HOST", "https://drive.example.org", "drive.example.org:8443"),
+        ("AWS_STORAGE_BUCKET_NAME", "s3://exams", "exams"),
+        ("AWS_S3_ENDPOINT_URL", "localhost:9000", "http://localhost:9000"),
+        ("AWS_S3_ENDPOINT_URL", "https://", None),
+        ("AWS_S3_REGION_NAME", "eu central", "eu-central-1"),
+        ("CELERY_BROKER_URL", "http://hush@host", "amqp://guest:hush@host//"),
+    ],
+)
+def test_a_value_of_another_shape_is_refused_and_not_repeated(settings, name, wrong, right):
+    setattr(settings, name, wrong)
+    error = ours()["proctoring.E007"]
+    assert name in error.msg
+    assert name in error.hint
+    assert "hush" not in f"{error.msg}{error.hint}"
+    setattr(settings, name, right)
+    assert ours() == {}
+
+
+def test_a_client_that_beats_too_seldom_to_be_there_is_told_of(settings):
+    settings.HEARTBEAT_EVERY_S = settings.HEARTBEAT_MISSING_AFTER_S
+    assert list(ours()) == ["proctoring.W002"]
 
 
 def test_production_does_not_start_on_a_key_that_lies_beside_the_data(tmp_path):

@@ -82,6 +82,8 @@ def test_weights_are_an_object_of_points(set_to, value, read):
             (lambda name: env.positive_int(name, 1), value)
             for value in ("0", "-1", "1.5", "ten", "1e3", "٣", "²", "0x10")
         ),
+        *((lambda name: env.seconds(name, 1), value) for value in ("0", "315360001", "99999999999999")),
+        *((lambda name: env.whole_number(name, 1), value) for value in ("-1", "none")),
         *((env.weights, value) for value in ("[]", "5", '"x"', "null", "{", "{'a': 1}", '{"a": -1}', '{"a": 1.5}')),
         *((env.weights, value) for value in ('{"a": true}', '{"a": "1"}', '{"a": null}', '{"a": {}}', '{"a": NaN}')),
     ],

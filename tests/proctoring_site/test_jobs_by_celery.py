@@ -21,6 +21,7 @@ def test_a_worker_does_what_was_submitted(start_worker, hand_over, tmp_path):
     queue.submit(job_tasks.slow, "a", folder=str(tmp_path), seconds=0)
     until(lambda: Job.objects.get().state == "done")
     assert (tmp_path / "a.done").read_text() == "done\n"
+    until(lambda: "INFO tests.job_tasks [-]: done" in (tmp_path / "one.log").read_text())  # by LOG_LEVEL, not Celery's
 
 
 def test_what_a_killed_worker_was_doing_is_finished_once_by_another(start_worker, hand_over, tmp_path):

@@ -181,12 +181,17 @@ def test_an_unreachable_server_is_named_without_its_password(launch: Launcher) -
 
 
 @pytest.mark.parametrize(
-    "url", ["localhost:27017", "mongodb://someone:hu/sh@host/", "mongodb://host:99999", "mongodb://[x"]
+    "url", ["localhost", "localhost:27017", "mongodb://someone:hu/sh@host/", "mongodb://host:99999", "mongodb://[x"]
 )
 def test_a_broken_url_is_not_repeated(launch: Launcher, url: str) -> None:
     said = refusal(launch, MONGODB_URL=url)
     assert said.startswith("MONGODB_URL is not a MongoDB connection string")
     assert "hu" not in said.replace("such as mongodb://user:password@host:27017/", "")
+
+
+def test_a_certificate_that_is_not_there(launch: Launcher) -> None:
+    said = refusal(launch, MONGODB_URL="mongodb://127.0.0.1/?tls=true&tlsCAFile=/nowhere.pem")
+    assert said == "MONGODB_URL names a file that cannot be read: No such file or directory."
 
 
 def test_a_server_that_is_too_old(launch: Launcher) -> None:
