@@ -124,3 +124,8 @@ def focused_row(page: Page) -> str | None:
 
 def moment(page: Page) -> float:
     return float(page.locator("[data-timeline=sheet]").get_attribute("aria-valuenow"))
+
+
+def start_of(site: Site, sitting: Sitting) -> datetime:
+    answer = httpx.get(f"{site.url}/sessions/{sitting.id}", headers=site.staff)
+    return datetime.fromisoformat(answer.json()["start_time"])

@@ -1,17 +1,14 @@
-"""A reviewer's day on the page of a session, in a real browser with real recordings, and what two of them see."""
+"""A reviewer's day on the page of a session, in a real browser with real recordings."""
 
 import json
 import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-import httpx
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import sittings
-from tests.browser.barriers import serious_barriers
-from tests.browser.conftest import Site, Sitting, log_in, screenshot
-from tests.browser.sittings import BUSY, NAME, filmed, focused_row, log, page_of, rows, said, score, selected
+from tests.browser.conftest import log_in, screenshot
+from tests.browser.sittings import BUSY, NAME, filmed, focused_row, log, page_of, rows, said, score, selected, start_of
 
 documents, film = sittings.documents, sittings.film
 sit, colleague = sittings.sit, sittings.colleague
@@ -21,11 +18,6 @@ def decide(page: Page, outcome: str, reason: str) -> None:
     page.get_by_role("radio", name=outcome, exact=True).check()
     page.locator("#decide-form").get_by_label("Reason").fill(reason)
     page.get_by_role("button", name="Decide").click()
-
-
-def start_of(site: Site, sitting: Sitting) -> datetime:
-    answer = httpx.get(f"{site.url}/sessions/{sitting.id}", headers=site.staff)
-    return datetime.fromisoformat(answer.json()["start_time"])
 
 
 def test_a_reviewers_whole_day(site, page, sit, documents, film, colleague):
@@ -126,110 +118,6 @@ def test_a_key_judges_nothing_that_nobody_chose_and_a_click_anywhere_on_a_row_ch
     expect(rows(page).locator(".state")).to_have_text(["open", "confirmed", "open", "open"])
 
 
-def test_two_reviewers_race_and_nothing_typed_is_lost(sit, colleague):
-    sitting = sit(BUSY)
-    one, other = colleague("the-reviewer"), colleague("reviewer")
-    for page in (one, other):
-        page.goto(page_of(sitting))
-    other.keyboard.press("n")
-    other.get_by_role("dialog", name="Note").get_by_label("Text").fill("Half a thought")
-    one.keyboard.press("j")
-    one.keyboard.press("c")
-    expect(selected(one).locator(".state")).to_have_text("confirmed")
-
-    other.get_by_role("button", name="Keep note").click()
-    refused = other.get_by_role("dialog", name="Note").get_by_role("alert")
-    expect(refused).to_contain_text("somebody else changed this review")
-    expect(refused).to_contain_text("the-reviewer confirmed")
-    expect(other.get_by_role("dialog", name="Note").get_by_label("Text")).to_have_value("Half a thought")
-    expect(rows(other).filter(has_text="confirmed")).to_have_count(1)  # and sees it
-    screenshot(other, "desk-session-refused", full_page=False)
-    other.get_by_role("button", name="Keep note").click()
-    expect(other.locator(".note")).to_contain_text("Half a thought")
-
-
-def test_what_was_typed_for_one_allowance_is_not_sent_for_another(sit, colleague):
-    one, other = colleague("the-reviewer"), colleague("reviewer")
-    one.goto(page_of(sitting := sit(BUSY)))
-    for name in ("focus_lost", "looking_away", "multiple_faces"):
-        one.locator("#allow > summary").click()
-        one.locator("#allow-form").get_by_label("Type of event").select_option(name)
-        one.locator("#allow-form").get_by_label("Reason").fill("An accommodation")
-        one.locator("#allow-form").get_by_role("button").click()
-        expect(one.locator(".allowance").filter(has_text=name)).to_be_visible()
-    other.goto(page_of(sitting))
-    for page, name in ((one, "focus_lost"), (other, "looking_away")):
-        page.locator("details[id^=revoke]").filter(has_text=name).locator("summary").click()
-        form = page.get_by_role("dialog", name=f"Count again: {name}")
-        form.get_by_label("Reason").fill(f"No {name}")
-        form.get_by_role("button").click()
-    form = other.get_by_role("dialog", name="Count again: looking_away")
-    expect(form.get_by_role("alert")).to_contain_text("somebody else changed this review")
-    expect(form.get_by_label("Reason")).to_have_value("No looking_away")
-    form.get_by_role("button").click()
-    expect(other.locator(".allowance bdi")).to_have_text(["multiple_faces"])
-
-
-def test_what_was_typed_for_one_incident_is_not_said_of_another(site, sit, colleague):
-    """Somebody else judged more than was to be seen here, so that it is not there any more."""
-    sitting = sit(BUSY, closed=False)
-    one, other = colleague("the-reviewer"), colleague("reviewer")
-    other.goto(page_of(sitting))
-    other.get_by_role("link", name=re.compile("phone_detected")).click()
-    other.keyboard.press("d")
-    other.keyboard.type("A calculator")
-    log(site, sitting, [(start_of(site, sitting) + timedelta(seconds=12), "phone_detected")])
-    one.goto(page_of(sitting))
-    one.get_by_role("link", name=re.compile("phone_detected")).click()
-    one.keyboard.press("c")
-    expect(selected(one).locator(".state")).to_have_text("confirmed")
-
-    dismiss = other.get_by_role("dialog", name="Dismiss this incident")
-    for words in ("somebody else changed this review", "Select an incident first."):
-        other.keyboard.press("Enter")
-        expect(dismiss.get_by_role("alert")).to_contain_text(words)
-        expect(dismiss).to_contain_text("No incident is selected.")
-        expect(dismiss.get_by_label("Reason")).to_have_value("A calculator")
-        expect(selected(other)).to_have_count(0)
-    other.locator("[data-timeline=sheet]").focus()
-    other.keyboard.press("c")
-    expect(said(other)).to_have_text("Nothing is selected that one could confirm.")
-    expect(rows(other).locator(".state")).to_have_text(["open", "confirmed", "open", "open"])
-
-
-def test_what_is_half_typed_outlives_what_is_stored_elsewhere_on_the_page(page, sit):
-    log_in(page, "the-reviewer")
-    page.goto(page_of(sit(BUSY)))
-    page.keyboard.press("j")
-    page.locator("#decide-form").get_by_label("Reason").fill("So far")
-    page.get_by_role("radio", name="suspicious").check()
-    page.keyboard.press("Escape")
-    page.locator("[data-timeline=sheet]").focus()
-    page.keyboard.press("a")
-    expect(selected(page).locator(".state")).to_have_text("acknowledged")
-    expect(page.locator("#decide-form").get_by_label("Reason")).to_have_value("So far")
-    expect(page.get_by_role("radio", name="suspicious")).to_be_checked()
-
-    asked = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
-    page.reload()
-    assert asked == ["beforeunload"]
-    page.reload()  # with nothing typed
-    assert asked == ["beforeunload"]
-
-
-def test_of_a_session_that_somebody_deleted_meanwhile_it_says_so_and_keeps_what_was_typed(sit, colleague, documents):
-    sitting, page = sit(BUSY), colleague("the-reviewer")
-    page.goto(page_of(sitting))
-    page.keyboard.press("n")
-    form = page.get_by_role("dialog", name="Note")
-    form.get_by_label("Text").fill("Half a thought")
-    documents["sessions"].delete_one({"_id": sitting.id})
-    form.get_by_role("button", name="Keep note").click()
-    expect(form.get_by_role("alert")).to_contain_text("this session is not there any more")
-    expect(form.get_by_label("Text")).to_have_value("Half a thought")
-
-
 def test_one_who_may_only_look(site, sit, colleague):
     page = colleague("the-proctor")
     page.goto(page_of(sit(BUSY, closed=False)))
@@ -260,27 +148,6 @@ def test_a_dismissed_incident_after_a_hundred_late_events(site, page, sit):
     expect(late.locator(".state")).to_have_text("open")
     expect(late.locator(".n")).to_contain_text("100")
     screenshot(page, "desk-session-late", full_page=False)
-
-
-def test_the_form_of_the_severity_follows_the_selection_and_keeps_what_was_chosen(sit, colleague):
-    sitting = sit(BUSY)
-    page, other = colleague("the-reviewer"), colleague("reviewer")
-    page.goto(page_of(sitting))
-    other.goto(page_of(sitting))
-    chosen = page.locator("#severity [name=severity]")
-    for name, severity in (("looking_away", "low"), ("phone_detected", "high")):
-        page.get_by_role("link", name=re.compile(name)).click()
-        expect(chosen).to_have_value(severity)
-    page.locator("#severity > summary").click()
-    chosen.select_option("low")
-    other.keyboard.press("j")
-    other.keyboard.press("a")
-    expect(selected(other).locator(".state")).to_have_text("acknowledged")
-    page.get_by_role("button", name="Set severity").click()
-    expect(page.locator("#severity").get_by_role("alert")).to_contain_text("somebody else changed this review")
-    expect(chosen).to_have_value("low")
-    page.get_by_role("button", name="Set severity").click()
-    expect(selected(page).locator(".severity")).to_have_text("low")
 
 
 def test_every_mark_leads_to_its_incident_also_on_another_page_or_hidden(page, sit):
@@ -357,84 +224,3 @@ def test_without_script_a_reviewer_judges_and_decides(browser, site, sit):
     expect(page.locator("#decide-form .refused")).to_contain_text("Say why.")
     expect(page.get_by_role("radio", name="suspicious")).to_be_checked()
     context.close()
-
-
-class TestHowItLooks:
-    @pytest.fixture
-    def full(self, site, sit, documents, film):
-        """5,000 events, two recordings, and every kind of word on it."""
-        types = ["looking_away"] * 30 + ["focus_lost"] * 15 + ["no_face"] * 4 + ["tab_hidden"] * 3 + ["multiple_faces"]
-        events = [(3 + n * 0.011, types[n * 7 % len(types)]) for n in range(4996)]
-        sitting = sit(
-            [*events, (1, "phone_detected"), (40, "phone_detected"), (59, "notes_detected"), (59.5, "no_face")]
-        )
-        filmed(site, sitting, documents, film)
-        return sitting
-
-    def test_in_light_and_dark_wide_and_narrow(self, page, full):
-        log_in(page, "the-reviewer")
-        page.goto(page_of(full))
-        page.keyboard.press("j")
-        page.keyboard.press("c")
-        expect(selected(page).locator(".state")).to_have_text("confirmed")
-        page.keyboard.press("j")
-        page.keyboard.press("d")
-        page.keyboard.type("Nothing to be seen")
-        page.keyboard.press("Enter")
-        expect(selected(page).locator(".state")).to_have_text("dismissed")
-        for scheme in ("light", "dark"):
-            for width in (1440, 1024, 820, 400):
-                page.emulate_media(color_scheme=scheme)
-                page.set_viewport_size({"width": width, "height": 900})
-                page.goto(page_of(full))
-                page.keyboard.press("j")
-                page.wait_for_function("() => document.querySelector('[data-screen=camera] video').readyState >= 2")
-                screenshot(page, f"desk-session-{scheme}-{width}", full_page=width < 1440)
-                assert page.evaluate("document.documentElement.scrollWidth") <= width
-            page.set_viewport_size({"width": 1440, "height": 900})
-            assert serious_barriers(page) == []
-
-    def test_open_forms_have_no_barriers(self, page, full):
-        log_in(page, "the-reviewer")
-        page.goto(page_of(full))
-        page.keyboard.press("j")
-        for name in ("dismiss", "severity", "add-incident", "note", "allow", "assign", "due", "keys"):
-            page.locator(f"#{name} > summary").click()
-            assert serious_barriers(page) == [], name
-            if name in ("dismiss", "add-incident", "keys"):
-                screenshot(page, f"desk-session-form-{name}", full_page=False)
-
-    def test_a_field_that_is_wrong_says_why_until_it_is_changed(self, colleague, full):
-        page = colleague("the-reviewer")
-        page.goto(page_of(full))
-        page.keyboard.press("n")
-        form = page.get_by_role("dialog", name="Note")
-        form.locator("textarea").fill("Hands under the table")
-        begins = form.get_by_label("From")
-        begins.fill("soon")
-        form.get_by_role("button", name="Keep note").click()
-        expect(begins).to_have_accessible_description(re.compile("a note on the whole.*Say the moment as 12:04"))
-        expect(begins).to_have_attribute("aria-invalid", "true")
-        expect(begins).to_be_focused()
-        begins.fill("0:01")
-        expect(begins).not_to_have_attribute("aria-invalid", "true")
-        expect(begins).to_have_accessible_description("Leave it out for a note on the whole.")
-
-    def test_at_twice_the_size_and_in_forced_colours_one_sees_where_one_is(self, page, full):
-        log_in(page, "the-reviewer")
-        page.emulate_media(forced_colors="active")
-        page.set_viewport_size({"width": 640, "height": 450})
-        page.goto(page_of(full))
-        page.keyboard.press("j")
-        link = selected(page).get_by_role("link")
-        expect(link).to_be_focused()
-        expect(link).to_be_in_viewport(ratio=1)
-        box = link.bounding_box()
-        there = [box["x"] + 5, box["y"] + box["height"] / 2]
-        assert link.evaluate(
-            "(one, there) => one.contains(document.elementFromPoint(...there))", there
-        )  # not under the player
-        expect(selected(page).locator("td").first).to_have_css("border-top-width", "2px")
-        expect(page.locator(".tl-picked")).to_have_css("outline-style", "solid")
-        canvas = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        expect(page.locator(".tl-head")).not_to_have_css("background-color", canvas)

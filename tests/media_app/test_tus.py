@@ -1,77 +1,23 @@
 """Uploads in parts, by the tus protocol: every byte that was answered for is there, once, in its place."""
 
 import hashlib
-import os
 from base64 import b64encode
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.core.files.storage import storages
-from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from media_app import resumable
 from media_app.models import Recording
-from media_app.storage.local import INCOMING, PIECES
-from media_app.uploads import PREFIX, IncomingFile
-from reports_app import services as reports
-from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session
 from tests.drives import stored, unfinished
 from tests.factories import make_session
+from tests.media_app import tus
+from tests.media_app.tus import TUS, begin, begun, offset_of, pieces, send, told
 
 pytestmark = pytest.mark.usefixtures("database")
-
-TUS = {"HTTP_TUS_RESUMABLE": "1.0.0"}
-
-
-@pytest.fixture
-def videos(data_dir):
-    return data_dir / "videos"
-
-
-@pytest.fixture
-def session(videos):
-    return make_session()
-
-
-@pytest.fixture
-def candidate(as_candidate, session):
-    return as_candidate(session)
-
-
-@pytest.fixture
-def clip(clips):
-    return clips[".webm"].read_bytes()
-
-
-def told(**pairs):
-    return ",".join(f"{key} {b64encode(value.encode()).decode()}" for key, value in pairs.items())
-
-
-def begin(client, session, size, **headers):
-    return client.post(f"/sessions/{session.pk}/uploads", HTTP_UPLOAD_LENGTH=str(size), **{**TUS, **headers})
-
-
-def begun(client, session, size, **headers):
-    answer = begin(client, session, size, **headers)
-    assert answer.status_code == 201, answer.content
-    return answer.headers["Location"]
-
-
-def send(client, where, data, *, at=0, **headers):
-    more = {"HTTP_UPLOAD_OFFSET": str(at), **TUS, **headers}
-    return client.generic("PATCH", where, data, content_type="application/offset+octet-stream", **more)
-
-
-def offset_of(client, where):
-    return int(client.head(where, **TUS).headers["Upload-Offset"])
-
-
-def pieces(drive):
-    """Of uploads in parts that are not whole."""
-    return [path.name for path in drive.rglob(f"*{PIECES}")]
+videos, session, candidate, clip = tus.videos, tus.session, tus.candidate, tus.clip
 
 
 class TestAnUpload:
@@ -283,140 +229,6 @@ class TestGivingUp:
         assert candidate.head(where, **TUS).status_code == 404
         assert send(candidate, where, b"efgh", at=4).status_code == 404
         assert (Recording.objects.count(), stored(videos), pieces(videos)) == (0, [], [])
-
-
-class TestExpiry:
-    def test_removes_what_nobody_went_on_with(self, candidate, session, videos, capsys):
-        where = begun(candidate, session, 10)
-        send(candidate, where, b"abcd")
-        other = begun(candidate, session, 10)
-        Recording.objects.filter(offset=4).update(expires_at=timezone.now() - timedelta(seconds=1))
-        call_command("expire_uploads", "--dry-run")
-        assert Recording.objects.count() == 2
-        call_command("expire_uploads")
-        assert capsys.readouterr().out.splitlines() == [
-            "1 unfinished uploads would be removed.",
-            "1 unfinished uploads removed.",
-        ]
-        assert candidate.head(where, **TUS).status_code == 404
-        assert offset_of(candidate, other) == 0
-        assert len(pieces(videos)) == 1
-        call_command("expire_uploads")
-        assert Recording.objects.count() == 1
-
-    def test_of_one_that_cannot_be_finished_keeps_no_other(self, session, videos, capsys):
-        broken, other = (resumable.begin(session, size_bytes=4) for _ in range(2))
-        (videos / INCOMING / broken.parts["part"]).unlink()
-        Recording.objects.filter(pk=broken.pk).update(offset=4, expires_at=timezone.now() - timedelta(hours=1))
-        Recording.objects.filter(pk=other.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
-        with pytest.raises(CommandError, match="1 could not be"):
-            call_command("expire_uploads")
-        assert capsys.readouterr().out == "1 unfinished uploads removed.\n"
-        assert Recording.objects.get().pk == broken.pk
-
-    @pytest.mark.parametrize("left", [None, b"abc"], ids=["nothing left", "less left"])
-    def test_of_one_whose_bytes_are_gone_fails_for_a_day_and_rejects_it_then(self, session, videos, capsys, left):
-        recording = resumable.begin(session, size_bytes=4)
-        for parts in storages["videos"].append(recording.original, recording.parts, iter([b"abcd"])):
-            Recording.objects.update(parts=parts, offset=4, expires_at=timezone.now() - timedelta(hours=23))
-        part = videos / INCOMING / recording.parts["part"]
-        part.unlink()
-        if left:
-            part.write_bytes(left)
-        with pytest.raises(CommandError, match="1 could not be"):
-            call_command("expire_uploads")
-        assert Recording.objects.get().state == "receiving"
-        Recording.objects.update(expires_at=timezone.now() - timedelta(hours=25))
-        capsys.readouterr()
-        call_command("expire_uploads")
-        assert "1 rejected: the storage has lost their bytes.\n" in capsys.readouterr().out
-        recording.refresh_from_db()
-        assert (recording.state, recording.files, pieces(videos)) == ("rejected", [], [])
-        assert recording.reason.startswith("The storage ")
-        reports.delete_session(session)
-        assert Recording.objects.count() == 0
-
-    @pytest.mark.parametrize("backend", ["local", "s3"])
-    def test_removes_what_a_killed_server_left_of_a_video(self, settings, data_dir, tmp_path, monkeypatch, backend):
-        settings.STORAGE_BACKEND = backend
-        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-        with IncomingFile("a.webm", "video/webm", 0, None, {}) as file:
-            left = Path(file.temporary_file_path())
-        others, young = tmp_path / "theirs.upload", left.with_name(f"{PREFIX}young.upload")
-        for path in (left, others, young):
-            path.write_bytes(b"a face")
-        for path in (left, others):
-            os.utime(path, (0, 0))
-        call_command("expire_uploads", verbosity=0)
-        assert [path.exists() for path in (left, others, young)] == [False, True, True]
-
-    def test_comes_later_with_every_part(self, candidate, session):
-        where = begun(candidate, session, 10)
-        Recording.objects.update(expires_at=timezone.now() + timedelta(seconds=1))
-        send(candidate, where, b"abcd")
-        assert Recording.objects.get().expires_at > timezone.now() + timedelta(hours=1)
-
-    def test_finishes_what_is_whole(self, session, videos, clip):
-        recording = resumable.begin(session, size_bytes=len(clip))
-        for parts in storages["videos"].append(recording.original, recording.parts, iter([clip])):
-            Recording.objects.update(parts=parts, offset=parts["offset"])
-        Recording.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-        call_command("expire_uploads", verbosity=0)
-        assert Recording.objects.get().state == "processing"
-
-
-class TestARefusedBeginning:
-    @pytest.mark.parametrize("size", ["", "-1", "x", "1e3", "9" * 30])
-    def test_has_no_size(self, candidate, session, size):
-        answer = begin(candidate, session, size)
-        assert (answer.status_code, list(answer.json()["fields"])) == (400, ["Upload-Length"])
-
-    def test_is_too_large(self, candidate, session, settings):
-        answer = begin(candidate, session, settings.VIDEO_MAX_BYTES + 1)
-        assert (answer.status_code, answer.json()["code"]) == (413, "video_too_large")
-
-    @pytest.mark.parametrize(
-        ("metadata", "field"),
-        [
-            ("filename", None),
-            ("filename !!!", "Upload-Metadata"),
-            ("filename /w==", "Upload-Metadata"),
-            ("kind YQ==,kind YQ==", "Upload-Metadata"),
-            ("k " + "A" * 5000, "Upload-Metadata"),
-            (told(kind="sound"), "kind"),
-            (told(sha256="abc"), "sha256"),
-            (told(start_offset_s="-1"), "start_offset_s"),
-            (told(start_offset_s="nan"), "start_offset_s"),
-            (told(filename="n" * 256), "filename"),
-            (told(filename="a\0b"), "filename"),
-        ],
-    )
-    def test_tells_nonsense(self, candidate, session, metadata, field):
-        answer = begin(candidate, session, 10, HTTP_UPLOAD_METADATA=metadata)
-        if field is None:  # a key without a value is a value that is empty
-            assert answer.status_code == 201
-        else:
-            assert (answer.status_code, list(answer.json()["fields"])) == (400, [field])
-
-    def test_is_one_too_many(self, candidate, session, settings):
-        settings.RECORDINGS_PER_SESSION_MAX = 2
-        begun(candidate, session, 1)
-        begun(candidate, session, 1)
-        answer = begin(candidate, session, 1)
-        assert (answer.status_code, answer.json()["code"]) == (409, "too_many_recordings")
-
-    @pytest.mark.parametrize("version", ["", "0.2.2", "2.0.0"])
-    def test_speaks_another_version(self, candidate, session, version):
-        answer = begin(candidate, session, 10, HTTP_TUS_RESUMABLE=version)
-        assert (answer.status_code, answer.headers["Tus-Version"]) == (412, "1.0.0")
-
-
-def test_one_that_begins_in_the_moment_of_the_deletion_leaves_nothing(session, videos):
-    reports.delete_session(session)
-    with pytest.raises(SessionNotFound):
-        resumable.begin(session, size_bytes=1)
-    assert not Recording.objects.exists()
-    assert pieces(videos) == []
 
 
 def test_what_there_is_of_the_protocol_anybody_may_ask(nobody, session, settings):
