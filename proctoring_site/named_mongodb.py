@@ -53,9 +53,19 @@ def fault_of(error: BaseException) -> str | None:
             return NOT_A_URL
         if isinstance(one, ConfigurationError):
             return f"MONGODB_URL cannot be used: {one}"
+        if isinstance(one, OSError | ValueError):  # no sentence of the driver's: a port or a file that is none
+            return _fault_of_the_url()
         if isinstance(one, OperationFailure) and one.code in REFUSED:
             what = (one.details or {}).get("errmsg", "").partition(" to execute command")[0]  # which has the data
             return f"{REFUSED[one.code]} ({what.rstrip('.')})."
+    return None
+
+
+def _fault_of_the_url() -> str | None:
+    try:
+        named_server()
+    except LaunchError as fault:
+        return str(fault)
     return None
 
 

@@ -1,6 +1,10 @@
 """A server that refuses us: what its error says of MONGODB_URL, and what it does not."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pymongo import MongoClient
@@ -8,8 +12,10 @@ from pymongo.errors import PyMongoError
 
 from proctoring_site.child_process import end, start_tied
 from proctoring_site.embedded_mongod import find_mongod
-from proctoring_site.named_mongodb import fault_of
+from proctoring_site.named_mongodb import NOT_A_URL, fault_of
 from tests.servers import free_port
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -43,5 +49,25 @@ def test_a_login_that_is_refused_is_told_from_one_that_may_not(guarded: str, log
     assert "Zebediah" not in fault
 
 
-def test_of_what_is_not_about_it_nothing_is_said() -> None:
-    assert fault_of(PyMongoError("something else")) is None
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("mongodb://someone:hush@[x", NOT_A_URL),
+        ("mongodb://someone:hush@host:99999/", NOT_A_URL),
+        (
+            "mongodb://host/?tls=true&tlsCAFile=/no/file",
+            "MONGODB_URL names a file that cannot be read: No such file or directory.",
+        ),
+    ],
+)
+def test_a_command_says_in_one_line_what_is_wrong_with_it(url: str, said: str) -> None:
+    command = [sys.executable, "manage.py", "showmigrations", "access"]
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env={**os.environ, "MONGODB_URL": url}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (1, f"{said}\n")
+
+
+@pytest.mark.parametrize("error", [PyMongoError("something else"), ValueError("no number"), FileNotFoundError()])
+def test_of_what_is_not_about_it_nothing_is_said(error: Exception) -> None:
+    assert fault_of(error) is None
