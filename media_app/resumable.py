@@ -162,12 +162,8 @@ def expire(*, at: datetime | None = None, dry_run: bool = False) -> Expiry:
     stale = Recording.objects.unfinished_since(at)
     if dry_run:
         return Expiry(removed=stale.count())
+    uploads.remove_abandoned()
     done = Expiry()
-    try:
-        uploads.remove_abandoned()
-    except (StorageFailed, OSError) as error:
-        logger.error("what killed processes left was not removed: %s", error)
-        done.failed += 1
     for recording in stale.iterator():
         try:
             _expire_one(recording, done, at=at)

@@ -191,8 +191,9 @@ class LocalStorage(FileSystemStorage):
         return None
 
     def remove_abandoned(self) -> int:
-        """Delete unfinished files that nobody finishes any more; answers how many."""
-        return remove_old(part for part in self.incoming().iterdir() if part.suffix in UNFINISHED)
+        """Delete unfinished files that nobody finishes any more; answers how many. Makes no folder for that."""
+        arriving = (Path(self.location) / INCOMING).glob("*")
+        return remove_old(part for part in arriving if part.suffix in UNFINISHED)
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         try:
