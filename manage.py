@@ -21,7 +21,7 @@ if __name__ == "__main__":
         execute_from_command_line(sys.argv)
     except (ImproperlyConfigured, StorageFailed) as error:
         sys.exit(str(error))
-    except (DatabaseError, PyMongoError) as error:
+    except (DatabaseError, PyMongoError, OSError, ValueError) as error:
         if is_outage(error):
             sys.exit("No MongoDB answers: start `make run` in another terminal, or set MONGODB_URL.")
         if fault := fault_of(error):

@@ -38,11 +38,10 @@ class IncomingFile(TemporaryUploadedFile):
 
 
 def remove_abandoned() -> int:
-    """Delete what killed processes left of videos that came, or were just being made seekable; answers how many."""
-    backend = storages["videos"].backend
-    if isinstance(backend, LocalStorage):
-        return backend.remove_abandoned()
-    return remove_old(Path(gettempdir()).glob(f"{PREFIX}*{UPLOAD}"))
+    """Delete what killed processes left of videos that came, or were just being made seekable, also before
+    STORAGE_BACKEND was switched; answers how many."""
+    there = storages["videos"].on("local").backend.remove_abandoned()
+    return there + remove_old(Path(gettempdir()).glob(f"{PREFIX}*{UPLOAD}"))
 
 
 class VideoUploadHandler(TemporaryFileUploadHandler):

@@ -17,13 +17,16 @@ PRELOAD_MIN_S = 31_536_000
 SHAPES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "ALLOWED_HOSTS": (r"\*|[^\s/:]+|\[[0-9a-fA-F:.]+\]", "exam.example.org, without https:// and port"),
-        "MEDIA_ORIGINS": (r"https?://[^\s;,]+", "https://media.example.org"),
-        "SENDFILE_URL": (r"/(\S*/)?", "/protected/"),
-        "DETA_DRIVE_HOST": (r"[^\s/:@]+(:[0-9]+)?", "drive.example.org, without https://"),
+        "MEDIA_ORIGINS": (r"(https?://)?[^\s;,/]+(/[^\s;,]*)?", "https://media.example.org"),
+        "SENDFILE_URL": (r"/\S*", "/protected/"),
+        "DETA_DRIVE_HOST": (r"([^\s/:@]+|\[[0-9a-fA-F:.]+\])(:[0-9]+)?", "drive.example.org, without https://"),
         "AWS_STORAGE_BUCKET_NAME": (r"[A-Za-z0-9._-]{1,255}|arn:\S+", "exam-recordings"),
         "AWS_S3_ENDPOINT_URL": (r"https?://[^\s;,?#/]+(/[^\s;,?#]*)?", "https://s3.example.org"),
         "AWS_S3_REGION_NAME": (r"[A-Za-z0-9-]{1,63}", "eu-central-1"),
-        "CELERY_BROKER_URL": (r"(rediss?|redis\+socket|sentinel|amqps?)://\S+", "redis://host:6379/0 or amqp://…"),
+        "CELERY_BROKER_URL": (
+            r"(rediss?|redis\+socket|sentinel|(py)?amqp|amqps)://\S+",
+            "redis://host:6379/0 or amqp://…",
+        ),
     }
 )
 

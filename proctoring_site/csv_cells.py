@@ -9,11 +9,17 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 #: Where a cell begins too, for one whose separator is another than the comma: the semicolon in much of Europe. Quotes
 #: in the middle of a cell mean nothing to it then, so a line ends where a message breaks.
 CELL_IN_A_CELL = re.compile(r'([;\t\r\n]"?)(?=[=+\-@＝＋－＠])')
+CELL_IN_JSON = re.compile(r";(?=[=+\-@＝＋－＠])")
 
 
 def safe(cell: object) -> str:
     text = CELL_IN_A_CELL.sub(r"\1'", str(cell))  # an adopted document may hold anything
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def safe_json(text: str) -> str:
+    """JSON is read by machines, to whom it says the same: a semicolon can be written so that no cell begins there."""
+    return safe(CELL_IN_JSON.sub(r"\\u003b", text))
 
 
 def instant(at: datetime | None) -> str:

@@ -1,5 +1,7 @@
 """A MongoDB server that somebody named by MONGODB_URL: is the name sound, does it answer, is it new enough?"""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from pymongo import MongoClient
@@ -15,7 +17,13 @@ NOT_A_URL = (
     "MONGODB_URL is not a MongoDB connection string such as mongodb://user:password@host:27017/ "
     "(special characters in the password percent-encoded)."
 )
-UNAUTHORIZED, AUTHENTICATION_FAILED = 13, 18
+#: By MongoDB's code.
+REFUSED: Mapping[int, str] = MappingProxyType(
+    {
+        13: "MongoDB refuses this to whom MONGODB_URL names: it needs a login with the right to do it",
+        18: "MongoDB refused the login of MONGODB_URL",
+    }
+)
 
 
 def named_server() -> str | None:
@@ -45,9 +53,19 @@ def fault_of(error: BaseException) -> str | None:
             return NOT_A_URL
         if isinstance(one, ConfigurationError):
             return f"MONGODB_URL cannot be used: {one}"
-        if isinstance(one, OperationFailure) and one.code in (UNAUTHORIZED, AUTHENTICATION_FAILED):
+        if isinstance(one, OSError | ValueError):  # no sentence of the driver's: a port or a file that is none
+            return _fault_of_the_url()
+        if isinstance(one, OperationFailure) and one.code in REFUSED:
             what = (one.details or {}).get("errmsg", "").partition(" to execute command")[0]  # which has the data
-            return f"MongoDB refused the login of MONGODB_URL ({what.rstrip('.')})."
+            return f"{REFUSED[one.code]} ({what.rstrip('.')})."
+    return None
+
+
+def _fault_of_the_url() -> str | None:
+    try:
+        named_server()
+    except LaunchError as fault:
+        return str(fault)
     return None
 
 

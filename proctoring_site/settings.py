@@ -144,9 +144,9 @@ AWS_ACCESS_KEY_ID = env.secret("AWS_ACCESS_KEY_ID") or None
 AWS_SECRET_ACCESS_KEY = env.secret("AWS_SECRET_ACCESS_KEY") or None
 AWS_S3_SIGNATURE_VERSION = "s3v4"
 # From where a page of ours may play a video: where the links of S3 lead. Also while new files go elsewhere, since each
-# recording stays where it lies until it is moved.
-_LINKS_LEAD_TO = (AWS_S3_ENDPOINT_URL or "https://*.amazonaws.com",) if AWS_STORAGE_BUCKET_NAME else ()
-MEDIA_ORIGINS = env.text_list("MEDIA_ORIGINS", _LINKS_LEAD_TO)
+# recording stays where it lies until it is moved. Without the endpoint's path: a browser would take that for one file.
+_LINKS_LEAD_TO = "/".join((AWS_S3_ENDPOINT_URL or "https://*.amazonaws.com").split("/")[:3])
+MEDIA_ORIGINS = env.text_list("MEDIA_ORIGINS", (_LINKS_LEAD_TO,) if AWS_STORAGE_BUCKET_NAME else ())
 STATIC_URL = "/static/"
 STATIC_ROOT = env.text("STATIC_ROOT") or None
 WHITENOISE_USE_FINDERS = True  # serves the apps' static files without a collectstatic step

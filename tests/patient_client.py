@@ -1,4 +1,5 @@
-"""The documented loop of a candidate's browser, in Python: buffer, send, and keep each event until it is answered.
+"""The documented loop of a candidate's browser, in Python: buffer, send, and keep each event until it is answered. Not
+for use outside of tests: it takes whatever answers for the server.
 
 An event is acknowledged by a 2xx, dropped at a 4xx that says something about the event, and sent again, after a pause
 that doubles and is a little random, at whatever else: a network error, 429, any 5xx.

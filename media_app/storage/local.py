@@ -191,8 +191,9 @@ class LocalStorage(FileSystemStorage):
         return None
 
     def remove_abandoned(self) -> int:
-        """Delete unfinished files that nobody finishes any more; answers how many."""
-        return remove_old(part for part in self.incoming().iterdir() if part.suffix in UNFINISHED)
+        """Delete unfinished files that nobody finishes any more; answers how many. Makes no folder for that."""
+        arriving = (Path(self.location) / INCOMING).glob("*")
+        return remove_old(part for part in arriving if part.suffix in UNFINISHED)
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         try:
@@ -233,12 +234,12 @@ class LocalStorage(FileSystemStorage):
 
 
 def remove_old(files: Iterable[Path]) -> int:
-    """Those of these that nobody writes to any more; answers how many that were."""
+    """Those of these that nobody writes to any more; answers how many that were. One that stays stops nobody."""
     limit = time.time() - ABANDONED_AFTER_S
     removed = 0
     for file in files:
-        # Finished or removed by another since it was listed; of another account.
-        with suppress(FileNotFoundError, PermissionError):
+        # Finished or removed by another since it was listed; of another account; a folder; on a disk that fails.
+        with suppress(OSError):
             if file.stat().st_mtime < limit:
                 file.unlink()
                 removed += 1

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from django.db.models import Q, QuerySet
 
 from proctoring_site.audit.models import AuditRecord
-from proctoring_site.csv_cells import instant, safe
+from proctoring_site.csv_cells import instant, safe, safe_json
 
 ROWS_AT_ONCE = 1000
 COLUMNS = tuple(field.name for field in AuditRecord._meta.fields)
@@ -35,11 +35,11 @@ def _pages(records: QuerySet) -> Iterator[list[AuditRecord]]:
 
 
 def _row(record: AuditRecord) -> list[str]:
-    values = {name: getattr(record, name) for name in COLUMNS}
-    values["at"] = instant(record.at)
+    cells = {name: safe(getattr(record, name)) for name in COLUMNS}
+    cells["at"] = instant(record.at)
     for name in ("changes", "details"):
-        values[name] = json.dumps(values[name], ensure_ascii=False, default=str)
-    return [safe(value) for value in values.values()]
+        cells[name] = safe_json(json.dumps(getattr(record, name), ensure_ascii=False, default=str))
+    return list(cells.values())
 
 
 def _lines(rows: list) -> bytes:

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.views.generic import RedirectView
 
 from proctoring_site.access.roles import Right, may
 from proctoring_site.audit.log import record
@@ -49,6 +50,7 @@ class PolicyAdmin(admin.ModelAdmin):
         return [
             path("", wrap(self.changelist_view), name=f"{name}_changelist"),
             path("add/", wrap(self.add_view), name=f"{name}_add"),
+            path("<int:version_id>/", wrap(RedirectView.as_view(pattern_name=PAGE))),
             path("<int:version_id>/change/", wrap(self.version_view), name=f"{name}_change"),
             path("<int:version_id>/run/", wrap(self.run_view), name=f"{name}_run"),
             path("<int:version_id>/progress/", wrap(self.progress_view), name=f"{name}_progress"),

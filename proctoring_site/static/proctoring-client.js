@@ -130,6 +130,7 @@ export class ProctoringClient extends EventTarget {
   #options;
   #notebook;
   #record;
+  #isStarting = false;
   #sequence = 0;
   #clocks = new Clocks();
   /** What this visit logged and the server has not answered for, by sequence: for the beacon, and if the disk fails. */
@@ -217,7 +218,9 @@ export class ProctoringClient extends EventTarget {
   async start(candidateName) {
     this.#mustHaveNone();
     const isOpened = (body) => typeof body?.id === "string" && typeof body.token === "string";
+    this.#isStarting = true; // whoever clicks twice opens one session all the same
     const answer = await this.#ask("/sessions", { candidate_name: candidateName }, isOpened);
+    this.#isStarting = false;
     if (isTemporary(answer) || answer.status >= 300) throw new ProctoringError(answer);
     await this.adopt(answer.body);
     return answer.body;
@@ -363,7 +366,8 @@ export class ProctoringClient extends EventTarget {
   }
 
   #mustHaveNone() {
-    if (this.#notebook) throw new Error("This client has its session; make another one.");
+    const hasOne = this.#notebook || this.#isStarting;
+    if (hasOne) throw new Error("This client has its session, or is about to; make another one.");
   }
 
   async #open(notebook, record) {

@@ -21,6 +21,6 @@ class Format:
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
         "html": Format(".html", "text/html; charset=utf-8", 7, html_page.render),
-        "csv": Format(".csv", "text/csv; charset=utf-8", 6, csv_file.render),
+        "csv": Format(".csv", "text/csv; charset=utf-8", 7, csv_file.render),
     }
 )

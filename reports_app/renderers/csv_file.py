@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from proctoring_site.csv_cells import instant, safe
+from proctoring_site.csv_cells import instant, safe, safe_json
 from reports_app.builder import EventFact, Report
 from sessions_app.scoring import Deduction
 
@@ -30,7 +30,7 @@ def _details(event: EventFact) -> Iterator[str]:
     yield safe(str(event.source or ""))
     yield "" if event.clock_skew_ms is None else str(event.clock_skew_ms)
     yield " ".join(map(str, event.marks))
-    yield safe(event.data_as_json)
+    yield safe_json(event.data_as_json)
 
 
 def summary(report: Report) -> Iterator[tuple[str, str]]:

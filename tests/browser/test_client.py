@@ -183,6 +183,19 @@ class TestDelivering:
         page.reload()
         until(lambda: exam.database["sessions"].count_documents({"candidate_name": "Bob-of-the-docs"}) == 2)
 
+    def test_who_starts_twice_at_once_has_one_session(self, exam, page):
+        page.goto("/blank")
+        came_to = page.evaluate(
+            """async () => {
+                const { ProctoringClient } = await import("/static/proctoring-client.js");
+                const client = new ProctoringClient();
+                const both = await Promise.allSettled([client.start("Clicked twice"), client.start("Clicked twice")]);
+                return both.map(({ status }) => status);
+            }"""
+        )
+        assert came_to == ["fulfilled", "rejected"]
+        assert exam.database["sessions"].count_documents({"candidate_name": "Clicked twice"}) == 1
+
     def test_what_is_logged_before_there_is_a_session_is_not_lost_unseen(self, exam, page):
         page.goto("/blank")
         refusals = page.evaluate(

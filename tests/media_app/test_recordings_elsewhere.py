@@ -195,7 +195,8 @@ class TestALinkOfS3:
         """Before STORAGE_BACKEND is switched, and after it was switched back."""
         environment = {**os.environ, "STORAGE_BACKEND": "local", "AWS_STORAGE_BUCKET_NAME": "exams"}
         tell = [sys.executable, "-c", "from proctoring_site.settings import MEDIA_ORIGINS; print(*MEDIA_ORIGINS)"]
-        for endpoint, origin in {"": "https://*.amazonaws.com", "https://s3.example": "https://s3.example"}.items():
+        s3_example = {"https://s3.example": "https://s3.example", "https://s3.example/its/path": "https://s3.example"}
+        for endpoint, origin in {"": "https://*.amazonaws.com", **s3_example}.items():
             told = subprocess.run(
                 tell,
                 env={**environment, "AWS_S3_ENDPOINT_URL": endpoint},

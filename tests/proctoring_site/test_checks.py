@@ -96,15 +96,22 @@ def test_so_does_the_server_which_says_what_to_set_and_no_more():
     [
         ("ALLOWED_HOSTS", ["https://exam.example.org"], ["exam.example.org", ".example.org", "[::1]", "*"]),
         ("ALLOWED_HOSTS", ["exam.example.org:8443"], ["localhost"]),
-        ("MEDIA_ORIGINS", ["media.example.org"], ["https://media.example.org", "http://127.0.0.1:9000"]),
+        (
+            "MEDIA_ORIGINS",
+            ["media example"],
+            ["media.example.org:8443", "https://media.example.org", "http://127.0.0.1:9000"],
+        ),
         ("MEDIA_ORIGINS", ["https://a.example; script-src"], ["https://*.amazonaws.com"]),
         ("SENDFILE_URL", "protected", "/protected/"),
+        ("SENDFILE_URL", "https://exam.example.org/protected/", "/protected"),
         ("DETA_DRIVE_HOST", "https://drive.example.org", "drive.example.org:8443"),
+        ("DETA_DRIVE_HOST", "::1", "[::1]:8443"),
         ("AWS_STORAGE_BUCKET_NAME", "s3://exams", "exams"),
         ("AWS_S3_ENDPOINT_URL", "localhost:9000", "http://localhost:9000"),
         ("AWS_S3_ENDPOINT_URL", "https://", None),
         ("AWS_S3_REGION_NAME", "eu central", "eu-central-1"),
         ("CELERY_BROKER_URL", "http://hush@host", "amqp://guest:hush@host//"),
+        ("CELERY_BROKER_URL", "guest:hush@host", "pyamqp://guest:hush@host//"),
     ],
 )
 def test_a_value_of_another_shape_is_refused_and_not_repeated(settings, name, wrong, right):

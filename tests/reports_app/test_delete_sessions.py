@@ -76,8 +76,9 @@ def test_of_one_whose_storage_fails_it_says_so_and_the_next_run_deletes_it(old, 
     assert delete(*BEFORE_NOON).startswith("1 sessions deleted;")
 
 
-def test_one_whose_id_is_no_text_is_left_and_told_as_such(old):
-    write_old_documents([old_session(_id=ObjectId(), end_time=(NOON - timedelta(days=1)).replace(tzinfo=None))])
+@pytest.mark.parametrize("odd", [ObjectId(), {"exam": 1}], ids=["ObjectId", "object"])
+def test_one_whose_id_is_no_text_is_left_and_told_as_such(old, odd):
+    write_old_documents([old_session(_id=odd, end_time=(NOON - timedelta(days=1)).replace(tzinfo=None))])
     _, left = delete(*BEFORE_NOON).splitlines()
     assert left.startswith("1 were left, whose id is no text")
     assert Session.objects.count() == 1

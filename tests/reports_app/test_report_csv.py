@@ -2,6 +2,8 @@
 
 import csv
 import io
+import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -155,6 +157,14 @@ def test_nor_does_what_is_one_where_the_separator_is_another(separator):
     summary, rows = read(render([EventFact(text, harmless, NOON)], candidate_name=text))
     assert summary["candidate_name"] == rows[0][1] == f"Ada{separator}'=1+1"
     assert rows[0][2] == harmless
+
+
+def test_what_an_event_says_as_json_is_read_back_as_it_was_sent():
+    sent = {"url": "https://exam.example/?a=1;-b;=c", "said": 'a\n=1;"=2', ";@": [";＝1"]}
+    _, rows = read(render([EventFact("opened", None, NOON, data=sent)]))
+    cell = rows[0][-1]
+    assert json.loads(cell) == sent
+    assert not re.search(r'[;\t\r\n]"?[=+\-@＝＋－＠]', cell)
 
 
 def test_no_cell_of_a_weighed_type_can_be_a_formula():

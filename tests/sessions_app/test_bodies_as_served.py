@@ -140,3 +140,10 @@ def test_compressed_it_is_refused_in_words_that_say_so(client, kept):
     status, said = client.send(body, length=f"Content-Length: {len(body)}\r\nContent-Encoding: gzip")
     assert (status, said["code"], kept()) == (400, "parse_error", 0)
     assert said["detail"].endswith(": it has the Content-Encoding gzip; send it without one")
+
+
+def test_what_only_calls_itself_encoded_is_told_what_is_wrong_with_it(client, kept):
+    body = EVENT[:-1] + b",}"
+    status, said = client.send(body, length=f"Content-Length: {len(body)}\r\nContent-Encoding: utf-8")
+    assert (status, said["code"], kept()) == (400, "parse_error", 0)
+    assert "Content-Encoding" not in said["detail"]

@@ -30,9 +30,9 @@ class Command(BaseCommand):
         # Imported ones go by the id that they came with, too.
         named = Session.objects.filter(pk__in=[*ids, *map(uuid_of, ids)])
         which = named if ids else Session.objects.ended_before(ended_before)
-        outcomes = dict(which.values_list("pk", "review_outcome"))
-        found = [pk for pk in outcomes if isinstance(pk, str)]  # adopted ones may have others
-        undecided = sum(outcome_of(outcomes[pk]) == Outcome.NOT_REVIEWED for pk in found)
+        rows = list(which.values_list("pk", "review_outcome"))
+        found = {pk: outcome_of(outcome) for pk, outcome in rows if isinstance(pk, str)}  # adopted ones may have others
+        undecided = sum(outcome == Outcome.NOT_REVIEWED for outcome in found.values())
         failed = 0
         for pk in tqdm(() if dry_run else found, desc="deleting", unit=" sessions", disable=None):
             try:
@@ -43,9 +43,9 @@ class Command(BaseCommand):
                 failed += 1
         done = "would be deleted" if dry_run else "deleted"
         self.stdout.write(f"{len(found) - failed} sessions {done}; {undecided} of all nobody had decided on.")
-        if len(found) < len(outcomes):
-            self.stdout.write(f"{len(outcomes) - len(found)} were left, whose id is no text (README, Its database).")
+        if left := len(rows) - len(found):
+            self.stdout.write(f"{left} were left, whose id is no text (README, Its database).")
         if failed:
             raise CommandError(f"{failed} could not be deleted, or not wholly: see the log, and delete them again.")
-        if unknown := sorted(text for text in ids if not {text, uuid_of(text)} & set(outcomes)):
+        if unknown := sorted(text for text in ids if text not in found and uuid_of(text) not in found):
             raise CommandError(f"Not there, or not any more: {', '.join(unknown)}.")

@@ -253,6 +253,14 @@ class TestWhoMay:
             assert "Edit as a new version" not in client.get(LIST).content.decode()
         assert not PolicyVersion.objects.exists()
 
+    def test_comes_back_from_the_login_to_the_version_that_was_not_run(self, root):
+        version = make_policy(root)
+        sent_to = root.get(f"{LIST}{version}/run/")
+        assert (sent_to.status_code, sent_to["Allow"]) == (405, "POST")
+        assert '<a href="../">' in sent_to.content.decode()
+        page = root.get(f"{LIST}{version}/", follow=True)
+        assert (page.status_code, page.request["PATH_INFO"]) == (200, page_of(version))
+
     def test_the_list_shows_which_is_in_force(self, root):
         version = make_policy(root, note="<i>why</i>")
         page = root.get(LIST).content.decode()

@@ -1,0 +1,73 @@
+"""A server that refuses us: what its error says of MONGODB_URL, and what it does not."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from proctoring_site.child_process import end, start_tied
+from proctoring_site.embedded_mongod import find_mongod
+from proctoring_site.named_mongodb import NOT_A_URL, fault_of
+from tests.servers import free_port
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Host and port of a server that asks for logins, and has one that may only read."""
+    folder, port = tmp_path_factory.mktemp("guarded"), free_port()
+    how = ("--auth", "--nounixsocket", "--bind_ip", "127.0.0.1", "--port", str(port), "--logpath", str(folder / "log"))
+    process = start_tied([str(find_mongod()), "--dbpath", str(folder), *how])
+    with MongoClient("127.0.0.1", port, serverSelectionTimeoutMS=20_000) as client:
+        client.admin.command("createUser", "root", pwd="root", roles=["root"])
+    with MongoClient(f"mongodb://root:root@127.0.0.1:{port}/") as client:
+        client.admin.command("createUser", "reader", pwd="hush", roles=[{"role": "read", "db": "exams"}])
+    yield f"127.0.0.1:{port}"
+    end(process, patience_s=10)
+
+
+@pytest.mark.parametrize(
+    ("login", "said"),
+    [
+        ("reader:wrong@", "MongoDB refused the login of MONGODB_URL (Authentication failed)."),
+        ("", "MongoDB refuses this to whom MONGODB_URL names: it needs a login with the right to do it "),
+        ("reader:hush@", "MongoDB refuses this to whom MONGODB_URL names: it needs a login with the right to do it "),
+    ],
+    ids=["a wrong password", "none", "one that may only read"],
+)
+def test_a_login_that_is_refused_is_told_from_one_that_may_not(guarded: str, login: str, said: str) -> None:
+    with MongoClient(f"mongodb://{login}{guarded}/") as client, pytest.raises(PyMongoError) as raised:
+        client.exams.sessions.insert_one({"candidate_name": "Zebediah"})
+    fault = fault_of(raised.value)
+    assert fault.startswith(said)
+    assert "Zebediah" not in fault
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("mongodb://someone:hush@[x", NOT_A_URL),
+        ("mongodb://someone:hush@host:99999/", NOT_A_URL),
+        (
+            "mongodb://host/?tls=true&tlsCAFile=/no/file",
+            "MONGODB_URL names a file that cannot be read: No such file or directory.",
+        ),
+    ],
+)
+def test_a_command_says_in_one_line_what_is_wrong_with_it(url: str, said: str) -> None:
+    command = [sys.executable, "manage.py", "showmigrations", "access"]
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env={**os.environ, "MONGODB_URL": url}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (1, f"{said}\n")
+
+
+@pytest.mark.parametrize("error", [PyMongoError("something else"), ValueError("no number"), FileNotFoundError()])
+def test_of_what_is_not_about_it_nothing_is_said(error: Exception) -> None:
+    assert fault_of(error) is None
