@@ -17,6 +17,7 @@ import av
 from av.error import FFmpegError
 from av.packet import Packet
 
+from media_app.storage.local import DISK_FAILED, translated
 from media_app.video import MATROSKA, MOV, MP4, PIXELS_MAX, WEBM, VideoKind, is_moving
 
 MUXER = {WEBM: "webm", MATROSKA: "matroska", MP4: "mp4", MOV: "mov"}
@@ -84,13 +85,9 @@ def probe(file: BinaryIO, kind: VideoKind) -> VideoFacts:
 def remux(source: BinaryIO, target: Path, kind: VideoKind) -> Copied:
     """Copy pictures and sound into a new file of the same kind, with a duration and an index. Raises Unreadable.
 
-    A file that was cut off is copied as far as it goes.
+    A file that was cut off is copied as far as it goes. StorageFailed: the disk did not take the copy.
     """
-    options = INDEX_FIRST[kind] | ALWAYS_ALIKE
-    with (
-        _opened(source, kind) as container,
-        av.open(str(target), "w", format=MUXER[kind], container_options=options) as copy,
-    ):
+    with _opened(source, kind) as container, translated(), _written(target, kind) as copy:
         streams = [*filter(is_moving, container.streams.video), *container.streams.audio]
         targets = {stream.index: copy.add_stream_from_template(stream) for stream in streams}
         packets, sizes, last = dict.fromkeys(targets, 0), dict.fromkeys(targets, 0), dict.fromkeys(targets)
@@ -161,6 +158,19 @@ def _opened(file: BinaryIO, kind: VideoKind) -> Iterator[av.container.InputConta
         raise Unreadable from None
     except BROKEN as error:
         raise Unreadable(f"The recording cannot be read: {type(error).__name__}.") from error
+
+
+@contextmanager
+def _written(target: Path, kind: VideoKind) -> Iterator[av.container.OutputContainer]:
+    """A disk that is full says nothing about the recording: that is the system's OSError, not one of FFmpeg's kind."""
+    options = INDEX_FIRST[kind] | ALWAYS_ALIKE
+    try:
+        with av.open(str(target), "w", format=MUXER[kind], container_options=options) as copy:
+            yield copy
+    except FFmpegError as error:
+        if error.errno in DISK_FAILED and error.filename == str(target):
+            raise OSError(error.errno, error.strerror) from error
+        raise
 
 
 def _packets(container: av.container.InputContainer, streams: list) -> Iterator[Packet]:

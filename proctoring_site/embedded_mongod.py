@@ -46,6 +46,7 @@ PORTS = range(27018, 28018)  # from the one after MongoDB's own
 #: No diagnostic files; and nobody is left to be warned when it stops, so no 15 s of grace for other members of the set.
 TUNING = ("diagnosticDataCollectionEnabled=false", "shutdownTimeoutMillisForSignaledShutdown=100")
 LOG_MAX_BYTES = 10 * 1024**2
+FULL_BELOW_BYTES = 1024**2
 POLL_S = 0.1
 
 # What mongod's exit status says (src/mongo/util/exit_code.h).
@@ -285,6 +286,8 @@ class EmbeddedMongod:
                 f"The data in {self.folder} was written by another major version of mongod than {self._binary}: "
                 "use that version again, or set DATA_DIR to another folder."
             )
+        if shutil.disk_usage(self.folder).free < FULL_BELOW_BYTES:  # which mongod's own words do not say
+            return f"mongod did not start: the disk of {self.folder} is full. Make room, or set DATA_DIR to another."
         if status == FOLDER_IN_USE:
             return f"{self._database} is in use by another mongod or not wholly readable; see {self._log}."
         return (
@@ -293,7 +296,7 @@ class EmbeddedMongod:
 
     def _last_words(self) -> str:
         lines = self._output.read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines and not lines[-1].startswith("{") else ""
+        return lines[-1] if lines and not lines[-1].startswith(("{", "BACKTRACE")) else ""
 
     # --- What it leaves in the folder -----------------------------------------------------------------------------
 

@@ -1,51 +1,73 @@
-"""A real nginx before a server of the tests."""
+"""A real nginx before a server of the tests, set up as docs/nginx.conf says."""
 
 import os
 import shutil
+import ssl
 import subprocess
 from pathlib import Path
 
 import httpx
+import trustme
 
 from proctoring_site.child_process import end, start_tied
 from tests.servers import free_port, until
 
-#: As it stands in docs/uploads.md, but for the limit of a body and what a process of a test's own needs.
-CONFIGURATION = """
+#: What a process of a test's own needs around docs/nginx.conf.
+AROUND = """
 daemon off;
 {user}
 pid {folder}/nginx.pid;
 error_log {folder}/error.log;
 events {{ }}
 http {{
-    access_log off;
     client_body_temp_path {folder}/bodies;
     proxy_temp_path {folder}/proxied;
     fastcgi_temp_path {folder}/unused;
     uwsgi_temp_path {folder}/unused;
     scgi_temp_path {folder}/unused;
-    server {{
-        listen 127.0.0.1:{port};
-        client_max_body_size {body_max};
-        location / {{
-            proxy_pass {upstream};
-            proxy_set_header Host $http_host;
-            proxy_request_buffering off;
-        }}
-        location /protected/ {{ internal; alias {data_dir}/; }}
-    }}
+    include {folder}/proctoring.conf;
 }}
 """
 
 
+def as_documented(changes: dict[str, str]) -> str:
+    """docs/nginx.conf with the places of a test; each must be there."""
+    text = (Path(__file__).parents[1] / "docs" / "nginx.conf").read_text()
+    for documented, ours in changes.items():
+        assert documented in text
+        text = text.replace(documented, ours)
+    return text
+
+
 class Nginx:
-    def __init__(self, folder: Path, *, upstream: str, data_dir: Path, body_max: str = "0") -> None:
+    """`url` speaks HTTP, `tls_url` HTTPS, which `trusted` believes."""
+
+    def __init__(self, folder: Path, *, upstream: str, data_dir: Path, body_max: str = "") -> None:
         folder.mkdir()
         program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-        self.url = f"http://127.0.0.1:{(port := free_port())}"
+        self.url, self.tls_url = (
+            f"http://127.0.0.1:{(port := free_port())}",
+            f"https://127.0.0.1:{(tls := free_port())}",
+        )
+        self.trusted = ssl.create_default_context()
+        (authority := trustme.CA()).configure_trust(self.trusted)
+        authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(folder / "certificate"))
+        changes = {
+            "127.0.0.1:8000": upstream.removeprefix("http://"),
+            "listen 80;": f"listen 127.0.0.1:{port};",
+            "listen 443 ssl;": f"listen 127.0.0.1:{tls} ssl;",
+            "/etc/ssl/exam.example.org.pem": f"{folder}/certificate",
+            "/etc/ssl/exam.example.org.key": f"{folder}/certificate",
+            "/var/log/nginx/": f"{folder}/",
+            "/path/to/data/": f"{data_dir}/",
+        }
+        if body_max:
+            changes |= dict.fromkeys(
+                ["client_max_body_size 0", "client_max_body_size 6m"], f"client_max_body_size {body_max}"
+            )
+        (folder / "proctoring.conf").write_text(as_documented(changes))
         user = "user root;" if os.geteuid() == 0 else ""  # else its workers would be somebody who sees no file of ours
-        places = {"folder": folder, "data_dir": data_dir, "upstream": upstream, "port": port}
-        (folder / "nginx.conf").write_text(CONFIGURATION.format(user=user, body_max=body_max, **places))
+        (folder / "nginx.conf").write_text(AROUND.format(folder=folder, user=user))
         command = [program, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
         self.process = start_tied(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until(self._answers)

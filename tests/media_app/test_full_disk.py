@@ -9,8 +9,11 @@ from contextlib import contextmanager
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
 from media_app.models import Recording
+from proctoring_site.jobs.models import Job
+from tests.clips import clip
 from tests.drives import stored, unfinished
 from tests.factories import make_event, make_session
 
@@ -21,9 +24,9 @@ ROOM, MORE = 64 * 1024, 100_000
 
 
 @contextmanager
-def full_disk():
+def full_disk(room=ROOM):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
     try:
         yield
     finally:
@@ -77,6 +80,23 @@ def test_a_part_that_does_not_fit_goes_on_where_the_disk_has_room_again(as_candi
     assert send().status_code == 204
     recording = Recording.objects.get()
     assert hashlib.sha256((videos / recording.original).read_bytes()).digest() == hashlib.sha256(film).digest()
+
+
+def test_a_seekable_copy_that_does_not_fit_is_made_when_the_disk_has_room_again(api, tmp_path, videos, run_jobs):
+    session = make_session()
+    film = clip(tmp_path, ".webm", seconds=8).read_bytes()
+    api.post(f"/sessions/{session.pk}/video", {"file": SimpleUploadedFile("film.webm", film)})
+    with full_disk(room=4096):  # the poster has room
+        run_jobs()
+    recording, job = Recording.objects.get(), Job.objects.get()
+    assert (recording.state, recording.reason) == ("processing", None)
+    assert (job.state, job.error) == ("waiting", "The storage of videos and reports failed (EFBIG).")
+    assert unfinished(videos) == []
+    Job.objects.update(not_before=timezone.now())
+    run_jobs()
+    recording.refresh_from_db()
+    assert (recording.state, recording.reason) == ("ready", None)
+    assert recording.watchable in stored(videos)
 
 
 def test_a_report_that_does_not_fit_is_made_when_the_disk_has_room_again(api, data_dir):

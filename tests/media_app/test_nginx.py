@@ -1,4 +1,4 @@
-"""SENDFILE=nginx behind a real nginx: it sends what Django allows, whole or by ranges, and nothing else."""
+"""Behind a real nginx, set up as docs/nginx.conf: it sends what Django allows, whole or by ranges, and nothing else."""
 
 import httpx
 import pytest
@@ -7,20 +7,24 @@ from django.db import connection
 
 from media_app.models import Recording
 from media_app.services import attach_video
+from proctoring_site.audit.models import AuditRecord
 from tests.callers import bearer
 from tests.factories import make_api_token, make_session, make_staff
 from tests.nginx import Nginx
 from tests.servers import Web
 
+SETTINGS = {"SENDFILE": "nginx", "TRUSTED_PROXY": "1"}
+FORGED = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9", "X-Forwarded-Host": "evil.example"}
+
 
 @pytest.fixture(scope="module")
 def served(django_db_setup, tmp_path_factory):
-    """The folder of a server's data, and the address of the nginx before it."""
+    """The folder of a server's data, and the nginx before it."""
     folder = tmp_path_factory.mktemp("nginx")
     database = connection.settings_dict
-    web = Web(database["HOST"], folder / "data", MONGODB_DATABASE=database["NAME"], SENDFILE="nginx")
+    web = Web(database["HOST"], folder / "data", **SETTINGS, MONGODB_DATABASE=database["NAME"])
     proxy = Nginx(folder / "nginx", upstream=web.url, data_dir=folder / "data")
-    yield folder / "data", proxy.url
+    yield folder / "data", proxy
     proxy.stop()
     web.stop()
 
@@ -37,7 +41,7 @@ def recording(committed_database, served, settings, clips, run_jobs):
 @pytest.fixture
 def reviewer(served, committed_database):
     headers = bearer(make_api_token(make_staff("Reviewer")))
-    with httpx.Client(base_url=served[1], headers=headers, timeout=60) as client:
+    with httpx.Client(base_url=served[1].tls_url, verify=served[1].trusted, headers=headers, timeout=60) as client:
         yield client
 
 
@@ -57,6 +61,7 @@ def test_ranges_are_nginxs_own(recording, reviewer, data):
         assert answer.headers["Content-Range"] == f"bytes {start}-{end - 1}/{size}"
     beyond = reviewer.get(path, headers={"Range": f"bytes={size}-"})
     assert (beyond.status_code, beyond.headers["Content-Range"]) == (416, f"bytes */{size}")
+    assert whole.headers["X-Content-Type-Options"] == "nosniff"
     head = reviewer.head(path)
     assert (head.status_code, head.headers["Content-Length"], head.content) == (200, str(size), b"")
 
@@ -74,7 +79,7 @@ def test_a_range_of_another_file_than_the_client_knows_is_the_whole(recording, r
 
 
 def test_nothing_is_sent_without_the_right_to_it(recording, reviewer, served, as_candidate):
-    stranger = httpx.Client(base_url=served[1])
+    stranger = httpx.Client(base_url=served[1].tls_url, verify=served[1].trusted)
     (served[0] / "secret").write_text("secret")
     for path in (
         f"/videos/{recording.name}",
@@ -90,3 +95,18 @@ def test_nothing_is_sent_without_the_right_to_it(recording, reviewer, served, as
             assert reviewer.get(path).status_code == 404
     recording.delete()
     assert reviewer.get(f"/videos/{recording.name}").status_code == 404
+
+
+def test_addresses_scheme_and_caller_are_what_nginx_knows(served, committed_database, clips):
+    proxy = served[1]
+    led = httpx.get(f"{proxy.url}/", headers=FORGED)
+    assert (led.status_code, led.headers["Location"]) == (301, f"{proxy.url}/".replace("http:", "https:"))
+    with httpx.Client(base_url=proxy.tls_url, verify=proxy.trusted, headers=FORGED, timeout=60) as candidate:
+        started = candidate.post("/sessions", json={"candidate_name": "Ada Example"}).json()
+        film = clips[".webm"].read_bytes()
+        candidate.headers.update({**bearer(started["token"]), "Tus-Resumable": "1.0.0"})
+        began = candidate.post(f"/sessions/{started['id']}/uploads", headers={"Upload-Length": str(len(film))})
+        assert began.headers["Location"].startswith(f"{proxy.tls_url}/sessions/{started['id']}/uploads/")
+        part = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+        assert candidate.patch(began.headers["Location"], headers=part, content=film).status_code == 204
+    assert set(AuditRecord.objects.values_list("address", flat=True)) == {"127.0.0.1"}

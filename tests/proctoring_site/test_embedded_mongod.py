@@ -203,6 +203,16 @@ def test_an_unwritable_folder_is_one_line(tmp_path: Path) -> None:
     assert "\n" not in message
 
 
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    as_root = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    small_disk = 'mount -t tmpfs -o size=256k tmpfs "$2" && exec "$0" -c "$1" "$2"'
+    start = "import sys; from proctoring_site.embedded_mongod import *; EmbeddedMongod(sys.argv[1]).start()"
+    command = ["unshare", *as_root, "--mount", "--propagation", "private", "sh", "-c", small_disk]
+    command += [sys.executable, start, str(tmp_path)]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False, cwd=REPOSITORY)
+    assert f"LaunchError: mongod did not start: the disk of {tmp_path} is full." in done.stderr.splitlines()[-1]
+
+
 def test_missing_system_libraries_are_named_with_the_line_that_brings_them(
     mongod: EmbeddedMongod, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

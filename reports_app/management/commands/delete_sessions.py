@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from reports_app import services
-from reports_app.management.commands.regenerate_reports import instant
+from reports_app.management.commands.regenerate_reports import A_DATE, instant
 from sessions_app.errors import ProctoringError
 from sessions_app.import_rows import uuid_of
 from sessions_app.models import Session
@@ -21,7 +21,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("ids", nargs="*", help="session ids, in whatever state")
-        parser.add_argument("--ended-before", type=instant, help="all that ended before (UTC); never one that runs")
+        parser.add_argument(
+            "--ended-before", type=instant, metavar="DATE", help=f"all that ended before, never one that runs; {A_DATE}"
+        )
         parser.add_argument("--dry-run", action="store_true", help="say how many, and delete nothing")
 
     def handle(self, *, ids: list[str], ended_before: datetime | None, dry_run: bool, **options: Any) -> None:

@@ -11,11 +11,13 @@ from sessions_app.errors import SessionNotFound
 from sessions_app.import_rows import uuid_of
 from sessions_app.models import Session
 
+A_DATE = "UTC, such as 2026-11-23 or 2026-11-23T10:00:00Z"
+
 
 def instant(text: str) -> datetime:
     at = parse_instant(text)
     if at is None:
-        raise ArgumentTypeError(f"{text!r} is not a date or instant such as 2026-11-23 or 2026-11-23T10:00:00Z")
+        raise ArgumentTypeError(f"{text!r} is not a date or instant ({A_DATE})")
     return at
 
 
@@ -24,8 +26,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("ids", nargs="*", help="session ids; all sessions when none is given")
-        parser.add_argument("--from", dest="started_from", type=instant, help="started at or after (UTC)")
-        parser.add_argument("--before", dest="started_before", type=instant, help="started before (UTC)")
+        dates = {"type": instant, "metavar": "DATE"}
+        parser.add_argument("--from", dest="started_from", help=f"started at or after; {A_DATE}", **dates)
+        parser.add_argument("--before", dest="started_before", help="started before", **dates)
         parser.add_argument("--only-stale", action="store_true", help="leave alone what still shows the newest state")
         parser.add_argument("--dry-run", action="store_true", help="say how many, and write nothing")
 

@@ -16,7 +16,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("owner", help="user name of an active staff account")
         parser.add_argument("--name", required=True, help="what uses it, such as the name of an LMS")
-        parser.add_argument("--days", type=int, default=api_tokens.DEFAULT_DAYS, help="valid for so many days")
+        parser.add_argument(
+            "--days", type=int, default=api_tokens.DEFAULT_DAYS, help="valid for so many days; else %(default)s"
+        )
         parser.add_argument("--dry-run", action="store_true", help="check the owner, and create nothing")
 
     def handle(self, *, owner: str, name: str, days: int, dry_run: bool, **options: Any) -> None:
