@@ -38,19 +38,19 @@ def old(database):
 
 def test_it_deletes_what_ended_before_and_nothing_that_did_not(old, data_dir):
     written = make_session(start_time=NOON - timedelta(days=9)), make_session(end_time=NOON)
-    assert delete(*BEFORE_NOON, "--dry-run") == "1 sessions would be deleted; 0 of all nobody had decided on.\n"
+    assert delete(*BEFORE_NOON, "--dry-run") == "Sessions that would be deleted: 1. Of all 1, without a decision: 0.\n"
     assert Session.objects.count() == 3
-    assert delete(*BEFORE_NOON) == "1 sessions deleted; 0 of all nobody had decided on.\n"
+    assert delete(*BEFORE_NOON) == "Sessions deleted: 1. Of all 1, without a decision: 0.\n"
     assert set(Session.objects.all()) == set(written)
     assert (Event.objects.count(), stored(data_dir / "reports")) == (0, [])
     (told,) = AuditRecord.objects.filter(action=Action.DELETED)
     assert (told.actor_kind, told.object_id) == ("command", old.pk)
-    assert delete(*BEFORE_NOON).startswith("0 ")
+    assert delete(*BEFORE_NOON).startswith("Sessions deleted: 0.")
 
 
 def test_it_deletes_those_that_are_named_also_while_they_run(old):
     running = make_session()
-    assert delete(running.pk) == "1 sessions deleted; 1 of all nobody had decided on.\n"
+    assert delete(running.pk) == "Sessions deleted: 1. Of all 1, without a decision: 1.\n"
     assert Session.objects.get() == old
 
 
@@ -73,7 +73,7 @@ def test_of_one_whose_storage_fails_it_says_so_and_the_next_run_deletes_it(old, 
         delete(*BEFORE_NOON)
     assert Session.objects.get() == old
     deta.always = 0
-    assert delete(*BEFORE_NOON).startswith("1 sessions deleted;")
+    assert delete(*BEFORE_NOON).startswith("Sessions deleted: 1.")
 
 
 @pytest.mark.parametrize("odd", [ObjectId(), {"exam": 1}], ids=["ObjectId", "object"])

@@ -43,8 +43,9 @@ class Command(BaseCommand):
             except ProctoringError as error:  # what is left of it can be deleted again
                 logger.error("session %s is not deleted, or not all of it: %s", pk, error)
                 failed += 1
-        done = "would be deleted" if dry_run else "deleted"
-        self.stdout.write(f"{len(found) - failed} sessions {done}; {undecided} of all nobody had decided on.")
+        done = "that would be deleted" if dry_run else "deleted"
+        gone = len(found) - failed
+        self.stdout.write(f"Sessions {done}: {gone}. Of all {len(found)}, without a decision: {undecided}.")
         if left := len(rows) - len(found):
             self.stdout.write(f"{left} were left, whose id is no text (README, Its database).")
         if failed:
