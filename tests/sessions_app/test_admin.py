@@ -280,26 +280,6 @@ class TestNothingCanBeChanged:
         assert reviewer.get("/admin/sessions_app/event/").status_code == 404
 
 
-class TestWhoMaySee:
-    @pytest.mark.parametrize("path", ["", "{id}/change/"])
-    def test_a_stranger_is_sent_to_the_login(self, committed_database, client, path):
-        answer = client.get(LIST + path.format(id=make_session().pk))
-        assert answer.status_code == 302
-        assert answer["Location"].startswith("/admin/login/")
-
-    def test_an_account_that_is_not_staff_is_too(self, committed_database, client):
-        client.force_login(get_user_model().objects.create_user("candidate"))
-        assert client.get(LIST).status_code == 302
-
-    def test_a_password_opens_it(self, committed_database, client):
-        get_user_model().objects.create_superuser("root", password="correct horse")
-        wrong = client.post("/admin/login/", {"username": "root", "password": "battery"})
-        assert (wrong.status_code, wrong.wsgi_request.user.is_authenticated) == (200, False)
-        right = client.post("/admin/login/?next=" + LIST, {"username": "root", "password": "correct horse"})
-        assert (right.status_code, right["Location"]) == (302, LIST)
-        assert client.get(LIST).status_code == 200
-
-
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7|add:7 }}{% now 'Y' %}"
 
 

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.contrib.auth import get_user_model
 
 from proctoring_site.audit.models import Action, AuditRecord
 from sessions_app import services
@@ -219,3 +220,23 @@ class TestActingOnASession:
 def test_a_session_without_a_name_has_a_title(as_staff, name):
     session = make_session(candidate_name=name)
     assert "(no name)" in as_staff("Proctor").get(page_of(session)).context["title"]
+
+
+class TestWhoMaySee:
+    @pytest.mark.parametrize("path", ["", "{id}/change/"])
+    def test_a_stranger_is_sent_to_the_login(self, client, path):
+        answer = client.get(LIST + path.format(id=make_session().pk))
+        assert answer.status_code == 302
+        assert answer["Location"].startswith("/admin/login/")
+
+    def test_an_account_that_is_not_staff_is_too(self, client):
+        client.force_login(get_user_model().objects.create_user("candidate"))
+        assert client.get(LIST).status_code == 302
+
+    def test_a_password_opens_it(self, client):
+        get_user_model().objects.create_superuser("root", password="correct horse")
+        wrong = client.post("/admin/login/", {"username": "root", "password": "battery"})
+        assert (wrong.status_code, wrong.wsgi_request.user.is_authenticated) == (200, False)
+        right = client.post("/admin/login/?next=" + LIST, {"username": "root", "password": "correct horse"})
+        assert (right.status_code, right["Location"]) == (302, LIST)
+        assert client.get(LIST).status_code == 200

@@ -4,7 +4,7 @@ import copy
 from datetime import UTC, datetime
 
 import pytest
-from bson import Int64, ObjectId
+from bson import ObjectId
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import connection
@@ -12,76 +12,11 @@ from django.db import connection
 from sessions_app import adoption, services
 from sessions_app.models import Event, Session
 from sessions_app.scoring import DEFAULT_WEIGHTS
-from tests.factories import NOON, naive, old_event, old_session, write_old_documents
+from tests.factories import NOON, old_event, old_session, write_old_documents
+from tests.sessions_app import old_kinds
+from tests.sessions_app.old_kinds import EVENTS, UNPARSABLE, write_every_kind
 
-UNPARSABLE = "yesterday, about noon"
 WEIGHED = DEFAULT_WEIGHTS
-
-
-def plain():
-    session = old_session(
-        candidate_name="Plain", end_time=naive(NOON.replace(hour=13)), video_path="data/videos/p.webm"
-    )
-    return session, [old_event(session), old_event(session, event_type="phone_detected", message="0.9")]
-
-
-def with_odd_types():
-    session = old_session(candidate_name="Odd types", video_path="data\\videos\\o.webm")
-    types = [
-        "tab_hidden",
-        "tab_hidden",
-        "a.b",
-        "$inc",
-        "a.b$c%25",
-        "",
-        None,
-        5,
-        Int64(5),
-        True,
-        "x" * 200,
-        "focus_lost",
-    ]
-    return session, [old_event(session, event_type=event_type) for event_type in types]
-
-
-def with_text_instants():
-    session = old_session(
-        candidate_name="Text", start_time="2026-03-02T10:00:00.123456", end_time="2026-03-02T11:30:00+02:00"
-    )
-    stamps = ["2026-03-02T10:20:00", "2026-03-02T12:10:00+02:00", "2026-03-02T10:05:00Z", "2026-03-02 10:01:00.5"]
-    return session, [old_event(session, timestamp=stamp) for stamp in stamps]
-
-
-def with_unparsable_instants():
-    session = old_session(candidate_name="Unparsable", start_time=UNPARSABLE, end_time=UNPARSABLE)
-    return session, [old_event(session, timestamp=UNPARSABLE), old_event(session, timestamp=" ")]
-
-
-def with_missing_fields():
-    session = {"_id": "no-uuid-at-all"}
-    return session, [{"_id": "bare-event", "session_id": session["_id"]}]
-
-
-def with_extra_fields():
-    session = old_session(candidate_name="Extra", proctor={"name": "P", "notes": [1, 2]}, score=0.5)
-    return session, [old_event(session, confidence=0.75, box=[1, 2, 3, 4])]
-
-
-def with_arrays_and_numbers_for_instants():
-    session = old_session(candidate_name="Arrays", start_time=["2026-03-02"], end_time=1772452800)
-    return session, [old_event(session, timestamp=["2026-03-02"]), old_event(session, timestamp=1.5)]
-
-
-KINDS = [
-    plain,
-    with_odd_types,
-    with_text_instants,
-    with_unparsable_instants,
-    with_missing_fields,
-    with_extra_fields,
-    with_arrays_and_numbers_for_instants,
-]
-EVENTS = {"Plain": 2, "Odd types": 12, "Text": 4, "Unparsable": 2, None: 1, "Extra": 1, "Arrays": 2}
 
 
 @pytest.fixture(scope="module")
@@ -116,12 +51,6 @@ def forget_migrations():
 
 def migrate():
     call_command("migrate", verbosity=0, interactive=False)
-
-
-def write_every_kind():
-    for kind in KINDS:
-        session, events = kind()
-        write_old_documents([session], events)
 
 
 def dump():
@@ -271,7 +200,12 @@ class TestTheConversion:
 
     def test_it_touches_nothing_else(self, fresh):
         before = {}
-        for kind in (plain, with_odd_types, with_missing_fields, with_extra_fields):
+        for kind in (
+            old_kinds.plain,
+            old_kinds.with_odd_types,
+            old_kinds.with_missing_fields,
+            old_kinds.with_extra_fields,
+        ):
             session, events = kind()
             before[session["_id"]] = copy.deepcopy([session, *events])
             write_old_documents([session], events)
