@@ -151,5 +151,5 @@ def test_no_path_leads_out_of_a_drive(site, wire, path):
     staff = f"Authorization: {site.staff['Authorization']}\r\n"
     wire.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{staff}Connection: close\r\n\r\n".encode())
     status, body = read_answer(wire)
-    assert status == 404
-    assert body["code"] in {"not_found", "no_such_address"}
+    is_a_name = "%5c" in path  # the others are another address
+    assert (status, body["code"]) == (404, "not_found" if is_a_name else "no_such_address")
