@@ -120,7 +120,13 @@ def _command_lines_from_ps() -> Iterator[tuple[int, list[str]]]:
         yield int(pid), arguments
 
 
-def end_left_behind(argument: str, *, patience_s: float, pause: Callable[[float], None] = time.sleep) -> bool:
+def end_left_behind(
+    argument: str,
+    *,
+    patience_s: float,
+    pause: Callable[[float], None] = time.sleep,
+    how: signal.Signals = signal.SIGTERM,
+) -> bool:
     """End what an earlier, killed start left running; `argument` is one that only our own children carry.
 
     They were told to end when their parent died and are most likely about to. False if some outlive the patience.
@@ -132,7 +138,7 @@ def end_left_behind(argument: str, *, patience_s: float, pause: Callable[[float]
             return False
         for pid in set(left) - told:
             told.add(pid)
-            _signal(pid, signal.SIGTERM)
+            _signal(pid, how)
         pause(POLL_S)
     return True
 

@@ -1,6 +1,7 @@
 """granian as our child on one address: started, asked whether it answers, brought back, stopped."""
 
 import errno
+import signal
 import socket
 import subprocess
 import sys
@@ -99,7 +100,10 @@ class WebServer:
             self._hold_lock()
         except LaunchError:
             return False
-        end_left_behind(str(self._pid_file), patience_s=STOP_TIMEOUT_S, pause=self.pause)
+        theirs = str(self._pid_file)
+        if not end_left_behind(theirs, patience_s=STOP_TIMEOUT_S, pause=self.pause):
+            # A worker that was just starting when its parent was killed does not hear it, and would serve for ever.
+            end_left_behind(theirs, patience_s=STOP_TIMEOUT_S, pause=self.pause, how=signal.SIGKILL)
         return _can_bind(self.host, self.port)
 
     def _run(self) -> None:

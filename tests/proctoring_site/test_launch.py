@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
+from proctoring_site import web_server
 from proctoring_site.child_process import LaunchError, RestartBudget
 from proctoring_site.embedded_mongod import EmbeddedMongod
 from proctoring_site.launch import is_loopback, kept_secret_key
@@ -108,6 +110,31 @@ def test_it_waits_for_workers_that_outlived_launcher_and_granian(launch: Launche
     first.process.wait()
     second = launch(PORT=str(first.port)).until_ready()  # at once, with nobody clearing up
     assert "Before the kill" in second.names()
+
+
+DEAF = """
+import signal, socket, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))):
+    print("deaf", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_worker_that_was_left_behind_and_does_not_hear_gives_the_port_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was just starting when its parent was killed."""
+    monkeypatch.setattr(web_server, "STOP_TIMEOUT_S", 0.5)
+    port = free_port()
+    command = [sys.executable, "-c", DEAF, str(port), str(tmp_path / f"web-{port}.pid")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as deaf:
+        deaf.stdout.readline()
+        threading.Thread(target=deaf.wait, daemon=True).start()  # as init would
+        server = web_server.WebServer("127.0.0.1", port, tmp_path, workers=1, threads=1)
+        server.claim()
+        server.stop()
+    assert deaf.returncode == -signal.SIGKILL
 
 
 def test_a_named_server_is_used_and_left_running(launch: Launcher, tmp_path: Path) -> None:
