@@ -112,7 +112,7 @@ def store(session: Session, format_name: str) -> None:
     """
     try:
         _store(session, format_name)
-        is_there = Session.objects.filter(pk=session.pk).exists()
+        is_there = sessions.find_document(session.pk) is not None
     except (Session.DoesNotExist, SessionNotFound):  # by whichever of its queries came first after the deletion
         is_there = False
     if not is_there:
