@@ -6,51 +6,32 @@
  * of statuses and an example: docs/client.md. No dependency, no build step; it imports small modules from beside it.
  */
 
-import {
-  fromServer,
-  isOutcomeOf,
-  isTemporary,
-  mayBeAboutContent,
-  NO_ANSWER,
-  retryAfter,
-  troubleOf,
-} from "./proctoring-answer.js";
-import { Clocks, instant, newId } from "./proctoring-clock.js";
+import { isOutcomeOf, isTemporary, mayBeAboutContent, troubleOf } from "./proctoring-answer.js";
+import { instant, newId } from "./proctoring-clock.js";
+import { CLOSED, Heartbeat } from "./proctoring-heartbeat.js";
 import { Notebook } from "./proctoring-notebook.js";
+import { Outbox } from "./proctoring-outbox.js";
+import { Requests, rest } from "./proctoring-requests.js";
 import { sendInParts, sha256Of } from "./proctoring-upload.js";
 
 /** @typedef {import("./proctoring-answer.js").Answer} Answer */
 
 const LOCKS = "proctoring-client";
-/** What the server takes at once, and what stays well below its limit of a body (JSON_BODY_MAX_BYTES). */
-const BATCH_MAX = 500;
-const BATCH_BYTES = 512 * 1024;
-/** Browsers carry 64 KiB of beacons at a time. */
-const BEACON_BYTES = 60 * 1024;
-/** Longer than any limit of the server's, so that a request that hangs is seen as one. */
-const TIMEOUT_MS = 60_000;
 /** Sequences of each visit (a load of the page) begin a new million, so that tabs and reloads never share one. */
 const VISIT = 1_000_000;
 /** How long after its token expired a session is kept: nobody can deliver it without a new token. */
 const KEPT_AFTER_EXPIRY_MS = 7 * 24 * 3600 * 1000;
 /** What the server takes for the start of a recording in its session. */
 const START_OFFSET_MAX_S = 7 * 24 * 3600;
-/** What the next beat may be told to wait for; a longer timer would fire at once. */
-const BEAT_MIN_S = 1;
-const BEAT_MAX_S = 3600;
-const CLOSED = new Set(["ended", "terminated", "expired"]);
 /** The session takes no more: what the server says, and its status for it. */
 const GONE = new Map([
   ["not_found", 404],
   ["session_closed", 409],
 ]);
-/** A disk that failed is tried again. */
-const DISK_AGAIN_MS = 1000;
 /** Of a batch as a whole: the statuses that are about what is in it. */
 const ABOUT_CONTENT = new Set([400, 413, 422]);
 /** The server still waits for a connection that broke, or got the part by another one. */
 const BUSY = new Set(["upload_busy", "wrong_offset"]);
-const [DOING, DONE, CONFIRMED] = ["doing", "done", "confirmed"];
 const IDLE = Symbol("nothing to do");
 const PROGRESS = Symbol("something was done");
 
@@ -73,14 +54,6 @@ export class ProctoringError extends Error {
     Object.assign(this, { name: "ProctoringError", status, code: body?.code ?? null, retryAfterS });
     this.fields = body?.fields ?? {};
   }
-}
-
-/** The longest beginning of `events` whose JSON has at most so many bytes, and at least one. */
-function fitting(events, bytes) {
-  const encoder = new TextEncoder();
-  let left = bytes - 1024; // for the token and the rest round the events
-  const end = events.findIndex((event) => (left -= encoder.encode(JSON.stringify(event)).length + 1) < 0);
-  return end < 0 ? events : events.slice(0, Math.max(end, 1));
 }
 
 /** However it was written: a session is found again by it. */
@@ -122,40 +95,24 @@ export class ProctoringClient extends EventTarget {
   waiting = 0;
   isConnected = true;
   #trouble = null;
-  /** @type {string|null} As the last heartbeat said. */
-  state = null;
   /** @type {string|null} Why sending is over. */
   stopped = null;
 
   #options;
+  #requests;
+  #heartbeat;
+  /** @type {Notebook|undefined} */
   #notebook;
   #record;
+  /** @type {Outbox|undefined} */
+  #outbox;
   #isStarting = false;
   #sequence = 0;
-  #clocks = new Clocks();
-  /** What this visit logged and the server has not answered for, by sequence: for the beacon, and if the disk fails. */
-  #unanswered = new Map();
-  #unwritten = [];
-  /** Whether the disk may not have what it should: then all that is unanswered is written down anew. */
-  #isDiskBehind = false;
-  #diskTimer;
-  #isWarned = false;
-  /** By sequence, those that came last at the end: at each alone something in between took offence. */
-  #setAside = new Set();
   /** Whether the session is over while something still waits here. */
   #isEndTold = false;
-  #written = Promise.resolve();
-  #beaconed = new Set();
-  #batchMax = BATCH_MAX;
   #wake = () => {};
   #finished;
   #finish;
-  #signals = null;
-  #beatTimer;
-  #nextBeatS = 10;
-  #isBeating = false;
-  /** How far the page is with each command, by its id: DOING, DONE, CONFIRMED. */
-  #commands = new Map();
 
   /**
    * @param {object} [options]
@@ -173,6 +130,20 @@ export class ProctoringClient extends EventTarget {
     super();
     this.#options = { ...DEFAULTS, ...options };
     this.#options.baseUrl = bare(this.#options.baseUrl);
+    this.#requests = new Requests({
+      baseUrl: this.#options.baseUrl,
+      token: () => this.#record?.token,
+      onAnswer: (answer) => this.#tellConnection(answer),
+    });
+    this.#heartbeat = new Heartbeat({
+      ask: (said) => this.#ask(`${this.#path}/heartbeat`, said, (body) => typeof body?.state === "string"),
+      isStopped: () => this.stopped !== null,
+      isRefused: (answer) => this.#isRefused(answer),
+      giveUp: (answer) => this.#giveUp(answer),
+      tellState: (state) => this.#tell("state", { state }),
+      onCommand: this.#options.onCommand,
+      rememberFollowed: (ids) => this.#rememberFollowed(ids),
+    });
   }
 
   /**
@@ -198,6 +169,11 @@ export class ProctoringClient extends EventTarget {
 
   get id() {
     return this.#record?.id ?? null;
+  }
+
+  /** @type {string|null} As the last heartbeat said. */
+  get state() {
+    return this.#heartbeat.state;
   }
 
   /** When the sitting began, by this browser's clock, in ms. */
@@ -253,13 +229,8 @@ export class ProctoringClient extends EventTarget {
     this.#mustHaveSession();
     if (!this.#isOpen) return [];
     const events = told.map((one) => this.#event(one));
-    for (const event of events) {
-      this.#unanswered.set(event.sequence, event);
-      this.#clocks.note(event);
-    }
-    this.#unwritten.push(...events);
     this.#tellWaiting(this.waiting + events.length);
-    await this.#writeDown();
+    await this.#outbox.add(events);
     this.#wake();
     return events.map((event) => event.id);
   }
@@ -271,8 +242,7 @@ export class ProctoringClient extends EventTarget {
    */
   async heartbeat(signals = () => ({})) {
     this.#mustHaveSession();
-    this.#signals = signals;
-    return this.#beat();
+    return this.#heartbeat.say(signals);
   }
 
   /**
@@ -302,7 +272,7 @@ export class ProctoringClient extends EventTarget {
       onProgress?.(part);
     };
     const remember = (uploadId) => this.#remember({ uploads: { ...this.#record.uploads, [key]: uploadId } });
-    const to = { url: this.#url(`${this.#path}/uploads`), metadata, remember, onProgress: tell, signal };
+    const to = { url: this.#requests.url(`${this.#path}/uploads`), metadata, remember, onProgress: tell, signal };
     return inTurn(`${LOCKS} upload ${this.id} ${key}`, async () => {
       for (let failures = 0; ; failures++) {
         signal?.throwIfAborted();
@@ -318,7 +288,7 @@ export class ProctoringClient extends EventTarget {
         signal?.throwIfAborted();
         if (sent.hasMoved) failures = 0;
         sent.hasMoved = false;
-        await this.#rest(failures, answer.retryAfterS);
+        await rest(failures, answer.retryAfterS, this.#options);
       }
     });
   }
@@ -343,8 +313,7 @@ export class ProctoringClient extends EventTarget {
   async forget() {
     this.#mustHaveSession();
     this.#stop("forgotten");
-    this.#signals = null;
-    clearTimeout(this.#beatTimer);
+    this.#heartbeat.stop();
     await this.#notebook.forget(this.id).catch(() => {});
   }
 
@@ -355,7 +324,7 @@ export class ProctoringClient extends EventTarget {
     if (this.stopped !== "token") return;
     this.stopped = null;
     this.#begin();
-    if (this.#signals) await this.#beat();
+    await this.#heartbeat.beat();
   }
 
   // The session and its place on disk.
@@ -375,15 +344,14 @@ export class ProctoringClient extends EventTarget {
     this.#notebook = notebook;
     const { token, tokenExpiresAt } = record; // newer than what is on disk when the session was adopted once more
     const visited = (stored) => ({ ...record, ...stored, token, tokenExpiresAt, visits: (stored?.visits ?? 0) + 1 });
-    const opened = await notebook.update(record.id, visited).catch(() => {
-      this.#isDiskBehind = true;
-      return visited(record);
-    });
-    notebook.addEventListener("lost", this.#onLost);
-    this.waiting = await notebook.count(record.id).catch(() => 0);
-    this.#record = opened; // and no sooner: what is logged from now on has sequences of this visit
+    const written = await notebook.update(record.id, visited).catch(() => null);
+    const opened = written ?? visited(record);
+    const warn = () => this.#tell("warning", { reason: "memory_only" });
+    const outbox = new Outbox(notebook, opened, { isDiskBehind: !written, isOpen: () => this.#isOpen, warn });
+    this.waiting = await outbox.count();
+    [this.#outbox, this.#record] = [outbox, opened]; // and no sooner: what is logged now has sequences of this visit
     this.#sequence = (opened.visits - 1) * VISIT;
-    for (const id of opened.followed) this.#commands.set(id, DONE);
+    this.#heartbeat.takeOver(opened.followed);
     this.#begin();
   }
 
@@ -393,7 +361,7 @@ export class ProctoringClient extends EventTarget {
     document.addEventListener("visibilitychange", this.#onVisibility);
     this.#finished = new Promise((resolve) => (this.#finish = resolve));
     setTimeout(async () => {
-      if (this.#isDiskBehind) await this.#writeDown();
+      await this.#outbox.catchUp();
       if (this.#record.isEnded) this.#stop("ended");
       await this.#loop();
     });
@@ -410,54 +378,8 @@ export class ProctoringClient extends EventTarget {
     return JSON.parse(JSON.stringify({ ...named, sequence: ++this.#sequence })); // what is no JSON fails here, and now
   }
 
-  /** All that was logged meanwhile in one transaction. A disk that fails loses no event while the page stays. */
-  #writeDown() {
-    const write = async () => {
-      const [isAnew, meanwhile] = [this.#isDiskBehind && this.#isOpen, this.#unwritten.splice(0)];
-      this.#isDiskBehind = false;
-      if (isAnew) await this.#notebook.update(this.id, (stored) => stored ?? this.#record);
-      const events = isAnew ? [...this.#unanswered.values()] : meanwhile;
-      if (events.length) await this.#notebook.write(this.id, events);
-      this.#isWarned = false;
-    };
-    const fail = () => {
-      if (!this.#isWarned) this.#tell("warning", { reason: "memory_only" });
-      this.#isWarned = true;
-      this.#onLost();
-    };
-    this.#written = this.#written.then(write).catch(fail);
-    return this.#written;
-  }
-
-  /** The disk failed, or was taken away: what is known here is written down once more, and then until it is. */
-  #onLost = () => {
-    this.#isDiskBehind = true;
-    clearTimeout(this.#diskTimer);
-    this.#diskTimer = setTimeout(() => this.#record && this.#isOpen && this.#writeDown(), DISK_AGAIN_MS);
-  };
-
   get #isOpen() {
     return !this.stopped || this.stopped === "token";
-  }
-
-  /** What may be stuck on its way comes last, so that it holds up nothing else. */
-  async #waitingEvents() {
-    await this.#writeDown();
-    const onDisk = await this.#notebook.waiting(this.id, BATCH_MAX).catch(() => []);
-    const bySequence = new Map([...onDisk.map((event) => [event.sequence, event]), ...this.#unanswered]);
-    const inOrder = [...bySequence.values()].sort((one, other) => one.sequence - other.sequence);
-    const free = inOrder.filter(({ sequence }) => !this.#setAside.has(sequence));
-    const stuck = [...this.#setAside].map((sequence) => bySequence.get(sequence)).filter(Boolean);
-    return fitting((free.length ? free : stuck).slice(0, this.#batchMax), BATCH_BYTES);
-  }
-
-  async #remove(events) {
-    for (const event of events) {
-      this.#unanswered.delete(event.sequence);
-      this.#setAside.delete(event.sequence);
-      this.#clocks.forget(event);
-    }
-    await this.#notebook.remove(this.id, events).catch(() => {}); // then they are sent again, which is harmless
   }
 
   // Sending: one loop per client, and one of them at a time per session.
@@ -468,10 +390,9 @@ export class ProctoringClient extends EventTarget {
       let wake = () => {};
       this.#wake = () => wake((isWoken = true));
       const outcome = await inTurn(`${LOCKS} ${this.id}`, () => this.#step()).catch(() => ({ retryAfterS: 0 }));
-      const onDisk = await this.#notebook.count(this.id).catch(() => 0);
-      this.#tellWaiting(Math.max(onDisk, this.#unanswered.size));
+      this.#tellWaiting(await this.#outbox.count());
       failures = outcome === PROGRESS || outcome === IDLE ? 0 : failures + 1;
-      if (failures) await this.#rest(failures - 1, outcome.retryAfterS);
+      if (failures) await rest(failures - 1, outcome.retryAfterS, this.#options);
       if (outcome !== IDLE || this.stopped) continue;
       if (!isWoken) await new Promise((resolve) => (wake = resolve));
       await new Promise((resolve) => setTimeout(resolve, this.#options.gatherMs));
@@ -483,14 +404,13 @@ export class ProctoringClient extends EventTarget {
 
   /** @returns {Promise<symbol|{retryAfterS: number}>} The latter: try again after a pause. */
   async #step() {
-    const waiting = await this.#waitingEvents();
-    if (!waiting.length) return this.#record.isEnding ? this.#askToEnd() : IDLE;
-    const { events, sentAt } = this.#clocks.together(waiting);
-    const isAgain = events.every(({ sequence }) => this.#setAside.has(sequence)); // says nothing new of the connection
+    const { events, sentAt, isAgain } = await this.#outbox.next();
+    if (!events.length) return this.#record.isEnding ? this.#askToEnd() : IDLE;
     const body = { sent_at: sentAt, events };
-    const answer = await this.#ask(`${this.#path}/events/batch`, body, isOutcomeOf(events), { isQuiet: isAgain });
+    const isQuiet = isAgain; // what was refused before says nothing new of the connection
+    const answer = await this.#ask(`${this.#path}/events/batch`, body, isOutcomeOf(events), { isQuiet });
     if (isTemporary(answer)) {
-      if (mayBeAboutContent(answer)) this.#isolate(events);
+      if (mayBeAboutContent(answer)) this.#outbox.isolate(events);
       return isAgain && this.#record.isEnding && !this.#isEndTold ? this.#endBefore(answer) : answer;
     }
     const { status } = answer;
@@ -498,7 +418,7 @@ export class ProctoringClient extends EventTarget {
     if (this.#isRefused(answer)) return this.#giveUp(answer);
     if (!ABOUT_CONTENT.has(status)) return answer;
     if (events.length === 1) return this.#settle(events, { body: { rejected: [{ index: 0, ...answer.body }] } });
-    this.#batchMax = Math.ceil(events.length / 2); // to find the one that it is about
+    this.#outbox.isolate(events); // to find the one that it is about
     return PROGRESS;
   }
 
@@ -536,32 +456,21 @@ export class ProctoringClient extends EventTarget {
     return PROGRESS;
   }
 
-  /** Less at once next time; and one alone waits behind all others. */
-  #isolate(events) {
-    if (events.length > 1) this.#batchMax = Math.ceil(events.length / 2);
-    for (const { sequence } of events.length > 1 ? [] : events) {
-      this.#setAside.delete(sequence);
-      this.#setAside.add(sequence);
-    }
-  }
-
   /** Each event by its place in the batch. What the answer does not name, or cannot decide yet, is sent again. */
   async #settle(events, { body: { created = [], duplicate = [], rejected = [] }, retryAfterS = 0 }) {
     const refused = rejected.filter(({ code }) => code !== "try_again");
     const answered = [...created, ...duplicate, ...refused].map(({ index }) => events[index]);
-    await this.#remove(answered);
+    await this.#outbox.remove(answered);
     for (const { index, code, detail, fields } of refused) {
       this.#tell("rejected", { event: events[index], code, detail, fields });
     }
-    this.#batchMax = Math.min(2 * this.#batchMax, BATCH_MAX);
     return answered.length === events.length ? PROGRESS : { retryAfterS };
   }
 
   /** The session takes no more. */
   async #drop(reason) {
-    const dropped = Math.max(this.waiting, this.#unanswered.size);
-    this.#unanswered.clear();
-    await this.#notebook.forget(this.id, { record: false }).catch(() => {});
+    const dropped = this.waiting;
+    await this.#outbox.clear();
     await this.#close(reason, dropped);
   }
 
@@ -581,93 +490,20 @@ export class ProctoringClient extends EventTarget {
     this.#tell("stopped", { reason, dropped });
   }
 
-  /** Whoever leaves may not come back. No answer comes, so all stays in the buffer and may be sent twice. */
   #sendBeacons = () => {
-    let events = [...this.#unanswered.values()].filter((event) => !this.#beaconed.has(event.id));
-    while (events.length) {
-      const { events: some, sentAt } = this.#clocks.together(fitting(events.slice(0, BATCH_MAX), BEACON_BYTES));
-      const body = JSON.stringify({ token: this.#record.token, sent_at: sentAt, events: some });
-      const isOnItsWay = navigator.sendBeacon(this.#url(`${this.#path}/events/batch`), body);
-      if (!isOnItsWay && some.length > 1) return; // 64 KiB are; one alone may be too large itself
-      if (isOnItsWay) for (const event of some) this.#beaconed.add(event.id);
-      events = events.slice(some.length);
-    }
+    const url = this.#requests.url(`${this.#path}/events/batch`);
+    const { token } = this.#record;
+    this.#outbox.leave(({ events, sentAt }) =>
+      navigator.sendBeacon(url, JSON.stringify({ token, sent_at: sentAt, events })),
+    );
   };
 
   #onVisibility = () => {
     if (document.visibilityState === "hidden") this.#sendBeacons();
-    else this.#beaconed.clear();
+    else this.#outbox.comeBack();
   };
 
-  // Heartbeats.
-
-  async #beat() {
-    clearTimeout(this.#beatTimer);
-    if (this.#isBeating || !this.#signals) return;
-    const confirmed = this.#toConfirm;
-    const said = { ...this.#saidSignals(), sent_at: instant(), confirmed };
-    this.#isBeating = true;
-    const answer = await this.#ask(`${this.#path}/heartbeat`, said, (body) => typeof body?.state === "string");
-    this.#isBeating = false;
-    if (isTemporary(answer)) return this.#beatAgain(Math.max(answer.retryAfterS, this.#nextBeatS));
-    if (this.#isRefused(answer)) return this.#giveUp(answer);
-    if (answer.status >= 300) console.error("The heartbeat was refused:", answer.body);
-    else await this.#hear(answer.body, confirmed);
-    const isOver = this.stopped || CLOSED.has(this.state);
-    const isAsked = [...this.#commands.values()].some((stands) => stands !== CONFIRMED);
-    if (!isOver || isAsked) this.#beatAgain(this.#nextBeatS);
-  }
-
-  /** What the page says. One that fails, or says what is no JSON, says nothing this time: the client is there. */
-  #saidSignals() {
-    try {
-      return JSON.parse(JSON.stringify({ ...this.#signals() }));
-    } catch (error) {
-      console.error(error);
-      return {};
-    }
-  }
-
-  #beatAgain(inS) {
-    clearTimeout(this.#beatTimer);
-    this.#beatTimer = setTimeout(() => this.#beat(), inS * 1000);
-  }
-
-  /** An older or newer server may say less, or more. */
-  async #hear({ state, commands, next_beat_s: nextBeatS }, confirmed) {
-    if (Number.isFinite(nextBeatS)) this.#nextBeatS = Math.min(Math.max(nextBeatS, BEAT_MIN_S), BEAT_MAX_S);
-    for (const id of confirmed) this.#commands.set(id, CONFIRMED);
-    const isNew = state !== this.state;
-    this.state = state;
-    const asked = Array.isArray(commands) ? commands.filter((command) => command?.id) : [];
-    for (const command of asked) this.#follow(command); // first: they say why the state is another
-    if (isNew) this.#tell("state", { state });
-    await this.#rememberFollowed();
-  }
-
-  async #follow(command) {
-    if (!this.#options.onCommand) return;
-    if (this.#commands.get(command.id) === CONFIRMED) this.#commands.set(command.id, DONE); // it was not taken
-    if (this.#commands.has(command.id)) return;
-    this.#commands.set(command.id, DOING);
-    try {
-      await this.#options.onCommand(command);
-      this.#commands.set(command.id, DONE);
-      await this.#rememberFollowed();
-      if (CLOSED.has(this.state)) this.#beat(); // the last one: do not wait for it
-    } catch (error) {
-      console.error(error);
-      this.#commands.delete(command.id); // it is asked again with the next beat
-      if (CLOSED.has(this.state)) this.#beatAgain(this.#nextBeatS);
-    }
-  }
-
-  get #toConfirm() {
-    return [...this.#commands.keys()].filter((id) => this.#commands.get(id) === DONE);
-  }
-
-  #rememberFollowed() {
-    const followed = this.#toConfirm;
+  #rememberFollowed(followed) {
     return followed.join() === this.#record.followed.join() ? undefined : this.#remember({ followed });
   }
 
@@ -677,46 +513,8 @@ export class ProctoringClient extends EventTarget {
     return `/sessions/${encodeURIComponent(this.id)}`;
   }
 
-  #url(path) {
-    return this.#options.baseUrl + path;
-  }
-
-  /** @returns {Promise<Answer>} Never rejects. `isExpected` says of JSON whether it is what was asked for. */
-  async #ask(path, body, isExpected, { isQuiet = false } = {}) {
-    const answer = await this.#post(path, body, isExpected);
-    if (!isQuiet || !isTemporary(answer)) this.#tellConnection(answer);
-    return answer;
-  }
-
-  /** What is asked to go elsewhere does not: a token and a candidate's events are for this server alone. */
-  async #post(path, body, isExpected) {
-    const headers = { "Content-Type": "application/json" };
-    if (this.#record) headers.Authorization = `Bearer ${this.#record.token}`;
-    const how = { method: "POST", headers, credentials: "omit", cache: "no-store", redirect: "manual" };
-    const signal = AbortSignal.timeout?.(TIMEOUT_MS); // Safari has it since 16
-    try {
-      const response = await fetch(this.#url(path), { ...how, body: JSON.stringify(body), signal });
-      const retryAfterS = retryAfter(response.headers.get("Retry-After"));
-      const answer = { status: response.status, body: await response.json().catch(() => null), retryAfterS };
-      return fromServer(answer, isExpected);
-    } catch {
-      return NO_ANSWER; // no network, or no answer in time
-    }
-  }
-
-  /** Full jitter, so that a hall of clients does not come back in step; an end of the outage is noticed at once. */
-  #rest(failures, retryAfterS) {
-    const { firstPauseMs, longestPauseMs } = this.#options;
-    const ms = retryAfterS * 1000 + Math.random() * Math.min(firstPauseMs * 2 ** failures, longestPauseMs);
-    return new Promise((resolve) => {
-      const over = () => {
-        clearTimeout(timer);
-        removeEventListener("online", over);
-        resolve();
-      };
-      const timer = setTimeout(over, ms);
-      if (!retryAfterS) addEventListener("online", over);
-    });
+  #ask(path, body, isExpected, options) {
+    return this.#requests.ask(path, body, isExpected, options);
   }
 
   #tell(name, detail) {

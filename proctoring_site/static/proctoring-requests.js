@@ -1,0 +1,68 @@
+/** Requests to the server in a session's name: each is asked once, and has an answer whatever comes. */
+
+import { fromServer, isTemporary, NO_ANSWER, retryAfter } from "./proctoring-answer.js";
+
+/** @typedef {import("./proctoring-answer.js").Answer} Answer */
+
+/** Longer than any limit of the server's, so that a request that hangs is seen as one. */
+const TIMEOUT_MS = 60_000;
+
+export class Requests {
+  #baseUrl;
+  #token;
+  #onAnswer;
+
+  /**
+   * @param {object} options
+   * @param {string} options.baseUrl
+   * @param {() => string|undefined} options.token As it is then: it may be replaced.
+   * @param {(answer: Answer) => void} options.onAnswer Called with each answer that says something of the connection.
+   */
+  constructor({ baseUrl, token, onAnswer }) {
+    this.#baseUrl = baseUrl;
+    this.#token = token;
+    this.#onAnswer = onAnswer;
+  }
+
+  url(path) {
+    return this.#baseUrl + path;
+  }
+
+  /** @returns {Promise<Answer>} Never rejects. `isExpected` says of JSON whether it is what was asked for. */
+  async ask(path, body, isExpected, { isQuiet = false } = {}) {
+    const answer = await this.#post(path, body, isExpected);
+    if (!isQuiet || !isTemporary(answer)) this.#onAnswer(answer);
+    return answer;
+  }
+
+  /** What is asked to go elsewhere does not: a token and a candidate's events are for this server alone. */
+  async #post(path, body, isExpected) {
+    const headers = { "Content-Type": "application/json" };
+    const token = this.#token();
+    if (token) headers.Authorization = `Bearer ${token}`;
+    const how = { method: "POST", headers, credentials: "omit", cache: "no-store", redirect: "manual" };
+    const signal = AbortSignal.timeout?.(TIMEOUT_MS); // Safari has it since 16
+    try {
+      const response = await fetch(this.url(path), { ...how, body: JSON.stringify(body), signal });
+      const retryAfterS = retryAfter(response.headers.get("Retry-After"));
+      const answer = { status: response.status, body: await response.json().catch(() => null), retryAfterS };
+      return fromServer(answer, isExpected);
+    } catch {
+      return NO_ANSWER; // no network, or no answer in time
+    }
+  }
+}
+
+/** Full jitter, so that a hall of clients does not come back in step; an end of the outage is noticed at once. */
+export function rest(failures, retryAfterS, { firstPauseMs, longestPauseMs }) {
+  const ms = retryAfterS * 1000 + Math.random() * Math.min(firstPauseMs * 2 ** failures, longestPauseMs);
+  return new Promise((resolve) => {
+    const over = () => {
+      clearTimeout(timer);
+      removeEventListener("online", over);
+      resolve();
+    };
+    const timer = setTimeout(over, ms);
+    if (!retryAfterS) addEventListener("online", over);
+  });
+}
