@@ -75,7 +75,6 @@ class SessionViewSet(Guarded, QuickDispatch, GenericViewSet):
     queryset = Session.objects.all()
     serializer_class = SessionSerializer
     pagination_class = NewestFirst
-    lookup_field = "pk"
     counted_apart = frozenset({"create"})
     rules: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
         {

@@ -66,11 +66,6 @@ class Chart:
     is_columns: bool = False
 
     @property
-    def base_y(self) -> int:
-        """Where the columns stand."""
-        return COLUMNS_HEIGHT
-
-    @property
     def label_y(self) -> int:
         return COLUMNS_HEIGHT + AXIS_HEIGHT - 8
 

@@ -182,9 +182,6 @@ class QueuePage(SessionAdmin):
                 found.pop(name, None)
         return found
 
-    def has_decide_permission(self, request: HttpRequest) -> bool:
-        return may(request.user, Right.DECIDE)
-
     @admin.action(description="Assign the selected sessions to …", permissions=["decide"])
     def assign_sessions(self, request: HttpRequest, queryset: QuerySet) -> None:
         bulk.assign(request, queryset, desk=self)

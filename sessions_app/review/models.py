@@ -6,13 +6,7 @@ from django.db import models
 
 from proctoring_site.mongo_engine.fields import DocumentField
 from sessions_app import scoring
-from sessions_app.review.querysets import (
-    AllowanceQuerySet,
-    JudgedIncidentQuerySet,
-    NoteQuerySet,
-    PolicyRunQuerySet,
-    ReviewEntryQuerySet,
-)
+from sessions_app.review.querysets import AllowanceQuerySet, NoteQuerySet, PolicyRunQuerySet, ReviewEntryQuerySet
 from sessions_app.review.states import IncidentState, Severity
 
 REASON_MAX_LENGTH = 1000
@@ -97,8 +91,6 @@ class JudgedIncident(models.Model):
     is_manual = models.BooleanField(default=False)
     #: The session's review revision that made it so.
     revision = models.IntegerField()
-
-    objects = JudgedIncidentQuerySet.as_manager()
 
     class Meta:
         db_table = "incidents"

@@ -6,14 +6,6 @@ from typing import Self
 from django.db.models import QuerySet
 
 
-class JudgedIncidentQuerySet(QuerySet):
-    def of(self, session_id: str) -> Self:
-        return self.filter(session_id=session_id).order_by("session_id", "id")
-
-    def newest_first(self) -> Self:
-        return self.order_by("-at", "-id")
-
-
 class NoteQuerySet(QuerySet):
     def of(self, session_id: str) -> Self:
         return self.filter(session_id=session_id).order_by("at", "id")
