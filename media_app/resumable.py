@@ -155,10 +155,10 @@ class Expiry:
     failed: int = 0
 
 
-def expire(*, at: datetime | None = None, dry_run: bool = False) -> Expiry:
+def expire(*, dry_run: bool = False) -> Expiry:
     """Remove the uploads that nobody went on with in time, and what killed processes left in files of their own; one
     that fails stops no other. Safe on several machines at once."""
-    at = at or now()
+    at = now()
     stale = Recording.objects.unfinished_since(at)
     if dry_run:
         return Expiry(removed=stale.count())

@@ -132,13 +132,13 @@ def log_last_gap(session: Session) -> None:
         log_gap(session.pk, last_at, session.end_time)
 
 
-def coverage_of(session: Session, *, at: datetime | None = None) -> Coverage | None:
+def coverage_of(session: Session) -> Coverage | None:
     """None: unknown, since this client never sent a heartbeat."""
     return coverage.coverage_of(
         session.heartbeat,
         start=session.start_time,
         end=session.end_time,
-        now=at or now(),
+        now=now(),
         missing_after=missing_after(),
     )
 

@@ -72,14 +72,13 @@ def move(
     raise MovedMeanwhile
 
 
-def ask(session: Session, *, message: str, at: datetime | None = None) -> None:
+def ask(session: Session, *, message: str) -> None:
     """Have the client show a message. Raises NobodyThere once the session is closed, and TooManyCommands."""
-    at = to_milliseconds(at or now())
     stored = _look(session.pk)
     if _state(stored) not in OPEN:
         raise NobodyThere(_state(stored))
     record(Action.CHANGED, ObjectKind.SESSION, session.pk, command="message")
-    command = _and_one_more("commands", _command_document("message", at, message, None))
+    command = _and_one_more("commands", _command_document("message", now(), message, None))
     few = {"$lt": [{"$size": {"$ifNull": ["$commands", []]}}, COMMANDS_MAX]}
     asked = _sessions().update_one(
         {"_id": session.pk, "end_time": None, "$expr": few},
