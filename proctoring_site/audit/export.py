@@ -1,14 +1,12 @@
 """The audit log as CSV, in pieces: however long the log, only one piece is in memory."""
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 
 from django.db.models import Q, QuerySet
 
 from proctoring_site.audit.models import AuditRecord
-from proctoring_site.csv_cells import instant, safe, safe_json
+from proctoring_site.csv_cells import instant, lines, safe, safe_json
 
 ROWS_AT_ONCE = 1000
 COLUMNS = tuple(field.name for field in AuditRecord._meta.fields)
@@ -16,9 +14,9 @@ COLUMNS = tuple(field.name for field in AuditRecord._meta.fields)
 
 def csv_pieces(records: QuerySet) -> Iterator[bytes]:
     """UTF-8 without a byte order mark; the header first, then the records, newest first."""
-    yield _lines([COLUMNS])
+    yield lines([COLUMNS])
     for page in _pages(records.order_by("-at", "-id")):
-        yield _lines([_row(record) for record in page])
+        yield lines([_row(record) for record in page])
 
 
 def _pages(records: QuerySet) -> Iterator[list[AuditRecord]]:
@@ -40,9 +38,3 @@ def _row(record: AuditRecord) -> list[str]:
     for name in ("changes", "details"):
         cells[name] = safe_json(json.dumps(getattr(record, name), ensure_ascii=False, default=str))
     return list(cells.values())
-
-
-def _lines(rows: list) -> bytes:
-    out = io.StringIO(newline="")
-    csv.writer(out).writerows(rows)
-    return out.getvalue().encode("utf-8", errors="replace")
