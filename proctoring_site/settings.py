@@ -104,7 +104,7 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 # --- Database -----------------------------------------------------------------------------------------------------
 EMBEDDED_MONGODB_DIR = DATA_DIR / "mongodb"
 MONGODB_URL = mongodb_url.with_options(
-    env.secret("MONGODB_URL") or mongodb_url.running_embedded_url(EMBEDDED_MONGODB_DIR / "url") or mongodb_url.LOCALHOST
+    env.secret("MONGODB_URL") or env.first_line(EMBEDDED_MONGODB_DIR / "url") or mongodb_url.LOCALHOST
 )
 no_maps.install()
 DATABASES = {
