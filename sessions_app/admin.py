@@ -15,7 +15,7 @@ from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from proctoring_site.access.roles import Right, may
+from proctoring_site.access.roles import Right, may, may_see_sessions
 from proctoring_site.admin_lists import UncountedWhenUnfiltered
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
@@ -80,6 +80,13 @@ class VideoFilter(admin.SimpleListFilter):
 
 def _shown(at: datetime | None) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%S") if at else NOTHING
+
+
+def state_in_words(session: Session) -> str:
+    """Of one that runs, with since when its client is missing."""
+    if session.state is State.RUNNING and (since := heartbeat.missing_since(session)):
+        return f"{session.state.label}, missing since {_shown(since)} UTC"
+    return session.state.label
 
 
 def shown_to(user: Any, fields: Iterable[str]) -> list[str]:
@@ -148,7 +155,7 @@ class SessionAdmin(admin.ModelAdmin):
         return lookup in FILTER_PARAMETERS
 
     def has_view_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
-        return may(request.user, Right.SEE_SESSIONS) or may(request.user, Right.SEE_RUNNING)
+        return may_see_sessions(request.user)
 
     def has_supervise_permission(self, request: HttpRequest) -> bool:
         return may(request.user, Right.SUPERVISE)
@@ -214,9 +221,7 @@ class SessionAdmin(admin.ModelAdmin):
 
     @admin.display(description="state")
     def shown_state(self, session: Session) -> str:
-        if session.state is State.RUNNING and (since := heartbeat.missing_since(session)):
-            return f"{session.state.label}, missing since {_shown(since)} UTC"
-        return session.state.label
+        return state_in_words(session)
 
     @admin.display(description="integrity score")
     def integrity_score(self, session: Session) -> int:

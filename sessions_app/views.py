@@ -22,7 +22,7 @@ from proctoring_site.access import candidate_token, throttle
 from proctoring_site.access.authentication import TokenInBody, count_nobody
 from proctoring_site.access.candidate_token import Candidate
 from proctoring_site.access.permissions import Guarded, Rule, holds, own_session
-from proctoring_site.access.roles import Right, may
+from proctoring_site.access.roles import Right, may, may_see_sessions
 from proctoring_site.audit.actors import ActorKind, client_address, current_actor
 from proctoring_site.audit.log import record, recording
 from proctoring_site.audit.looks import record_once
@@ -62,7 +62,7 @@ _beat_answer = HeartbeatAnswerSerializer()
 
 
 def staff_who_see_sessions(request: Request, view: APIView) -> bool:
-    return may(request.user, Right.SEE_SESSIONS) or may(request.user, Right.SEE_RUNNING)
+    return may_see_sessions(request.user)
 
 
 def creation_is_open(request: Request, view: APIView) -> bool:

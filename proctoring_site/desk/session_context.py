@@ -14,10 +14,10 @@ from proctoring_site.desk import playlist, review_view, session_acts, session_vi
 from proctoring_site.desk.review_view import Row
 from proctoring_site.desk.sitting import SittingTime
 from sessions_app import acts, heartbeat, mending, services
+from sessions_app.admin import state_in_words
 from sessions_app.coverage import percent
 from sessions_app.models import Session
 from sessions_app.review import services as reviews
-from sessions_app.states import State
 
 EVENTS_PER_PAGE = 100
 #: The timeline shows all; the keys go on from page to page.
@@ -31,7 +31,7 @@ def of(
     sees_evidence = may(request.user, Right.SEE_EVIDENCE)
     context: dict[str, Any] = {
         "original": session,
-        "state": _state(session),
+        "state": state_in_words(session),
         "duration": _length(session),
         "act_forms": acts.forms_for(session) if supervises else [],
         "facts": list(_facts(session, sees_evidence=sees_evidence)),
@@ -112,12 +112,6 @@ def _events(request: HttpRequest, session: Session) -> dict[str, Any]:
     }
 
 
-def _state(session: Session) -> str:
-    if session.state is State.RUNNING and (since := heartbeat.missing_since(session)):
-        return f"{session.state.label}, missing since {since:%Y-%m-%d %H:%M:%S} UTC"
-    return session.state.label
-
-
 def _length(session: Session) -> str:
     """Empty while it runs, and where an adopted session does not tell."""
     if session.end_time is None or session.start_time is None or session.end_time < session.start_time:
@@ -127,7 +121,7 @@ def _length(session: Session) -> str:
 
 
 def _facts(session: Session, *, sees_evidence: bool) -> Iterator[tuple[str, str]]:
-    yield "State", _state(session)
+    yield "State", state_in_words(session)
     yield "Started (UTC)", f"{session.start_time:%Y-%m-%d %H:%M:%S}" if session.start_time else "unknown"
     yield "Ended (UTC)", f"{session.end_time:%Y-%m-%d %H:%M:%S}" if session.end_time else "not yet"
     if session.last_seen_at:
