@@ -4,7 +4,7 @@ A beat is not evidence and costs no commit of its own: it is written with w=1 an
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -42,7 +42,7 @@ class Beat:
     screen: bool | None = None
     detectors: Sequence[str] = ()
     sent_at: datetime | None = None
-    confirmed: Sequence[str] = field(default=())
+    confirmed: Sequence[str] = ()
     #: As the browser calls itself (User-Agent), at most BROWSER_MAX_LENGTH of it.
     browser: str | None = None
 
