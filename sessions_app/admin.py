@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from proctoring_site.access.roles import Right, may, may_see_sessions
-from proctoring_site.admin_lists import UncountedWhenUnfiltered
+from proctoring_site.admin_lists import NOTHING, UncountedWhenUnfiltered
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from sessions_app import acts, heartbeat, scoring, services
@@ -24,7 +24,6 @@ from sessions_app.errors import ProctoringError
 from sessions_app.models import CANDIDATE_NAME_MAX_LENGTH, Session
 from sessions_app.states import OPEN, State
 
-NOTHING = "–"
 #: What more than the right to see the session each column asks for.
 NEEDED = {
     **dict.fromkeys(

@@ -20,13 +20,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
-from proctoring_site.admin_lists import ListedInItsOrder, UncountedWhenUnfiltered
+from proctoring_site.admin_lists import NOTHING, ListedInItsOrder, UncountedWhenUnfiltered, in_utc
 from proctoring_site.audit import export, log
 from proctoring_site.audit.actors import ActorKind
 from proctoring_site.audit.models import Action, AuditRecord, ObjectKind
 
 LIST, EXPORT = "admin:audit_auditrecord_changelist", "admin:audit_auditrecord_export"
-NOTHING = "–"
 SEARCH_MAX_LENGTH = AuditRecord._meta.get_field("actor_name").max_length
 
 
@@ -142,9 +141,7 @@ class AuditRecordAdmin(ListedInItsOrder, admin.ModelAdmin):
     def history_view(self, request: HttpRequest, object_id: str, extra_context: dict | None = None) -> HttpResponse:
         raise Http404("A record never changes.")
 
-    @admin.display(description="when (UTC)")
-    def instant(self, record: AuditRecord) -> str:
-        return record.at.strftime("%Y-%m-%d %H:%M:%S")
+    instant = in_utc("at", "when")
 
     @admin.display(description="who")
     def who(self, record: AuditRecord) -> str:

@@ -18,6 +18,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from proctoring_site.access.roles import Right, may
+from proctoring_site.admin_lists import NOTHING
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.desk import bulk, keyset, queue_counts, queue_export
@@ -34,7 +35,7 @@ from proctoring_site.desk.queue_filters import (
     shows_queue,
 )
 from sessions_app import scoring
-from sessions_app.admin import NOTHING, BandFilter, SessionAdmin, SessionChangeList, VideoFilter
+from sessions_app.admin import BandFilter, SessionAdmin, SessionChangeList, VideoFilter
 from sessions_app.models import CANDIDATE_NAME_MAX_LENGTH, Session, now
 from sessions_app.querysets import QUEUE_ORDER
 from sessions_app.review import assignment
