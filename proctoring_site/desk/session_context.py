@@ -25,9 +25,9 @@ INCIDENTS_PER_PAGE = 200
 
 
 def of(
-    request: HttpRequest, session: Session, outcome: session_acts.Outcome | None, *, supervises: bool
+    request: HttpRequest, session: Session, answer: session_acts.Answer | None, *, supervises: bool
 ) -> dict[str, Any]:
-    """`outcome`: of what was just tried; what was refused is shown with what was typed."""
+    """`answer`: of what was just tried; what was refused is shown with what was typed."""
     sees_evidence = may(request.user, Right.SEE_EVIDENCE)
     context: dict[str, Any] = {
         "original": session,
@@ -37,10 +37,10 @@ def of(
         "facts": list(_facts(session, sees_evidence=sees_evidence)),
         "history": session_view.history(session, asked=supervises),
     }
-    return context | (_evidence(request, session, outcome) if sees_evidence else {})
+    return context | (_evidence(request, session, answer) if sees_evidence else {})
 
 
-def _evidence(request: HttpRequest, session: Session, outcome: session_acts.Outcome | None) -> dict[str, Any]:
+def _evidence(request: HttpRequest, session: Session, answer: session_acts.Answer | None) -> dict[str, Any]:
     review = reviews.review_of(session)
     if session.end_time is None and len(review.events) != sum(session.counts.values()):
         mending.look_soon(session.pk)
@@ -49,12 +49,12 @@ def _evidence(request: HttpRequest, session: Session, outcome: session_acts.Outc
     recordings = list(Recording.objects.of(session.pk))
     screens = playlist.screens_of(session, recordings)
     drawn = session_view.drawing(session, review.events, rows, time, ends=playlist.end_of(screens))
-    wanted = review_view.key_now(review, outcome.picked if outcome else request.GET.get("incident"))
+    wanted = review_view.key_now(review, answer.picked if answer else request.GET.get("incident"))
     picked = next((row for row in rows if row.key == wanted), None)
     page = _page_of(rows, picked, request.GET.get("incidents"))
     may_decide = may(request.user, Right.DECIDE)
     here = reverse("admin:sessions_app_session_review", args=[quote(session.pk)])
-    forms = session_acts.forms_of(session, review, picked, by=request.user, outcome=outcome) if may_decide else {}
+    forms = session_acts.forms_of(session, review, picked, by=request.user, answer=answer) if may_decide else {}
     return {
         "review": review_view.of(session, review, time=time, notes=reviews.notes_of(session), reader=request.user),
         "rows": page,
