@@ -157,8 +157,3 @@ def _store(draft: Draft, *, by: str) -> Policy:
         except DuplicateKeyError:  # another was quicker; this is the next one
             continue
         return policy_of(row.version)
-
-
-def second_review_is_needed(policy: Policy, reviewed_score: int) -> bool:
-    above = policy.second_review_above
-    return above is not None and FULL_SCORE - reviewed_score > above
