@@ -69,10 +69,18 @@ def creation_is_open(request: Request, view: APIView) -> bool:
     return settings.SESSION_CREATION == "open"
 
 
-class SessionViewSet(Guarded, QuickDispatch, GenericViewSet):
-    """Sessions: started, listed, looked at, ended. Events are append-only below them."""
+class OfASession(Guarded, GenericViewSet):
+    """For routes below a session, which is one that the caller may know of."""
 
     queryset = Session.objects.all()
+
+    def get_queryset(self) -> QuerySet:
+        return Session.objects.visible_to(self.request.user)
+
+
+class SessionViewSet(QuickDispatch, OfASession):
+    """Sessions: started, listed, looked at, ended. Events are append-only below them."""
+
     serializer_class = SessionSerializer
     pagination_class = NewestFirst
     counted_apart = frozenset({"create"})
@@ -95,9 +103,6 @@ class SessionViewSet(Guarded, QuickDispatch, GenericViewSet):
                 count_nobody(request)
             APIView.permission_denied(self, request, message, code)
         super().permission_denied(request, message, code)
-
-    def get_queryset(self) -> QuerySet:
-        return Session.objects.visible_to(self.request.user).newest_first()
 
     @extend_schema(summary="List sessions, newest first", parameters=[SessionListQuery, NEXT_PAGE])
     def list(self, request: Request, *args: object, **kwargs: object) -> HttpResponse:
