@@ -43,7 +43,7 @@ class Recording(models.Model):
     #: Seconds from the session's start to the first picture.
     start_offset_s = models.FloatField(null=True)
 
-    # --- While it arrives (uploads.py)
+    # --- While it arrives (resumable.py)
     size_bytes = models.BigIntegerField()
     offset = models.BigIntegerField(default=0)
     #: The storage's own note of what it has; see media_app.storage.
