@@ -12,12 +12,8 @@ class NoteQuerySet(QuerySet):
 
 
 class AllowanceQuerySet(QuerySet):
-    def of(self, session_id: str) -> Self:
-        """Revoked ones, too: the history shows them."""
-        return self.filter(session_id=session_id).order_by("session_id", "id")
-
     def in_force_for(self, session_ids: Iterable[str]) -> Self:
-        return self.filter(session_id__in=list(session_ids), is_revoked=False)
+        return self.filter(session_id__in=list(session_ids), is_revoked=False).order_by("session_id", "id")
 
 
 class ReviewEntryQuerySet(QuerySet):

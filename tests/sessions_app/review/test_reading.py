@@ -77,7 +77,7 @@ def test_every_question_about_one_session_is_answered_by_an_index():
         Note.objects.of(session.pk),
         JudgedIncident.objects.filter(session_id=session.pk),
         JudgedIncident.objects.order_by("-at", "-id")[:2],
-        Allowance.objects.of(session.pk),
+        Allowance.objects.in_force_for([session.pk]),
     ):
         plan = plans.explain(rows)
         assert plan.uses_index, rows.query
