@@ -17,11 +17,12 @@ from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from proctoring_site import keyset
 from proctoring_site.access.roles import Right, may
 from proctoring_site.admin_lists import NOTHING
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
-from proctoring_site.desk import bulk, keyset, queue_counts, queue_export
+from proctoring_site.desk import bulk, queue_counts, queue_export
 from proctoring_site.desk.queue_filters import (
     AssignedFilter,
     BelowFilter,

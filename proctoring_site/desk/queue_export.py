@@ -13,10 +13,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from proctoring_site import keyset
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.csv_cells import instant, lines, safe
-from proctoring_site.desk import keyset
 from proctoring_site.desk.queue_filters import may_review, shows_queue
 from sessions_app.models import Session
 from sessions_app.querysets import NEWEST_FIRST, QUEUE_ORDER
