@@ -99,10 +99,6 @@ class TestFirstLine:
         (tmp_path / "key").write_text("secret\n")
         assert env.first_line(tmp_path / "key") == "secret"
 
-    def test_it_is_empty_where_the_file_must_not_count(self, tmp_path):
-        (tmp_path / "key").write_text("secret\n")
-        assert env.first_line(tmp_path / "key", unless=True) == ""
-
     @pytest.mark.parametrize("content", ["", " \n"])
     def test_it_is_empty_where_the_file_is(self, tmp_path, content):
         (tmp_path / "key").write_text(content)
