@@ -1,4 +1,4 @@
-"""What the admin's lists of large collections share."""
+"""What the admin's lists of large collections share, and what it shows and nobody edits."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -51,6 +51,19 @@ class ListedInItsOrder:
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return InItsOrder
+
+
+class ReadOnly:
+    """For a ModelAdmin, before it: Django's own forms add, change and delete nothing."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
 
 
 class UncountedWhenUnfiltered(Paginator):

@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from proctoring_site.access.roles import Right, may, may_see_sessions
-from proctoring_site.admin_lists import NOTHING, UncountedWhenUnfiltered
+from proctoring_site.admin_lists import NOTHING, ReadOnly, UncountedWhenUnfiltered
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from sessions_app import acts, heartbeat, scoring, services
@@ -106,7 +106,7 @@ class SessionChangeList(ChangeList):
         services.count_where_missing(self.result_list)  # adopted sessions, once, two queries for the page
 
 
-class SessionAdmin(admin.ModelAdmin):
+class SessionAdmin(ReadOnly, admin.ModelAdmin):
     """Each sees the sessions, columns and filters that their rights allow. Registered by proctoring_site.desk, which
     knows all that is done with a session."""
 
@@ -158,12 +158,6 @@ class SessionAdmin(admin.ModelAdmin):
 
     def has_supervise_permission(self, request: HttpRequest) -> bool:
         return may(request.user, Right.SUPERVISE)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
-        return False
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.act)

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from proctoring_site.access.roles import Right, may
-from proctoring_site.admin_lists import NOTHING, ListedInItsOrder, UncountedWhenUnfiltered, in_utc
+from proctoring_site.admin_lists import NOTHING, ListedInItsOrder, ReadOnly, UncountedWhenUnfiltered, in_utc
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.jobs import queue, reasons
@@ -15,7 +15,7 @@ from proctoring_site.jobs.models import Job
 
 
 @admin.register(Job)
-class JobAdmin(ListedInItsOrder, admin.ModelAdmin):
+class JobAdmin(ReadOnly, ListedInItsOrder, admin.ModelAdmin):
     list_display = ["queued", "task", "key", "state", "attempts", "reason", "started", "finished"]
     list_filter = ["state"]
     search_fields = ["key__startswith"]
@@ -41,11 +41,6 @@ class JobAdmin(ListedInItsOrder, admin.ModelAdmin):
 
     def has_rerun_permission(self, request: HttpRequest) -> bool:
         return may(request.user, Right.RERUN_JOBS)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    has_change_permission = has_delete_permission = lambda self, request, obj=None: False
 
     @admin.action(description="Run the selected failed jobs again", permissions=["rerun"])
     def run_again(self, request: HttpRequest, queryset: QuerySet) -> None:
