@@ -16,12 +16,12 @@ from django.utils.crypto import salted_hmac
 from pymongo.collection import Collection
 from pymongo.write_concern import WriteConcern
 
-from proctoring_site.mongo_engine.instants import instant_of
+from proctoring_site.mongo_engine.instants import MILLISECOND, instant_of
 from sessions_app import coverage, ingestion
 from sessions_app.coverage import Coverage, missing_after
 from sessions_app.errors import EventIdConflict, EventUndecided, SessionNotFound
 from sessions_app.models import Session, now, to_milliseconds
-from sessions_app.reported import MILLISECOND, Reported, document_of
+from sessions_app.reported import Reported, document_of
 from sessions_app.states import OPEN, State, state_of
 
 #: The event that stands for a silence: when it began, and how long it was.

@@ -18,7 +18,8 @@ from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.mongo_engine.instants import instant_of
 from sessions_app import counters
 from sessions_app.errors import IllegalMove, MovedMeanwhile, NobodyThere, SessionNotFound, TooManyCommands
-from sessions_app.models import Session, new_id, now, to_milliseconds
+from sessions_app.ids import new_id
+from sessions_app.models import Session, now, to_milliseconds
 from sessions_app.states import ALLOWED, OPEN, State, state_of
 
 logger = logging.getLogger(__name__)

@@ -207,5 +207,5 @@ def _words(facts: Facts) -> dict[str, Any]:
 
 def policy_of_facts(facts: Facts) -> Policy:
     """Its own version; whatever is used has one."""
-    policy = policy_for(facts.document.get("policy_version"))
+    policy = policy_for(facts.version)
     return policy if policy.version is not None else policies.in_use()
