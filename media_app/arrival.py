@@ -5,7 +5,6 @@ Every step may be repeated, so that whatever was cut off is finished by doing it
 
 import logging
 import re
-from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import SuspiciousFileOperation
@@ -59,10 +58,10 @@ def note(recording: Recording, action: Action = Action.UPLOADED) -> None:
     record(action, ObjectKind.VIDEO, recording.session_id, recording=recording.pk, size_bytes=recording.size_bytes)
 
 
-def arrived(recording: Recording, *, at: datetime | None = None) -> None:
+def arrived(recording: Recording) -> None:
     """All its bytes are stored: from now on it is looked at in the background."""
     if recording.state == RecordingState.RECEIVING:  # a second call finds it further on
-        arrived_at = at or now()
+        arrived_at = now()
         Recording.objects.filter(pk=recording.pk, state=RecordingState.RECEIVING).update(
             state=RecordingState.PROCESSING, arrived_at=arrived_at, parts=None, expires_at=None
         )

@@ -21,7 +21,7 @@ class UnreadableManifest(ProctoringError):
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class Wanted:
     """A file and the session it is meant for, by the manifest or by its name."""
 
     session_id: str
@@ -38,50 +38,48 @@ class Outcome:
     sessions: set[str] = field(default_factory=set)
 
 
-def candidates(folder: Path, manifest: Path | None) -> list[Candidate]:
+def wanted_of(folder: Path, manifest: Path | None) -> list[Wanted]:
     """What is to be imported, in the order of names. Raises UnreadableManifest."""
     if manifest is not None:
         return _by_manifest(manifest)
     files = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    return [Candidate(session_id=name.partition(".")[0], filename=name) for name in files]
+    return [Wanted(session_id=name.partition(".")[0], filename=name) for name in files]
 
 
-def import_one(
-    folder: Path, candidate: Candidate, outcome: Outcome, *, replace: bool = False, dry_run: bool = False
-) -> None:
+def import_one(folder: Path, wanted: Wanted, outcome: Outcome, *, replace: bool = False, dry_run: bool = False) -> None:
     """Import one file and note in the outcome what became of it; a file that fails stops no other."""
     try:
-        _import(folder, candidate, outcome, replace=replace, dry_run=dry_run)
+        _import(folder, wanted, outcome, replace=replace, dry_run=dry_run)
     except ProctoringError as error:
-        outcome.failed.append((candidate.filename, str(error)))
+        outcome.failed.append((wanted.filename, str(error)))
 
 
-def _import(folder: Path, candidate: Candidate, outcome: Outcome, *, replace: bool, dry_run: bool) -> None:
-    session = Session.objects.filter(pk__in=[candidate.session_id, uuid_of(candidate.session_id)]).first()
+def _import(folder: Path, wanted: Wanted, outcome: Outcome, *, replace: bool, dry_run: bool) -> None:
+    session = Session.objects.filter(pk__in=[wanted.session_id, uuid_of(wanted.session_id)]).first()
     if session is None:
-        raise ProctoringError(f"no session has the id {candidate.session_id!r}")
+        raise ProctoringError(f"no session has the id {wanted.session_id!r}")
     if session.pk in outcome.sessions:
         raise ProctoringError("another file for this session came before it; a session has one video")
     if session.video_path and not replace:
         outcome.sessions.add(session.pk)
         outcome.already_there += 1
         return
-    with services.open_for_import(folder, candidate.filename) as file:
+    with services.open_for_import(folder, wanted.filename) as file:
         if dry_run:
             video.identify(file)
         else:
-            content = File(file, name=candidate.filename)
+            content = File(file, name=wanted.filename)
             services.attach_video(session, content, action=Action.IMPORTED, instead=replace)
     outcome.sessions.add(session.pk)
     outcome.imported += 1
 
 
-def _by_manifest(manifest: Path) -> list[Candidate]:
+def _by_manifest(manifest: Path) -> list[Wanted]:
     try:
         with manifest.open(encoding="utf-8-sig", newline="") as file:
             table = csv.DictReader(file)
             if not set(table.fieldnames or ()) >= MANIFEST_COLUMNS:
                 raise UnreadableManifest
-            return [Candidate(row["session_id"] or "", row["filename"] or "") for row in table]
+            return [Wanted(row["session_id"] or "", row["filename"] or "") for row in table]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UnreadableManifest(f"The manifest cannot be read: {error}.") from error

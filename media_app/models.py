@@ -1,13 +1,13 @@
 """Recordings: what the camera or the screen of a sitting showed, from its first byte on to a file to watch."""
 
 from typing import Any
-from uuid import uuid4
 
 from django.core.files.storage import storages
 from django.db import models
 
 from media_app.querysets import RecordingQuerySet
 from proctoring_site.mongo_engine.fields import DocumentField
+from sessions_app.ids import new_id
 from sessions_app.models import now
 
 #: `video_path` is the path at which the file is served.
@@ -24,10 +24,6 @@ class RecordingState(models.TextChoices):
     PROCESSING = "processing"  # all are stored; looked at in the background (processing.py)
     READY = "ready"
     REJECTED = "rejected"  # kept, and never shown as video; `reason` says why
-
-
-def new_id() -> str:
-    return str(uuid4())
 
 
 class Recording(models.Model):
@@ -47,7 +43,7 @@ class Recording(models.Model):
     #: Seconds from the session's start to the first picture.
     start_offset_s = models.FloatField(null=True)
 
-    # --- While it arrives (uploads.py)
+    # --- While it arrives (resumable.py)
     size_bytes = models.BigIntegerField()
     offset = models.BigIntegerField(default=0)
     #: The storage's own note of what it has; see media_app.storage.

@@ -104,7 +104,8 @@ def _by_ourselves(request: HttpRequest, stored: Stored, headers: dict[str, str])
             "as_attachment": stored.as_attachment,
         }
         return FileResponse(path.open("rb"), headers=headers, **told)
-    return StreamingHttpResponse(_sent(stored, start, end), status=status, headers=headers)
+    chunks = stored.storage.read_range(stored.name, start, end)  # opened now: not there, it can still be a 404
+    return StreamingHttpResponse(_counted(chunks, end - start), status=status, headers=headers)
 
 
 def _range_is_meant(request: HttpRequest, stored: Stored) -> bool:
@@ -129,11 +130,6 @@ def _range(header: str, size: int) -> tuple[int, int] | tuple[()] | None:
     if last is not None and last < first:
         return None
     return (first, size if last is None else min(last + 1, size)) if first < size else ()
-
-
-def _sent(stored: Stored, start: int, end: int) -> Iterator[bytes]:
-    """Opened now, so that a file that is not there can still be a 404."""
-    return _counted(stored.storage.read_range(stored.name, start, end), end - start)
 
 
 def _counted(chunks: Iterator[bytes], length: int) -> Iterator[bytes]:

@@ -174,8 +174,6 @@ def opened(recording: Recording, name: str, size_bytes: int) -> Iterator[BinaryI
 
 def _sha256(file: BinaryIO) -> str:
     file.seek(0)
-    digest = hashlib.sha256()
-    while chunk := file.read(READ_AHEAD_BYTES):
-        digest.update(chunk)
+    digest = hashlib.file_digest(file, "sha256")
     file.seek(0)
     return digest.hexdigest()

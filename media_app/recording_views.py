@@ -3,25 +3,23 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import GenericViewSet
 
 from media_app import thumbnails
 from media_app.models import Recording
 from media_app.serializers import OwnRecordingSerializer, PictureQuery, RecordingSerializer
 from proctoring_site.access.candidate_token import Candidate
-from proctoring_site.access.permissions import Guarded, Rule, holds, own_session
+from proctoring_site.access.permissions import Rule, holds, own_session
 from proctoring_site.access.roles import Right, may
 from proctoring_site.audit.log import record
 from proctoring_site.audit.looks import record_look
 from proctoring_site.audit.models import Action, ObjectKind
-from sessions_app.models import Session
 from sessions_app.told import validated
+from sessions_app.views import OfASession
 
 JPEG = "image/jpeg"
 PICTURE = {(200, JPEG): OpenApiTypes.BINARY}
@@ -33,10 +31,9 @@ RECORDING = OpenApiParameter(
 _picture_query = PictureQuery()
 
 
-class RecordingViewSet(Guarded, GenericViewSet):
+class RecordingViewSet(OfASession):
     """What there is of a session to watch."""
 
-    queryset = Session.objects.all()
     serializer_class = RecordingSerializer
     rules: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
         {
@@ -44,9 +41,6 @@ class RecordingViewSet(Guarded, GenericViewSet):
             **dict.fromkeys(("thumbnail", "event_thumbnail", "poster"), (holds(Right.SEE_EVIDENCE),)),
         }
     )
-
-    def get_queryset(self) -> QuerySet:
-        return Session.objects.visible_to(self.request.user)
 
     @extend_schema(summary="List the recordings of a session", responses=RecordingSerializer(many=True))
     def recordings(self, request: Request, pk: str) -> Response:

@@ -47,9 +47,7 @@ def begin(session: Session, *, size_bytes: int, at: datetime | None = None, **to
     """Make room for a recording; `told`: fields of the client. Raises VideoTooLarge, TooManyRecordings, and
     SessionNotFound for one that is deleted in that moment; nothing is left then."""
     if size_bytes > settings.VIDEO_MAX_BYTES:
-        raise VideoTooLarge(
-            f"The video is larger than the {settings.VIDEO_MAX_BYTES:,} bytes that this server accepts."
-        )
+        raise VideoTooLarge.beyond(settings.VIDEO_MAX_BYTES)
     check_room(session)
     at = at or now()
     recording = Recording(session_id=session.pk, size_bytes=size_bytes, created_at=at, **told)
@@ -155,10 +153,10 @@ class Expiry:
     failed: int = 0
 
 
-def expire(*, at: datetime | None = None, dry_run: bool = False) -> Expiry:
+def expire(*, dry_run: bool = False) -> Expiry:
     """Remove the uploads that nobody went on with in time, and what killed processes left in files of their own; one
     that fails stops no other. Safe on several machines at once."""
-    at = at or now()
+    at = now()
     stale = Recording.objects.unfinished_since(at)
     if dry_run:
         return Expiry(removed=stale.count())

@@ -124,16 +124,8 @@ class RecordingSerializer(OwnRecordingSerializer):
     class Meta(OwnRecordingSerializer.Meta):
         #: Those that only evidence has.
         sometimes = (
-            *("reason", "arrived_at", "start_offset_s", "duration_s", "width", "height", "frame_rate"),
-            *(
-                "video_codec",
-                "audio_codec",
-                "sha256",
-                "watchable_bytes",
-                "watchable_sha256",
-                "video_path",
-                "has_poster",
-            ),
+            *("reason", "arrived_at", "start_offset_s", "duration_s", "width", "height", "frame_rate", "video_codec"),
+            *("audio_codec", "sha256", "watchable_bytes", "watchable_sha256", "video_path", "has_poster"),
         )
         fields = [*OwnRecordingSerializer.Meta.fields, *sometimes]
         read_only_fields = fields

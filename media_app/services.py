@@ -46,10 +46,7 @@ def attach_video(
                 arrival.show(known, kind, instead=True)
             if known.is_to_look_at:
                 processing.queue(known)
-    try:
-        session.refresh_from_db()
-    except Session.DoesNotExist:  # deleted since; who deletes looks for files once more, and finds this one
-        raise SessionNotFound from None
+    session.refresh()  # of one that was deleted since, whoever deleted it looks for files once more, and finds this one
     return session
 
 

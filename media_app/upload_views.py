@@ -5,7 +5,6 @@ from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet
 from django.http import HttpRequest, UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -13,14 +12,13 @@ from django.utils.http import http_date
 from rest_framework.exceptions import APIException, UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import GenericViewSet
 
 from media_app import resumable, tus
 from media_app.errors import StrangeVersion
 from media_app.models import Recording
-from proctoring_site.access.permissions import Guarded, Rule, holds, own_session
+from proctoring_site.access.permissions import Rule, holds, own_session
 from proctoring_site.access.roles import Right
-from sessions_app.models import Session
+from sessions_app.views import OfASession
 
 #: The ways that a program behind a strict proxy has: it says POST, and here what it means.
 OVERRIDDEN = {"PATCH", "DELETE", "HEAD"}
@@ -34,17 +32,13 @@ class LengthRequired(APIException):
     default_code = "length_required"
 
 
-class UploadViewSet(Guarded, GenericViewSet):
+class UploadViewSet(OfASession):
     """Recordings that arrive in parts."""
 
     schema = None  # its contract is tus's, which speaks in headers
-    queryset = Session.objects.all()
     rules: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
         dict.fromkeys(("create", *UPLOAD_METHODS.values()), (own_session, holds(Right.IMPORT)))
     )
-
-    def get_queryset(self) -> QuerySet:
-        return Session.objects.visible_to(self.request.user)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         meant = request.headers.get("X-HTTP-Method-Override", "").upper()

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from django.conf import settings
-from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiRequest, OpenApiResponse, extend_schema
@@ -13,7 +12,6 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
-from rest_framework.viewsets import GenericViewSet
 
 from media_app import arrival, playback, services, video
 from media_app.errors import StoredFileNotFound
@@ -28,6 +26,7 @@ from proctoring_site.audit.looks import record_look
 from proctoring_site.audit.models import Action, ObjectKind
 from sessions_app.models import Session
 from sessions_app.serializers import SessionSerializer
+from sessions_app.views import OfASession
 
 NAME = OpenApiParameter(
     "name", str, OpenApiParameter.PATH, pattern="^[^/]+$", description="The plain name of a stored file."
@@ -47,10 +46,9 @@ def sees_its_session(request: Request, view: APIView) -> bool:
     return may(request.user, Right.SEE_SESSIONS) or services.shows(Session.objects.visible_to(request.user), name)
 
 
-class SessionVideoViewSet(Guarded, GenericViewSet):
+class SessionVideoViewSet(OfASession):
     """The video of a session."""
 
-    queryset = Session.objects.all()
     serializer_class = SessionSerializer
     rules: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
         {
@@ -59,9 +57,6 @@ class SessionVideoViewSet(Guarded, GenericViewSet):
             "video_link": (holds(Right.SEE_EVIDENCE),),
         }
     )
-
-    def get_queryset(self) -> QuerySet:
-        return Session.objects.visible_to(self.request.user)
 
     @extend_schema(summary="Upload the video", request={"multipart/form-data": UPLOAD}, responses=SessionSerializer)
     @action(detail=True, methods=["post"], parser_classes=[MultiPartParser])

@@ -1,6 +1,9 @@
-"""What may stand in a cell of a CSV file that somebody will open in a spreadsheet."""
+"""What may stand in a cell of a CSV file that somebody will open in a spreadsheet, and how its lines are written."""
 
+import csv
+import io
 import re
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 #: A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection); an apostrophe keeps it text. The last
@@ -24,3 +27,10 @@ def safe_json(text: str) -> str:
 
 def instant(at: datetime | None) -> str:
     return "" if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def lines(rows: Iterable[Sequence[object]]) -> bytes:
+    """UTF-8; for half a surrogate, which an adopted document may hold, a question mark."""
+    out = io.StringIO(newline="")
+    csv.writer(out).writerows(rows)
+    return out.getvalue().encode("utf-8", errors="replace")

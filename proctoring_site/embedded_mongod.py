@@ -301,7 +301,7 @@ class EmbeddedMongod:
     # --- What it leaves in the folder -----------------------------------------------------------------------------
 
     def _publish(self) -> None:
-        """For manage.py (mongodb_url.running_embedded_url) while we run, and for the next start."""
+        """For manage.py (settings.py) while we run, and for the next start."""
         self.url = f"mongodb://{LOOPBACK}:{self._port}/?replicaSet={REPLICA_SET}"
         _write(self._url_file, self.url)
         _write(self._port_file, str(self._port))

@@ -91,10 +91,10 @@ def path(name: str, default: Path) -> Path:
     return Path(raw).expanduser().absolute() if raw else default
 
 
-def first_line(file: Path, *, unless: bool) -> str:
-    """A secret kept in a file; empty when there is none, and when it must not count."""
+def first_line(file: Path) -> str:
+    """What `make run` keeps in a file of one line; empty when there is none."""
     try:
-        return "" if unless else file.read_text().strip()
+        return file.read_text().strip()
     except OSError:
         return ""
 

@@ -1,7 +1,6 @@
 """Connection strings: which server we talk to, and the options that a proctoring backend must not run without."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -34,11 +33,3 @@ def with_options(url: str) -> str:
     named = {name.lower() for name, _ in given}
     missing = [(name, value) for name, value in OPTIONS.items() if name.lower() not in named]
     return urlunsplit(parts._replace(path=parts.path or "/", query=urlencode(given + missing)))
-
-
-def running_embedded_url(url_file: Path) -> str | None:
-    """The address that a running `make run` left for the commands of this project, or None."""
-    try:
-        return url_file.read_text().strip() or None
-    except OSError:
-        return None

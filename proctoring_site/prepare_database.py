@@ -61,13 +61,8 @@ def prepare() -> Outcome:
     call_command("check", databases=["default"], stdout=io.StringIO())  # warnings go to stderr
     migrations = _migrate()
     first = first_run.prepare(production=settings.PRODUCTION)
-    return Outcome(
-        migrations=migrations,
-        username=first.username,
-        password=first.password,
-        demo_sessions=first.demo_sessions,
-        has_staff=get_user_model().objects.filter(is_staff=True).exists(),
-    )
+    has_staff = get_user_model().objects.filter(is_staff=True).exists()
+    return Outcome(migrations=migrations, has_staff=has_staff, **asdict(first))
 
 
 def _sentence(error: Exception) -> str:

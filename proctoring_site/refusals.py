@@ -5,6 +5,13 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from media_app.errors import NoPicture, NotAVideo, UnsafeFileName, VideoTooLarge
+from proctoring_site import outage
+from proctoring_site.access.authentication import INVALID
+from proctoring_site.access.permissions import NOT_YOURS
+from proctoring_site.errors import STATUS
+from sessions_app.errors import EventIdConflict, EventUndecided, MovedMeanwhile, ProctoringError, SessionClosed
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -25,21 +32,18 @@ class Refusal:
         }
 
 
+def _by(error: type[ProctoringError], name: str) -> Refusal:
+    return Refusal(STATUS[error], error.code, name, error.sentence)
+
+
 REFUSED = Refusal(400, "bad_request", "Refused", "The request was refused.")
 NOT_METHOD = Refusal(405, "method_not_allowed", "Another method", 'Method "PUT" not allowed.')
-INVALID_TOKEN = Refusal(
-    401, "invalid_token", "A bad token", "The token is not valid: forged, altered, expired or revoked."
-)
+INVALID_TOKEN = Refusal(401, "invalid_token", "A bad token", INVALID)
 NOT_SIGNED_IN = Refusal(401, "not_authenticated", "Only with a token", "Authentication credentials were not provided.")
 NO_CSRF_TOKEN = Refusal(403, "permission_denied", "A cookie alone", "CSRF Failed: CSRF token missing.")
 NO_RIGHT = Refusal(403, "permission_denied", "Not for this token", "You do not have permission to perform this action.")
-NOT_FOUND = Refusal(
-    404,
-    "not_found",
-    "Not there, or not for you",
-    "There is nothing here, or nothing that you may see without signing in or with another right.",
-)
-NO_PICTURE = Refusal(404, "no_picture", "No picture", "No recording that can be watched shows this moment.")
+NOT_FOUND = Refusal(404, "not_found", "Not there, or not for you", NOT_YOURS)
+NO_PICTURE = _by(NoPicture, "No picture")
 NOT_JSON = Refusal(
     400, "parse_error", "Not JSON", "The body is not valid JSON: Expecting value: line 1 column 1 (char 0)"
 )
@@ -47,52 +51,18 @@ NOT_MULTIPART = Refusal(
     400, "parse_error", "Not multipart", "Multipart form parse error - Invalid boundary in multipart: None"
 )
 BODY_TOO_LARGE = Refusal(413, "body_too_large", "Too large", "The request body is larger than 1,048,576 bytes.")
-VIDEO_TOO_LARGE = Refusal(
-    413,
-    "video_too_large",
-    "Too large a video",
-    "The video is larger than the 2,147,483,648 bytes that this server accepts.",
-)
-IMPORT_TOO_LARGE = Refusal(413, "video_too_large", "Too large a video", "The video is larger than this server accepts.")
+IMPORT_TOO_LARGE = _by(VideoTooLarge, "Too large a video")
+VIDEO_TOO_LARGE = replace(IMPORT_TOO_LARGE, detail=str(VideoTooLarge.beyond(2 * 1024**3)))  # as shipped
 ANOTHER_TYPE = Refusal(415, "unsupported_media_type", "Another type", 'Unsupported media type "text/plain" in request.')
-NOT_A_VIDEO = Refusal(
-    415,
-    "not_a_video",
-    "No video",
-    "The file is not a WebM, MP4, MOV or Matroska video that can be read.",
-)
-UNSAFE_NAME = Refusal(
-    400, "unsafe_filename", "Not a plain name", "Give the plain name of a file inside the import folder."
-)
-SESSION_CLOSED = Refusal(
-    409, "session_closed", "Too late", "The session has ended, and the time for late events is over."
-)
+NOT_A_VIDEO = _by(NotAVideo, "No video")
+UNSAFE_NAME = _by(UnsafeFileName, "Not a plain name")
+SESSION_CLOSED = _by(SessionClosed, "Too late")
 ILLEGAL_MOVE = Refusal(409, "illegal_move", "Not in this state", "The session is expired and cannot become ended.")
-ID_CONFLICT = Refusal(
-    409,
-    "event_id_conflict",
-    "An id used before",
-    "This id was used for something else; give every event an id of its own.",
-)
+ID_CONFLICT = _by(EventIdConflict, "An id used before")
 THROTTLED = Refusal(429, "throttled", "Too often", "Request was throttled. Expected available in 42 seconds.")
-OUTAGE = Refusal(
-    503,
-    "database_unavailable",
-    "The database is away",
-    "The database cannot be reached at the moment; try again in a few seconds.",
-)
-TRY_AGAIN = Refusal(
-    503,
-    "try_again",
-    "Not safely stored yet",
-    "The event is not safely stored yet; send it again in a few seconds.",
-)
-MOVED_MEANWHILE = Refusal(
-    503,
-    "try_again",
-    "Others change it at the moment",
-    "Others are changing this session at the moment; try again in a few seconds.",
-)
+OUTAGE = Refusal(503, "database_unavailable", "The database is away", outage.SENTENCE)
+TRY_AGAIN = _by(EventUndecided, "Not safely stored yet")
+MOVED_MEANWHILE = _by(MovedMeanwhile, "Others change it at the moment")
 
 
 def _invalid(field: str, sentence: str) -> Refusal:

@@ -14,7 +14,7 @@ DEBUG = env.flag("DEBUG")
 PRODUCTION = env.flag("PRODUCTION")  # no first account, no demo sessions
 DATA_DIR = env.path("DATA_DIR", BASE_DIR / "data")
 # `make run` keeps a random key beside the data; production must set its own, and the start stops without one.
-SECRET_KEY = env.secret("SECRET_KEY") or env.first_line(DATA_DIR / "secret_key", unless=PRODUCTION)
+SECRET_KEY = env.secret("SECRET_KEY") or ("" if PRODUCTION else env.first_line(DATA_DIR / "secret_key"))
 ALLOWED_HOSTS = env.text_list("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
 CSRF_TRUSTED_ORIGINS = env.text_list("CSRF_TRUSTED_ORIGINS")
 CORS_ALLOWED_ORIGINS = env.text_list("CORS_ALLOWED_ORIGINS")
@@ -104,7 +104,7 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 # --- Database -----------------------------------------------------------------------------------------------------
 EMBEDDED_MONGODB_DIR = DATA_DIR / "mongodb"
 MONGODB_URL = mongodb_url.with_options(
-    env.secret("MONGODB_URL") or mongodb_url.running_embedded_url(EMBEDDED_MONGODB_DIR / "url") or mongodb_url.LOCALHOST
+    env.secret("MONGODB_URL") or env.first_line(EMBEDDED_MONGODB_DIR / "url") or mongodb_url.LOCALHOST
 )
 no_maps.install()
 DATABASES = {

@@ -1,4 +1,4 @@
-"""What staff do to a sitting from its page in the admin: forms, and carrying out what they say."""
+"""What staff do to a sitting from its page and the live board: forms, and carrying out what they say."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType

@@ -15,8 +15,8 @@ from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from proctoring_site.access.roles import Right, may
-from proctoring_site.admin_lists import UncountedWhenUnfiltered
+from proctoring_site.access.roles import Right, may, may_see_sessions
+from proctoring_site.admin_lists import NOTHING, ReadOnly, UncountedWhenUnfiltered
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from sessions_app import acts, heartbeat, scoring, services
@@ -24,7 +24,6 @@ from sessions_app.errors import ProctoringError
 from sessions_app.models import CANDIDATE_NAME_MAX_LENGTH, Session
 from sessions_app.states import OPEN, State
 
-NOTHING = "–"
 #: What more than the right to see the session each column asks for.
 NEEDED = {
     **dict.fromkeys(
@@ -82,6 +81,13 @@ def _shown(at: datetime | None) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%S") if at else NOTHING
 
 
+def state_in_words(session: Session) -> str:
+    """Of one that runs, with since when its client is missing."""
+    if session.state is State.RUNNING and (since := heartbeat.missing_since(session)):
+        return f"{session.state.label}, missing since {_shown(since)} UTC"
+    return session.state.label
+
+
 def shown_to(user: Any, fields: Iterable[str]) -> list[str]:
     """The fields of a list or page without those that the user's rights do not allow."""
     return [field for field in fields if field not in NEEDED or may(user, NEEDED[field])]
@@ -100,7 +106,7 @@ class SessionChangeList(ChangeList):
         services.count_where_missing(self.result_list)  # adopted sessions, once, two queries for the page
 
 
-class SessionAdmin(admin.ModelAdmin):
+class SessionAdmin(ReadOnly, admin.ModelAdmin):
     """Each sees the sessions, columns and filters that their rights allow. Registered by proctoring_site.desk, which
     knows all that is done with a session."""
 
@@ -148,16 +154,10 @@ class SessionAdmin(admin.ModelAdmin):
         return lookup in FILTER_PARAMETERS
 
     def has_view_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
-        return may(request.user, Right.SEE_SESSIONS) or may(request.user, Right.SEE_RUNNING)
+        return may_see_sessions(request.user)
 
     def has_supervise_permission(self, request: HttpRequest) -> bool:
         return may(request.user, Right.SUPERVISE)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
-        return False
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.act)
@@ -214,9 +214,7 @@ class SessionAdmin(admin.ModelAdmin):
 
     @admin.display(description="state")
     def shown_state(self, session: Session) -> str:
-        if session.state is State.RUNNING and (since := heartbeat.missing_since(session)):
-            return f"{session.state.label}, missing since {_shown(since)} UTC"
-        return session.state.label
+        return state_in_words(session)
 
     @admin.display(description="integrity score")
     def integrity_score(self, session: Session) -> int:

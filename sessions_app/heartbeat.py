@@ -4,7 +4,7 @@ A beat is not evidence and costs no commit of its own: it is written with w=1 an
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,12 +16,12 @@ from django.utils.crypto import salted_hmac
 from pymongo.collection import Collection
 from pymongo.write_concern import WriteConcern
 
-from proctoring_site.mongo_engine.instants import instant_of
+from proctoring_site.mongo_engine.instants import MILLISECOND, instant_of
 from sessions_app import coverage, ingestion
 from sessions_app.coverage import Coverage, missing_after
 from sessions_app.errors import EventIdConflict, EventUndecided, SessionNotFound
 from sessions_app.models import Session, now, to_milliseconds
-from sessions_app.reported import MILLISECOND, Reported, document_of
+from sessions_app.reported import Reported, document_of
 from sessions_app.states import OPEN, State, state_of
 
 #: The event that stands for a silence: when it began, and how long it was.
@@ -42,7 +42,7 @@ class Beat:
     screen: bool | None = None
     detectors: Sequence[str] = ()
     sent_at: datetime | None = None
-    confirmed: Sequence[str] = field(default=())
+    confirmed: Sequence[str] = ()
     #: As the browser calls itself (User-Agent), at most BROWSER_MAX_LENGTH of it.
     browser: str | None = None
 
@@ -132,13 +132,13 @@ def log_last_gap(session: Session) -> None:
         log_gap(session.pk, last_at, session.end_time)
 
 
-def coverage_of(session: Session, *, at: datetime | None = None) -> Coverage | None:
+def coverage_of(session: Session) -> Coverage | None:
     """None: unknown, since this client never sent a heartbeat."""
     return coverage.coverage_of(
         session.heartbeat,
         start=session.start_time,
         end=session.end_time,
-        now=at or now(),
+        now=now(),
         missing_after=missing_after(),
     )
 

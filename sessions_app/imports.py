@@ -141,7 +141,7 @@ def _insert(events: list[dict]) -> None:
             raise
 
 
-def _correct_counts(seen: "_Seen") -> None:
+def _correct_counts(seen: _Seen) -> None:
     """An import that was cut off left counts without events; the run that completes it puts them right."""
     ended = Session.objects.closed().filter(pk__in=list(seen.of_events)).values_list("pk", flat=True)
     for batch in _batches(list(ended)):
@@ -150,7 +150,7 @@ def _correct_counts(seen: "_Seen") -> None:
         counters.recount(pk, weighed=services.active_policy().weights)
 
 
-def _score(seen: "_Seen") -> None:
+def _score(seen: _Seen) -> None:
     """What is new or has new events, and what an import that was cut off left without a score."""
     for batch in _batches(sorted(seen.sessions | seen.of_events)):
         unscored = Session.objects.closed().filter(pk__in=batch, queue_rank__isnull=True)

@@ -176,17 +176,9 @@ class Session(models.Model):
 
 #: Missing in documents until the session is closed or somebody says something about it.
 NOT_AT_THE_START = (
-    *(
-        "unsettled",
-        "policy_version",
-        "machine_score",
-        "reviewed_score",
-        "reviewed_band",
-        "scored_at",
-        "scored_revision",
-    ),
-    *("incident_count", "open_incidents", "confirmed_incidents", "new_incidents", "queue_rank", "review_outcome"),
-    *("outcome_by", "outcome_by_id", "reviewed_at", "assigned_to", "due_at", "review_revision", "unsettled"),
+    *("unsettled", "policy_version", "machine_score", "reviewed_score", "reviewed_band", "scored_at"),
+    *("scored_revision", "incident_count", "open_incidents", "confirmed_incidents", "new_incidents", "queue_rank"),
+    *("review_outcome", "outcome_by", "outcome_by_id", "reviewed_at", "assigned_to", "due_at", "review_revision"),
 )
 
 

@@ -18,7 +18,8 @@ from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.mongo_engine.instants import instant_of
 from sessions_app import counters
 from sessions_app.errors import IllegalMove, MovedMeanwhile, NobodyThere, SessionNotFound, TooManyCommands
-from sessions_app.models import Session, new_id, now, to_milliseconds
+from sessions_app.ids import new_id
+from sessions_app.models import Session, now, to_milliseconds
 from sessions_app.states import ALLOWED, OPEN, State, state_of
 
 logger = logging.getLogger(__name__)
@@ -72,14 +73,13 @@ def move(
     raise MovedMeanwhile
 
 
-def ask(session: Session, *, message: str, at: datetime | None = None) -> None:
+def ask(session: Session, *, message: str) -> None:
     """Have the client show a message. Raises NobodyThere once the session is closed, and TooManyCommands."""
-    at = to_milliseconds(at or now())
     stored = _look(session.pk)
     if _state(stored) not in OPEN:
         raise NobodyThere(_state(stored))
     record(Action.CHANGED, ObjectKind.SESSION, session.pk, command="message")
-    command = _and_one_more("commands", _command_document("message", at, message, None))
+    command = _and_one_more("commands", _command_document("message", now(), message, None))
     few = {"$lt": [{"$size": {"$ifNull": ["$commands", []]}}, COMMANDS_MAX]}
     asked = _sessions().update_one(
         {"_id": session.pk, "end_time": None, "$expr": few},

@@ -113,11 +113,8 @@ class SessionQuerySet(QuerySet):
     # --- The review desk's queue: closed sessions, each with a `queue_rank` (review/states.py)
 
     def in_queue(self) -> Self:
-        """Closed and scored. Its order is `queue_order`, and so are its indexes."""
+        """Closed and scored. Its order is QUEUE_ORDER, and so are its indexes."""
         return self.filter(queue_rank__gte=0)
-
-    def queue_order(self) -> Self:
-        return self.order_by(*QUEUE_ORDER)
 
     def awaiting_review(self) -> Self:
         return self.filter(queue_rank__gte=0, queue_rank__lt=AWAITING_REVIEW_BELOW)

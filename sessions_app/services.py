@@ -17,8 +17,8 @@ from proctoring_site.mongo_engine.documents import document_of, instance_of
 from proctoring_site.mongo_engine.group_find import GroupFind
 from sessions_app import counters, heartbeat, ingestion, kept_timelines, mending, moves, reported
 from sessions_app.errors import EventUndecided, IllegalMove, MovedMeanwhile, ProctoringError, SessionNotFound
-from sessions_app.ids import new_event_ids
-from sessions_app.models import NOT_AT_THE_START, Event, Session, new_id, now, to_milliseconds
+from sessions_app.ids import new_event_ids, new_id
+from sessions_app.models import NOT_AT_THE_START, Event, Session, now, to_milliseconds
 from sessions_app.policy import active_policy, policy_for
 from sessions_app.reported import Reported
 from sessions_app.review import changes, scores

@@ -22,7 +22,7 @@ from proctoring_site.access import candidate_token, throttle
 from proctoring_site.access.authentication import TokenInBody, count_nobody
 from proctoring_site.access.candidate_token import Candidate
 from proctoring_site.access.permissions import Guarded, Rule, holds, own_session
-from proctoring_site.access.roles import Right, may
+from proctoring_site.access.roles import Right, may, may_see_sessions
 from proctoring_site.audit.actors import ActorKind, client_address, current_actor
 from proctoring_site.audit.log import record, recording
 from proctoring_site.audit.looks import record_once
@@ -62,20 +62,27 @@ _beat_answer = HeartbeatAnswerSerializer()
 
 
 def staff_who_see_sessions(request: Request, view: APIView) -> bool:
-    return may(request.user, Right.SEE_SESSIONS) or may(request.user, Right.SEE_RUNNING)
+    return may_see_sessions(request.user)
 
 
 def creation_is_open(request: Request, view: APIView) -> bool:
     return settings.SESSION_CREATION == "open"
 
 
-class SessionViewSet(Guarded, QuickDispatch, GenericViewSet):
-    """Sessions: started, listed, looked at, ended. Events are append-only below them."""
+class OfASession(Guarded, GenericViewSet):
+    """For routes below a session, which is one that the caller may know of."""
 
     queryset = Session.objects.all()
+
+    def get_queryset(self) -> QuerySet:
+        return Session.objects.visible_to(self.request.user)
+
+
+class SessionViewSet(QuickDispatch, OfASession):
+    """Sessions: started, listed, looked at, ended. Events are append-only below them."""
+
     serializer_class = SessionSerializer
     pagination_class = NewestFirst
-    lookup_field = "pk"
     counted_apart = frozenset({"create"})
     rules: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
         {
@@ -96,9 +103,6 @@ class SessionViewSet(Guarded, QuickDispatch, GenericViewSet):
                 count_nobody(request)
             APIView.permission_denied(self, request, message, code)
         super().permission_denied(request, message, code)
-
-    def get_queryset(self) -> QuerySet:
-        return Session.objects.visible_to(self.request.user).newest_first()
 
     @extend_schema(summary="List sessions, newest first", parameters=[SessionListQuery, NEXT_PAGE])
     def list(self, request: Request, *args: object, **kwargs: object) -> HttpResponse:

@@ -37,7 +37,6 @@ CANDIDATE_NAME = "Ada Unmistakable"
 EVENT_MESSAGE = "an unmistakable message"
 IMPORTED = "recording.webm"
 TUS = {"HTTP_TUS_RESUMABLE": "1.0.0", "HTTP_UPLOAD_LENGTH": "10", "HTTP_UPLOAD_OFFSET": "0"}
-CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 
 
 @dataclass(frozen=True)

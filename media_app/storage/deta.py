@@ -7,9 +7,8 @@ import random
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from itertools import chain
-from pathlib import Path
 from typing import Any, NoReturn
 
 import httpx
@@ -21,9 +20,7 @@ from django.utils.deconstruct import deconstructible
 from django.utils.functional import cached_property
 
 from media_app.errors import StorageFailed
-from media_app.storage.lease import one_at_a_time
 from media_app.storage.parts import InParts, take
-from media_app.storage.range_file import open_by_ranges
 
 MIB = 1024**2
 READ_BYTES = MIB
@@ -46,11 +43,7 @@ class DetaDriveStorage(InParts, Storage):
     part_bytes, least_part_bytes = PART_BYTES, LEAST_PART_BYTES
 
     def __init__(self, *, location: str) -> None:
-        self.drive = location
-
-    def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        """The name itself, as on the local disk: ours are made from ids."""
-        return name
+        self.location = location
 
     def _save(self, name: str, content: File) -> str:
         pieces = _in_parts(content)
@@ -68,9 +61,6 @@ class DetaDriveStorage(InParts, Storage):
                 self.abort_parts(name, state)
             raise
         return name
-
-    def _open(self, name: str, mode: str = "rb") -> File:
-        return open_by_ranges(self, name)
 
     def exists(self, name: str) -> bool:
         try:
@@ -105,12 +95,6 @@ class DetaDriveStorage(InParts, Storage):
 
     def probe(self) -> None:
         next(self._names("", limit=1), None)
-
-    def one_at_a_time(self, key: str, *, among: str = "") -> AbstractContextManager[None]:
-        return one_at_a_time(f"{self.drive}/{among}{key}")
-
-    def local_path(self, name: str) -> Path | None:
-        return None
 
     def signed_url(self, name: str, *, expires_s: int, content_type: str, filename: str) -> str | None:
         """Deta Drive has none: we pass the bytes on."""
@@ -234,7 +218,7 @@ class DetaDriveStorage(InParts, Storage):
     @property
     def _base(self) -> str:
         project = settings.DETA_PROJECT_KEY.partition("_")[0]
-        return f"https://{settings.DETA_DRIVE_HOST}/v1/{project}/{self.drive}"
+        return f"https://{settings.DETA_DRIVE_HOST}/v1/{project}/{self.location}"
 
 
 class _Pieces:

@@ -112,11 +112,11 @@ class LocalStorage(FileSystemStorage):
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    # --- Files that arrive in pieces, over many requests: {"offset", "part"}; the part is a file in `incoming()`
-
+    @translated()
     def delete(self, name: str) -> None:
-        with translated():
-            super().delete(name)
+        super().delete(name)
+
+    # --- Files that arrive in pieces, over many requests: {"offset", "part"}; the part is a file in `incoming()`
 
     @translated()
     def start_parts(self, name: str) -> dict[str, Any]:

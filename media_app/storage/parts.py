@@ -1,4 +1,5 @@
-"""Files that arrive over many requests on a server that takes them in parts, none but the last below a certain size.
+"""What the storages share whose files lie with a server: it takes those that arrive over many requests in parts, none
+but the last below a certain size, has no paths of ours, and knows no locks.
 
 The state between two requests is {"offset", "upload", "parts": [[number, size, tag]], "tail": size of the rest}, offset
 and sizes in bytes. What is too little for a part waits in a file of its own, so that no byte that was answered for is
@@ -8,15 +9,22 @@ lost.
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
 from typing import Any
 
+from django.core.files import File
+
 from media_app.errors import UploadLost
+from media_app.storage.lease import one_at_a_time
+from media_app.storage.range_file import open_by_ranges
 
 State = dict[str, Any]
 
 
 class InParts(ABC):
+    #: The drive.
+    location: str
     #: What is sent as soon as so much is there, and the least that is sent as a part when no more comes.
     part_bytes: int
     least_part_bytes: int
@@ -48,6 +56,20 @@ class InParts(ABC):
         """Of the stored files whose names begin so."""
 
     # --- What the rest of this app calls.
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """The name itself, as on the local disk: ours are made from ids."""
+        return name
+
+    def _open(self, name: str, mode: str = "rb") -> File:
+        """By ranges: django-storages would hold the whole of it in memory."""
+        return open_by_ranges(self, name)
+
+    def local_path(self, name: str) -> Path | None:
+        return None
+
+    def one_at_a_time(self, key: str, *, among: str = "") -> AbstractContextManager[None]:
+        return one_at_a_time(f"{self.location}/{among}{key}")
 
     def start_parts(self, name: str) -> State:
         return {"offset": 0, "upload": self._begin(name), "parts": [], "tail": 0}

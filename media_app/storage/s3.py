@@ -5,8 +5,7 @@ The bucket is private; nothing here asks for an ACL. What the server says of a f
 
 import mimetypes
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 from botocore.config import Config
@@ -17,9 +16,7 @@ from storages.backends.s3 import S3Storage
 from storages.utils import clean_name
 
 from media_app.errors import StorageFailed
-from media_app.storage.lease import one_at_a_time
 from media_app.storage.parts import InParts
-from media_app.storage.range_file import open_by_ranges
 
 READ_BYTES = 1024**2
 #: S3 takes no smaller ones but for the last, and 10,000 of them: 80 GiB in one recording.
@@ -34,10 +31,6 @@ class PrivateS3Storage(InParts, S3Storage):
         super().__init__(**settings)
         # Some servers send the checksum of the whole with a range, and boto3 would compare. Ours is the SHA-256 of all.
         self.client_config = self.client_config.merge(Config(response_checksum_validation="when_required"))
-
-    def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        """The name itself, as on the local disk: ours are made from ids."""
-        return name
 
     def save(self, name: str, content: File, max_length: int | None = None) -> str:
         with _translated(name):
@@ -71,9 +64,6 @@ class PrivateS3Storage(InParts, S3Storage):
         with self._by_head(name):
             return super().get_modified_time(name)
 
-    def _open(self, name: str, mode: str = "rb") -> File:
-        return open_by_ranges(self, name)  # django-storages would hold the whole of it in memory
-
     @contextmanager
     def _by_head(self, name: str) -> Iterator[None]:
         """The answer to HEAD has no body, so its 404 says not whether it is the file or the bucket that is missing."""
@@ -90,12 +80,6 @@ class PrivateS3Storage(InParts, S3Storage):
                 self._client.head_bucket(Bucket=self.bucket_name)
         except FileNotFoundError:
             _fail("no such bucket")
-
-    def one_at_a_time(self, key: str, *, among: str = "") -> AbstractContextManager[None]:
-        return one_at_a_time(f"{self.location}/{among}{key}")
-
-    def local_path(self, name: str) -> Path | None:
-        return None
 
     def signed_url(self, name: str, *, expires_s: int, content_type: str, filename: str) -> str | None:
         answered = {

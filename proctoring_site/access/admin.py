@@ -16,9 +16,9 @@ from django.utils import timezone
 from proctoring_site.access import api_tokens
 from proctoring_site.access.models import ApiToken
 from proctoring_site.access.roles import Right, may
-from proctoring_site.admin_lists import ListedInItsOrder
+from proctoring_site.admin_lists import ListedInItsOrder, in_utc
 
-NOTHING = "–"
+TO_THE_MINUTE = "%Y-%m-%d %H:%M"
 
 
 class NewTokenForm(ModelForm):
@@ -121,21 +121,10 @@ class ApiTokenAdmin(ListedInItsOrder, admin.ModelAdmin):
     def owned_by(self, token: ApiToken) -> str:
         return token.owner.get_username()
 
-    @admin.display(description="created (UTC)")
-    def created(self, token: ApiToken) -> str:
-        return _shown(token.created_at)
-
-    @admin.display(description="expires (UTC)")
-    def expires(self, token: ApiToken) -> str:
-        return _shown(token.expires_at)
-
-    @admin.display(description="last used (UTC)")
-    def last_used(self, token: ApiToken) -> str:
-        return _shown(token.last_used_at)
-
-    @admin.display(description="revoked (UTC)")
-    def revoked(self, token: ApiToken) -> str:
-        return _shown(token.revoked_at)
+    created = in_utc("created_at", "created", layout=TO_THE_MINUTE)
+    expires = in_utc("expires_at", "expires", layout=TO_THE_MINUTE)
+    last_used = in_utc("last_used_at", "last used", layout=TO_THE_MINUTE)
+    revoked = in_utc("revoked_at", "revoked", layout=TO_THE_MINUTE)
 
     @admin.display(description="id in the audit log")
     def audit_id(self, token: ApiToken) -> str:
@@ -143,7 +132,3 @@ class ApiTokenAdmin(ListedInItsOrder, admin.ModelAdmin):
 
     class Media:
         css = {"all": ["access/tokens.css"]}
-
-
-def _shown(at: Any) -> str:
-    return at.strftime("%Y-%m-%d %H:%M") if at else NOTHING

@@ -53,3 +53,8 @@ GROUPS: Mapping[str, tuple[Right, ...]] = MappingProxyType(
 def may(caller: Any, *rights: Right) -> bool:
     """Whether an account, or whatever else calls, is active staff with all of these rights. Nobody (None) is not."""
     return caller is not None and caller.is_active and caller.is_staff and all(map(caller.has_perm, rights))
+
+
+def may_see_sessions(caller: Any) -> bool:
+    """All of them, or those that run."""
+    return may(caller, Right.SEE_SESSIONS) or may(caller, Right.SEE_RUNNING)

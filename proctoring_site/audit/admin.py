@@ -20,13 +20,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
-from proctoring_site.admin_lists import ListedInItsOrder, UncountedWhenUnfiltered
+from proctoring_site.admin_lists import NOTHING, ListedInItsOrder, ReadOnly, UncountedWhenUnfiltered, in_utc
 from proctoring_site.audit import export, log
 from proctoring_site.audit.actors import ActorKind
 from proctoring_site.audit.models import Action, AuditRecord, ObjectKind
 
 LIST, EXPORT = "admin:audit_auditrecord_changelist", "admin:audit_auditrecord_export"
-NOTHING = "–"
 SEARCH_MAX_LENGTH = AuditRecord._meta.get_field("actor_name").max_length
 
 
@@ -71,7 +70,7 @@ def _midnight(day: str) -> datetime:
 
 
 @admin.register(AuditRecord)
-class AuditRecordAdmin(ListedInItsOrder, admin.ModelAdmin):
+class AuditRecordAdmin(ReadOnly, ListedInItsOrder, admin.ModelAdmin):
     list_display = ["instant", "who", "what", "which", "address", "request_id"]
     list_filter = ["action", "actor_kind", "object_kind", DayFilter]
     search_fields = ["actor_name", "object_id", "request_id"]
@@ -130,21 +129,10 @@ class AuditRecordAdmin(ListedInItsOrder, admin.ModelAdmin):
         """What `list_filter` asks. A pattern of one's own (`actor_name__regex=(`) could fail or load the server."""
         return lookup in {"action__exact", "actor_kind__exact", "object_kind__exact", "from", "until"}
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: AuditRecord | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: AuditRecord | None = None) -> bool:
-        return False
-
     def history_view(self, request: HttpRequest, object_id: str, extra_context: dict | None = None) -> HttpResponse:
         raise Http404("A record never changes.")
 
-    @admin.display(description="when (UTC)")
-    def instant(self, record: AuditRecord) -> str:
-        return record.at.strftime("%Y-%m-%d %H:%M:%S")
+    instant = in_utc("at", "when")
 
     @admin.display(description="who")
     def who(self, record: AuditRecord) -> str:

@@ -1,14 +1,13 @@
 """The audit log as CSV, in pieces: however long the log, only one piece is in memory."""
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
+from proctoring_site import keyset
 from proctoring_site.audit.models import AuditRecord
-from proctoring_site.csv_cells import instant, safe, safe_json
+from proctoring_site.csv_cells import instant, lines, safe, safe_json
 
 ROWS_AT_ONCE = 1000
 COLUMNS = tuple(field.name for field in AuditRecord._meta.fields)
@@ -16,22 +15,9 @@ COLUMNS = tuple(field.name for field in AuditRecord._meta.fields)
 
 def csv_pieces(records: QuerySet) -> Iterator[bytes]:
     """UTF-8 without a byte order mark; the header first, then the records, newest first."""
-    yield _lines([COLUMNS])
-    for page in _pages(records.order_by("-at", "-id")):
-        yield _lines([_row(record) for record in page])
-
-
-def _pages(records: QuerySet) -> Iterator[list[AuditRecord]]:
-    """By keyset. One cursor over all would do, but the driver fetches 16 MB of it at a time, and decodes them whole."""
-    page = list(records[:ROWS_AT_ONCE])
-    while page:
-        yield page
-        if len(page) < ROWS_AT_ONCE:
-            return
-        last, page = page[-1], []
-        for part in (Q(at=last.at, id__lt=last.pk), Q(at__lt=last.at)):  # each is one range of an index
-            if len(page) < ROWS_AT_ONCE:
-                page += records.filter(part)[: ROWS_AT_ONCE - len(page)]
+    yield lines([COLUMNS])
+    for piece in keyset.pieces_of(records, ("-at", "-id"), size=ROWS_AT_ONCE):
+        yield lines([_row(record) for record in piece])
 
 
 def _row(record: AuditRecord) -> list[str]:
@@ -40,9 +26,3 @@ def _row(record: AuditRecord) -> list[str]:
     for name in ("changes", "details"):
         cells[name] = safe_json(json.dumps(getattr(record, name), ensure_ascii=False, default=str))
     return list(cells.values())
-
-
-def _lines(rows: list) -> bytes:
-    out = io.StringIO(newline="")
-    csv.writer(out).writerows(rows)
-    return out.getvalue().encode("utf-8", errors="replace")

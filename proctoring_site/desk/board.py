@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib.admin.utils import quote
 
 from proctoring_site.mongo_engine.instants import instant_of
-from sessions_app import counters
+from sessions_app import acts, counters
 from sessions_app.coverage import missing_after
 from sessions_app.scoring import FULL_SCORE, Deduction, Policy, integrity_score
 from sessions_app.states import ALLOWED, OPEN, State, state_of
@@ -24,13 +24,8 @@ FIELDS += ("review_revision",)
 ASKED_MAX = 3
 HERE, MISSING, SILENT = "here", "missing", "silent"
 _RANK = {MISSING: 0, SILENT: 1, HERE: 2}
-#: verb → the state that it leads to; None: it stays where it is.
-VERBS: Mapping[str, State | None] = {
-    "pause": State.PAUSED,
-    "resume": State.RUNNING,
-    "message": None,
-    "terminate": State.TERMINATED,
-}
+#: verb → the state that it leads to; None: it stays where it is. A sitting is ended on its own page.
+VERBS: Mapping[str, State | None] = {verb: to for verb, (to, *_) in acts.ACTS.items() if verb != "end"}
 
 
 def board_of(
@@ -60,7 +55,7 @@ def verbs_by_state() -> dict[str, list[str]]:
 
 
 def _row(document: Mapping[str, Any], *, policy: Policy, allowed: Set[str], at: datetime) -> dict[str, Any]:
-    counts = _counted(document)
+    counts = counters.by_type(document.get("event_counts"))
     score = integrity_score({name: n for name, n in counts.items() if name not in allowed}, policy=policy)
     presence, since = presence_of(document, at=at)
     beat = document.get("heartbeat")
@@ -102,11 +97,6 @@ def presence_of(document: Mapping[str, Any], *, at: datetime) -> tuple[str, date
 
 def _is_beat(beat: object) -> bool:
     return isinstance(beat, Mapping)
-
-
-def _counted(document: Mapping[str, Any]) -> dict[str, int]:
-    stored = document.get("event_counts")
-    return counters.by_type(stored if isinstance(stored, Mapping) else None)
 
 
 def _asked(command: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Every chart says in words what it shows, and its rows are the table that stands 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 WIDTH = 1000
 #: A lying bar stands under its own line of words: beside it there is no room for them on a phone.
@@ -61,14 +61,9 @@ class Chart:
     heads: tuple[str, str]
     marks: tuple[Mark, ...] = ()
     height: int = 0
-    ticks: tuple[Mark, ...] = field(default=())
+    ticks: tuple[Mark, ...] = ()
     width: int = WIDTH
     is_columns: bool = False
-
-    @property
-    def base_y(self) -> int:
-        """Where the columns stand."""
-        return COLUMNS_HEIGHT
 
     @property
     def label_y(self) -> int:

@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from proctoring_site.access.roles import Right, may
+from proctoring_site.access.roles import Right, may, may_see_sessions
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.desk import board
@@ -41,7 +41,7 @@ def urls(desk: ModelAdmin) -> list[URLPattern]:
 
 def may_watch(user: Any) -> bool:
     """The board tells what was seen, and its order tells it too: an Operator has the list instead."""
-    return may(user, Right.SEE_EVIDENCE) and (may(user, Right.SEE_SESSIONS) or may(user, Right.SEE_RUNNING))
+    return may(user, Right.SEE_EVIDENCE) and may_see_sessions(user)
 
 
 def page(request: HttpRequest, *, desk: ModelAdmin) -> HttpResponse:

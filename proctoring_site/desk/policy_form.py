@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import asdict
 from typing import Any
 
 from django import forms
@@ -51,9 +52,7 @@ class PolicyForm(forms.Form):
 
     @classmethod
     def from_policy(cls, policy: Policy) -> "PolicyForm":
-        draft = policies.draft_of(policy)
-        values = {name: getattr(draft, name) for name in Draft.__slots__}
-        return cls(initial=values | {"weights": lines_of(policy)})
+        return cls(initial=asdict(policies.draft_of(policy)) | {"weights": lines_of(policy)})
 
     def clean_weights(self) -> tuple[dict[str, int], dict[str, int]]:
         weights: dict[str, int] = {}

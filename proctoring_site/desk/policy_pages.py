@@ -13,6 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.generic import RedirectView
 
 from proctoring_site.access.roles import Right, may
+from proctoring_site.admin_lists import ReadOnly
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.desk.policy_form import PolicyForm
@@ -42,7 +43,7 @@ def may_see(user: Any) -> bool:
 
 
 @admin.register(PolicyVersion)
-class PolicyAdmin(admin.ModelAdmin):
+class PolicyAdmin(ReadOnly, admin.ModelAdmin):
     """Whoever decides on sessions may read the rules; changing them is a right of its own."""
 
     def get_urls(self) -> list[URLPattern]:
@@ -64,8 +65,6 @@ class PolicyAdmin(admin.ModelAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return may(request.user, Right.CHANGE_POLICY)
-
-    has_change_permission = has_delete_permission = lambda self, request, obj=None: False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         self._demand(self.has_view_permission(request))

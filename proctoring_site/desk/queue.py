@@ -17,10 +17,12 @@ from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from proctoring_site import keyset
 from proctoring_site.access.roles import Right, may
+from proctoring_site.admin_lists import NOTHING
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
-from proctoring_site.desk import bulk, keyset, queue_counts, queue_export
+from proctoring_site.desk import bulk, queue_counts, queue_export
 from proctoring_site.desk.queue_filters import (
     AssignedFilter,
     BelowFilter,
@@ -34,7 +36,7 @@ from proctoring_site.desk.queue_filters import (
     shows_queue,
 )
 from sessions_app import scoring
-from sessions_app.admin import NOTHING, BandFilter, SessionAdmin, SessionChangeList, VideoFilter
+from sessions_app.admin import BandFilter, SessionAdmin, SessionChangeList, VideoFilter
 from sessions_app.models import CANDIDATE_NAME_MAX_LENGTH, Session, now
 from sessions_app.querysets import QUEUE_ORDER
 from sessions_app.review import assignment
@@ -181,9 +183,6 @@ class QueuePage(SessionAdmin):
             for name in ("pause_sessions", "resume_sessions", "end_sessions"):
                 found.pop(name, None)
         return found
-
-    def has_decide_permission(self, request: HttpRequest) -> bool:
-        return may(request.user, Right.DECIDE)
 
     @admin.action(description="Assign the selected sessions to …", permissions=["decide"])
     def assign_sessions(self, request: HttpRequest, queryset: QuerySet) -> None:

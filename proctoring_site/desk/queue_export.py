@@ -1,7 +1,5 @@
 """The list of sessions as it is filtered, all of it, as a CSV file, in pieces."""
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -15,10 +13,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from proctoring_site import keyset
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
-from proctoring_site.csv_cells import instant, safe
-from proctoring_site.desk import keyset
+from proctoring_site.csv_cells import instant, lines, safe
 from proctoring_site.desk.queue_filters import may_review, shows_queue
 from sessions_app.models import Session
 from sessions_app.querysets import NEWEST_FIRST, QUEUE_ORDER
@@ -65,16 +63,10 @@ def export(request: HttpRequest, *, desk: Any) -> HttpResponseBase:
 
 def csv_pieces(sessions: QuerySet, order: keyset.Order) -> Iterator[bytes]:
     """UTF-8 without a byte order mark; the header first."""
-    yield _lines([list(COLUMNS)])
+    yield lines([list(COLUMNS)])
     for piece in keyset.pieces_of(sessions, order, size=ROWS_AT_ONCE):
-        yield _lines([[safe(cell(session)) for cell in COLUMNS.values()] for session in piece])
+        yield lines([[safe(cell(session)) for cell in COLUMNS.values()] for session in piece])
 
 
 def _known(value: object) -> object:
     return "" if value is None else value
-
-
-def _lines(rows: list[list[str]]) -> bytes:
-    out = io.StringIO(newline="")
-    csv.writer(out).writerows(rows)
-    return out.getvalue().encode("utf-8", errors="replace")

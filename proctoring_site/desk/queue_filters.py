@@ -10,11 +10,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from proctoring_site.access.roles import Right, may
+from sessions_app import admin as sessions_admin
 from sessions_app import scoring
 from sessions_app.models import now
 from sessions_app.review import assignment, policies
 from sessions_app.review.states import DECIDED
-from sessions_app.states import OPEN, State
+from sessions_app.states import OPEN
 
 ALL = "all"
 #: The ends of the shipped bands, what is clean, and what is very bad.
@@ -24,10 +25,6 @@ SCORES = (95, 80, 50, 20)
 def may_review(user: Any) -> bool:
     """Who sees the queue: its order alone tells what was seen of each session."""
     return may(user, Right.SEE_SESSIONS) and may(user, Right.SEE_EVIDENCE)
-
-
-def may_see_list(user: Any) -> bool:
-    return may(user, Right.SEE_SESSIONS) or may(user, Right.SEE_RUNNING)
 
 
 def shows_queue(request: HttpRequest) -> bool:
@@ -170,12 +167,5 @@ class PolicyFilter(QuestionFilter):
         return queryset.scored_with(int(self.value()))
 
 
-class StateFilter(QuestionFilter):
-    title = "state"
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> Iterable[tuple[str, str]]:
-        return State.choices
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        return queryset.matching(state=self.value()) if self.value() in State.values else queryset
+class StateFilter(QuestionFilter, sessions_admin.StateFilter):
+    """As in the list of all sessions."""

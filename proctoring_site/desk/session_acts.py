@@ -20,8 +20,7 @@ from sessions_app.review import services as reviews
 from sessions_app.review.errors import ReviewChanged
 from sessions_app.review.models import ReviewEntry
 from sessions_app.review.reading import Review, review_of
-from sessions_app.review.states import OUTCOME_MOVES, IncidentState, Severity
-from sessions_app.review.states import Outcome as ReviewOutcome
+from sessions_app.review.states import OUTCOME_MOVES, IncidentState, Outcome, Severity
 
 CONFLICT, INVALID = 409, 400
 WHO_WAS_QUICKER = (
@@ -32,7 +31,7 @@ NO_PLACE = "Nobody knows when this sitting was, so no moment of it can be told."
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Answer:
     """What came of it. `picked`: the incident that it was about, as it is named now; no other takes its place. `form`:
     as it was filled in. `since`: what others did meanwhile, in sentences."""
 
@@ -95,7 +94,7 @@ def _revoke(session: Session, told: Told, time: SittingTime, who: Told) -> Sessi
 
 
 def _decide(session: Session, told: Told, time: SittingTime, who: Told) -> Session:
-    return reviews.decide(session, ReviewOutcome(told["outcome"]), reason=told["reason"], **who)
+    return reviews.decide(session, Outcome(told["outcome"]), reason=told["reason"], **who)
 
 
 def _assign(session: Session, told: Told, time: SittingTime, who: Told) -> Session:
@@ -129,11 +128,11 @@ ACTS: Mapping[str, tuple[type[ReviewForm], Service, str]] = MappingProxyType(
 )
 
 
-def carry_out(session: Session, told: Mapping[str, str], *, by: AbstractBaseUser) -> Outcome:
+def carry_out(session: Session, told: Mapping[str, str], *, by: AbstractBaseUser) -> Answer:
     """Do what the form says, or say why not; then nothing was changed."""
     verb = told.get("verb", "")
     if verb not in ACTS:
-        return Outcome("Nobody knows how to do that.", INVALID, code="invalid")
+        return Answer("Nobody knows how to do that.", INVALID, code="invalid")
     form_class, service, sentence = ACTS[verb]
     types = {"types": sorted(filter(None, session.counts))} if form_class is said.AllowForm else {}
     form = form_class(told, auto_id=f"{verb}-%s", **types)
@@ -148,20 +147,18 @@ def carry_out(session: Session, told: Mapping[str, str], *, by: AbstractBaseUser
     except ProctoringError as error:
         since = tuple(map(str, error.since)) if isinstance(error, ReviewChanged) else ()
         words = WHO_WAS_QUICKER if since else str(error)
-        return Outcome(words, CONFLICT, verb, told.get("incident"), error.code, since=since, form=form)
+        return Answer(words, CONFLICT, verb, told.get("incident"), error.code, since=since, form=form)
     words = sentence.format(outcome=session.outcome.value.replace("_", " "), assigned=session.assigned_to or "nobody")
-    if (before, session.outcome) == (
-        ReviewOutcome.VIOLATION,
-        ReviewOutcome.SECOND_REVIEW_REQUIRED,
-    ) and verb != "decide":
+    is_lifted = (before, session.outcome) == (Outcome.VIOLATION, Outcome.SECOND_REVIEW_REQUIRED)
+    if is_lifted and verb != "decide":
         words = f"{words} {LIFTED}"
-    return Outcome(words, verb=verb, picked=_picked(session, seen + 1) or told.get("incident"))
+    return Answer(words, verb=verb, picked=_picked(session, seen + 1) or told.get("incident"))
 
 
-def _not_so(form: ReviewForm, verb: str) -> Outcome:
+def _not_so(form: ReviewForm, verb: str) -> Answer:
     faults = {name: list(map(str, errors)) for name, errors in form.errors.items()}
     picked = form.data.get("incident")
-    return Outcome("That cannot be taken so.", INVALID, verb, picked, "invalid", faults, form=form)
+    return Answer("That cannot be taken so.", INVALID, verb, picked, "invalid", faults, form=form)
 
 
 def _time_of(session: Session) -> SittingTime:
@@ -187,7 +184,7 @@ def _picked(session: Session, revision: int) -> str | None:
 
 
 def forms_of(
-    session: Session, review: Review, picked: Row | None, *, by: AbstractBaseUser, outcome: Outcome | None
+    session: Session, review: Review, picked: Row | None, *, by: AbstractBaseUser, answer: Answer | None
 ) -> dict[str, ReviewForm]:
     """All that the page offers, by name; the one that was refused as it was filled in, upon what is there now."""
     now = {"review_revision": review.revision, "seen_until": review.seen_until and review.seen_until.isoformat()}
@@ -196,7 +193,7 @@ def forms_of(
     own = {"take": {"to": name}, "assign": {"to": session.assigned_to}, "due": {"due_at": session.due_at}}
     options: dict[str, dict[str, Any]] = {
         "allow": {"types": sorted(set(filter(None, session.counts)) - set(review.allowed))},
-        "decide": {"outcomes": [outcome for outcome in ReviewOutcome if outcome in OUTCOME_MOVES[review.outcome]]},
+        "decide": {"outcomes": [outcome for outcome in Outcome if outcome in OUTCOME_MOVES[review.outcome]]},
         "add_incident": {"types": sorted({*review.policy.weights, *filter(None, session.counts)})},
         "assign": {"names": [name, *(f"{assignment.GROUP_PREFIX}{group}" for group in MAY_DECIDE)]},
         "severity": {"initial": {**now, "severity": picked.severity if picked else None}},
@@ -211,8 +208,8 @@ def forms_of(
         form = said.RevokeForm(auto_id=f"{_place_of(event_type)}-%s", initial=initial)
         form.place = _place_of(event_type)
         made[f"revoke {event_type}"] = form
-    if outcome and outcome.form is not None:
-        _fill_in(made, outcome, now)
+    if answer and answer.form is not None:
+        _fill_in(made, answer, now)
     return made
 
 
@@ -221,15 +218,15 @@ def _place_of(event_type: str) -> str:
     return f"revoke-{sha256(event_type.encode()).hexdigest()[:16]}"
 
 
-def _fill_in(made: dict[str, ReviewForm], outcome: Outcome, now: dict[str, Any]) -> None:
-    place = {"acknowledge": "judge", "confirm": "judge"}.get(outcome.verb, outcome.verb)
+def _fill_in(made: dict[str, ReviewForm], answer: Answer, now: dict[str, Any]) -> None:
+    place = {"acknowledge": "judge", "confirm": "judge"}.get(answer.verb, answer.verb)
     if place == "revoke":
-        place = f"revoke {outcome.form.data.get('event_type')}"
+        place = f"revoke {answer.form.data.get('event_type')}"
     if place not in made:
         return
-    data = outcome.form.data.copy()
+    data = answer.form.data.copy()
     data.update({name: value for name, value in now.items() if name != "incident"})
     form = made[place]
     form.data, form.is_bound = data, True
-    faults = (fault for of_field in outcome.fields.values() for fault in of_field)
-    form.said = " ".join((outcome.said, *faults, *outcome.since))
+    faults = (fault for of_field in answer.fields.values() for fault in of_field)
+    form.said = " ".join((answer.said, *faults, *answer.since))

@@ -14,10 +14,10 @@ from proctoring_site.desk import playlist, review_view, session_acts, session_vi
 from proctoring_site.desk.review_view import Row
 from proctoring_site.desk.sitting import SittingTime
 from sessions_app import acts, heartbeat, mending, services
+from sessions_app.admin import state_in_words
 from sessions_app.coverage import percent
 from sessions_app.models import Session
 from sessions_app.review import services as reviews
-from sessions_app.states import State
 
 EVENTS_PER_PAGE = 100
 #: The timeline shows all; the keys go on from page to page.
@@ -25,22 +25,22 @@ INCIDENTS_PER_PAGE = 200
 
 
 def of(
-    request: HttpRequest, session: Session, outcome: session_acts.Outcome | None, *, supervises: bool
+    request: HttpRequest, session: Session, answer: session_acts.Answer | None, *, supervises: bool
 ) -> dict[str, Any]:
-    """`outcome`: of what was just tried; what was refused is shown with what was typed."""
+    """`answer`: of what was just tried; what was refused is shown with what was typed."""
     sees_evidence = may(request.user, Right.SEE_EVIDENCE)
     context: dict[str, Any] = {
         "original": session,
-        "state": _state(session),
+        "state": state_in_words(session),
         "duration": _length(session),
         "act_forms": acts.forms_for(session) if supervises else [],
         "facts": list(_facts(session, sees_evidence=sees_evidence)),
         "history": session_view.history(session, asked=supervises),
     }
-    return context | (_evidence(request, session, outcome) if sees_evidence else {})
+    return context | (_evidence(request, session, answer) if sees_evidence else {})
 
 
-def _evidence(request: HttpRequest, session: Session, outcome: session_acts.Outcome | None) -> dict[str, Any]:
+def _evidence(request: HttpRequest, session: Session, answer: session_acts.Answer | None) -> dict[str, Any]:
     review = reviews.review_of(session)
     if session.end_time is None and len(review.events) != sum(session.counts.values()):
         mending.look_soon(session.pk)
@@ -49,12 +49,12 @@ def _evidence(request: HttpRequest, session: Session, outcome: session_acts.Outc
     recordings = list(Recording.objects.of(session.pk))
     screens = playlist.screens_of(session, recordings)
     drawn = session_view.drawing(session, review.events, rows, time, ends=playlist.end_of(screens))
-    wanted = review_view.key_now(review, outcome.picked if outcome else request.GET.get("incident"))
+    wanted = review_view.key_now(review, answer.picked if answer else request.GET.get("incident"))
     picked = next((row for row in rows if row.key == wanted), None)
     page = _page_of(rows, picked, request.GET.get("incidents"))
     may_decide = may(request.user, Right.DECIDE)
     here = reverse("admin:sessions_app_session_review", args=[quote(session.pk)])
-    forms = session_acts.forms_of(session, review, picked, by=request.user, outcome=outcome) if may_decide else {}
+    forms = session_acts.forms_of(session, review, picked, by=request.user, answer=answer) if may_decide else {}
     return {
         "review": review_view.of(session, review, time=time, notes=reviews.notes_of(session), reader=request.user),
         "rows": page,
@@ -112,12 +112,6 @@ def _events(request: HttpRequest, session: Session) -> dict[str, Any]:
     }
 
 
-def _state(session: Session) -> str:
-    if session.state is State.RUNNING and (since := heartbeat.missing_since(session)):
-        return f"{session.state.label}, missing since {since:%Y-%m-%d %H:%M:%S} UTC"
-    return session.state.label
-
-
 def _length(session: Session) -> str:
     """Empty while it runs, and where an adopted session does not tell."""
     if session.end_time is None or session.start_time is None or session.end_time < session.start_time:
@@ -127,7 +121,7 @@ def _length(session: Session) -> str:
 
 
 def _facts(session: Session, *, sees_evidence: bool) -> Iterator[tuple[str, str]]:
-    yield "State", _state(session)
+    yield "State", state_in_words(session)
     yield "Started (UTC)", f"{session.start_time:%Y-%m-%d %H:%M:%S}" if session.start_time else "unknown"
     yield "Ended (UTC)", f"{session.end_time:%Y-%m-%d %H:%M:%S}" if session.end_time else "not yet"
     if session.last_seen_at:

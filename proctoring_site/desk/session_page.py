@@ -17,7 +17,7 @@ from proctoring_site.access.roles import Right, may
 from proctoring_site.audit.looks import record_look
 from proctoring_site.audit.models import ObjectKind
 from proctoring_site.desk import session_acts, session_context
-from proctoring_site.desk.session_acts import Outcome
+from proctoring_site.desk.session_acts import Answer
 from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session
 
@@ -58,29 +58,29 @@ class SessionPage(admin.ModelAdmin):
             return self._carry_out(request, session)
 
     def _carry_out(self, request: HttpRequest, session: Session) -> HttpResponse:
-        outcome = session_acts.carry_out(session, request.POST, by=request.user)
-        if not outcome.is_done:  # what was done is recorded, and this shows the page as a look at it does
+        answer = session_acts.carry_out(session, request.POST, by=request.user)
+        if not answer.is_done:  # what was done is recorded, and this shows the page as a look at it does
             record_look(ObjectKind.SESSION, session.pk)
         session.refresh()
         if request.headers.get("Accept") == "application/json":
-            return self._answer(request, session, outcome)
-        if outcome.is_done:
-            self.message_user(request, outcome.said, messages.SUCCESS)
+            return self._answer(request, session, answer)
+        if answer.is_done:
+            self.message_user(request, answer.said, messages.SUCCESS)
             here = reverse("admin:sessions_app_session_change", args=[quote(session.pk)])
-            return HttpResponseRedirect(f"{here}?incident={outcome.picked}" if outcome.picked else here)
-        context = self._context(request, session, outcome)
-        return TemplateResponse(request, "desk/session/page.html", context, status=outcome.status)
+            return HttpResponseRedirect(f"{here}?incident={answer.picked}" if answer.picked else here)
+        context = self._context(request, session, answer)
+        return TemplateResponse(request, "desk/session/page.html", context, status=answer.status)
 
-    def _answer(self, request: HttpRequest, session: Session, outcome: Outcome) -> JsonResponse:
-        context = self._context(request, session, replace(outcome, form=None))  # the script keeps what was typed
+    def _answer(self, request: HttpRequest, session: Session, answer: Answer) -> JsonResponse:
+        context = self._context(request, session, replace(answer, form=None))  # the script keeps what was typed
         parts = {name: render_to_string(f"desk/session/{name}.html", context, request) for name in PARTS}
-        picked = context["picked"].key if outcome.picked and context["picked"] else None
-        return JsonResponse({**outcome.for_script(), "picked": picked, "parts": parts}, status=outcome.status)
+        picked = context["picked"].key if answer.picked and context["picked"] else None
+        return JsonResponse({**answer.for_script(), "picked": picked, "parts": parts}, status=answer.status)
 
-    def _context(self, request: HttpRequest, session: Session, outcome: Outcome | None = None) -> dict[str, Any]:
+    def _context(self, request: HttpRequest, session: Session, answer: Answer | None = None) -> dict[str, Any]:
         return {
             **self.admin_site.each_context(request),
-            **session_context.of(request, session, outcome, supervises=self.has_supervise_permission(request)),
+            **session_context.of(request, session, answer, supervises=self.has_supervise_permission(request)),
             "opts": self.opts,
             "media": self.media,
             "title": session.shown_name,

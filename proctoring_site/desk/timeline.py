@@ -105,11 +105,8 @@ def _by_mark(incidents: Sequence[tuple[str, Span]], scale: _Scale, y: int) -> tu
     by_mark: dict[str, list[Span]] = {}
     for mark, span in incidents:
         by_mark.setdefault(mark, []).append(span)
-    return tuple((mark, _marks(spans, scale, y + 4, INCIDENTS_HEIGHT - 8)) for mark, spans in _gravest_last(by_mark))
-
-
-def _gravest_last(by_mark: dict[str, list[Span]]) -> list[tuple[str, list[Span]]]:
-    return [(mark, by_mark[mark]) for mark in MARKS if mark in by_mark]
+    marks = (mark for mark in MARKS if mark in by_mark)
+    return tuple((mark, _marks(by_mark[mark], scale, y + 4, INCIDENTS_HEIGHT - 8)) for mark in marks)
 
 
 def _marks(spans: Iterable[Span], scale: _Scale, y: int, height: int) -> str:

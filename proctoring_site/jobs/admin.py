@@ -1,6 +1,5 @@
 """What waits, runs and failed, for Operators; read-only, but for having what failed run again."""
 
-from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -8,17 +7,15 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from proctoring_site.access.roles import Right, may
-from proctoring_site.admin_lists import ListedInItsOrder, UncountedWhenUnfiltered
+from proctoring_site.admin_lists import NOTHING, ListedInItsOrder, ReadOnly, UncountedWhenUnfiltered, in_utc
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.jobs import queue, reasons
 from proctoring_site.jobs.models import Job
 
-NOTHING = "–"
-
 
 @admin.register(Job)
-class JobAdmin(ListedInItsOrder, admin.ModelAdmin):
+class JobAdmin(ReadOnly, ListedInItsOrder, admin.ModelAdmin):
     list_display = ["queued", "task", "key", "state", "attempts", "reason", "started", "finished"]
     list_filter = ["state"]
     search_fields = ["key__startswith"]
@@ -45,11 +42,6 @@ class JobAdmin(ListedInItsOrder, admin.ModelAdmin):
     def has_rerun_permission(self, request: HttpRequest) -> bool:
         return may(request.user, Right.RERUN_JOBS)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    has_change_permission = has_delete_permission = lambda self, request, obj=None: False
-
     @admin.action(description="Run the selected failed jobs again", permissions=["rerun"])
     def run_again(self, request: HttpRequest, queryset: QuerySet) -> None:
         done = 0
@@ -63,32 +55,14 @@ class JobAdmin(ListedInItsOrder, admin.ModelAdmin):
     def reason(self, job: Job) -> str:
         return reasons.readable(job.error) or NOTHING
 
-    @admin.display(description="queued (UTC)")
-    def queued(self, job: Job) -> str:
-        return _shown(job.queued_at)
-
-    @admin.display(description="not before (UTC)")
-    def next_try(self, job: Job) -> str:
-        return _shown(job.not_before)
-
-    @admin.display(description="started (UTC)")
-    def started(self, job: Job) -> str:
-        return _shown(job.started_at)
-
-    @admin.display(description="finished (UTC)")
-    def finished(self, job: Job) -> str:
-        return _shown(job.finished_at)
-
-    @admin.display(description="held until (UTC)")
-    def lease_ends(self, job: Job) -> str:
-        return _shown(job.runs_until)
+    queued = in_utc("queued_at", "queued")
+    next_try = in_utc("not_before", "not before")
+    started = in_utc("started_at", "started")
+    finished = in_utc("finished_at", "finished")
+    lease_ends = in_utc("runs_until", "held until")
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         return lookup in {"state__exact"}
 
     class Media:
         css = {"all": ["jobs/jobs.css"]}
-
-
-def _shown(at: datetime | None) -> str:
-    return at.strftime("%Y-%m-%d %H:%M:%S") if at else NOTHING

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from proctoring_site.access.roles import Right, may
 from sessions_app.errors import ProctoringError
-from sessions_app.models import Session, now, to_milliseconds
+from sessions_app.models import Session, to_milliseconds
 from sessions_app.review import changes, policies, services
 from sessions_app.review.changes import Change
 from sessions_app.review.errors import AssignedMeanwhile, NobodyToAssign, NoLongerClean
@@ -130,7 +130,7 @@ def _require_assignable(to: str | None) -> None:
 def _assign(session: Session, to: str | None, *, by: AbstractBaseUser, seen: int, at: datetime | None) -> Session:
     before = {"assigned_to": session.assigned_to}
     change = Change(EntryAction.ASSIGNED, {}, before, {"assigned_to": to}, fields={"assigned_to": to})
-    changes.make(session, change, by=by, seen=seen, at=at or now())
+    changes.make(session, change, by=by, seen=seen, at=at)
     return session
 
 

@@ -64,7 +64,7 @@ class Facts:
 
     @property
     def decided_at(self) -> datetime | None:
-        return _at(self.document.get("reviewed_at")) if self.outcome in DECIDED else None
+        return instant_of(self.document.get("reviewed_at")) if self.outcome in DECIDED else None
 
     @property
     def is_stale(self) -> bool:
@@ -120,11 +120,11 @@ def seen(event: dict[str, Any]) -> Seen:
     return Seen(
         id=str(event["_id"]),
         event_type="" if event_type is None else str(event_type),
-        at=_at(get("occurred_at")) or _at(get("timestamp")),
+        at=instant_of(get("occurred_at")) or instant_of(get("timestamp")),
         duration_s=_number(get("duration_s")),
         confidence=_number(get("confidence")),
         source=source if isinstance(source, str) else None,
-        received_at=_at(get("received_at")),
+        received_at=instant_of(get("received_at")),
     )
 
 
@@ -136,8 +136,8 @@ def _judgement(row: dict[str, Any]) -> Judgement:
         severity=Severity(row["severity"]),
         by=row["by"],
         at=instant_of(row["at"]),
-        start=_at(row["start"]),
-        end=_at(row["end"]),
+        start=instant_of(row["start"]),
+        end=instant_of(row["end"]),
         event_ids=tuple(row["event_ids"]),
         reason=row["reason"],
         is_manual=row["is_manual"],
@@ -152,10 +152,6 @@ def _rows(collection: str, where: dict[str, Any], fields: dict[str, int] | None 
 def _of(session_ids: Iterable[str]) -> dict[str, Any]:
     ids = list(session_ids)
     return {"session_id": ids[0] if len(ids) == 1 else {"$in": ids}}
-
-
-def _at(value: Any) -> datetime | None:
-    return None if value is None else instant_of(value)
 
 
 def _number(value: Any) -> float | None:

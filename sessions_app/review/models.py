@@ -1,27 +1,16 @@
 """What people said and did in a review: judged incidents, notes, allowances, the history; and the policies."""
 
-from uuid import uuid4
-
 from django.db import models
 
 from proctoring_site.mongo_engine.fields import DocumentField
 from sessions_app import scoring
-from sessions_app.review.querysets import (
-    AllowanceQuerySet,
-    JudgedIncidentQuerySet,
-    NoteQuerySet,
-    PolicyRunQuerySet,
-    ReviewEntryQuerySet,
-)
+from sessions_app.ids import new_id
+from sessions_app.review.querysets import AllowanceQuerySet, NoteQuerySet, PolicyRunQuerySet, ReviewEntryQuerySet
 from sessions_app.review.states import IncidentState, Severity
 
 REASON_MAX_LENGTH = 1000
 NOTE_MAX_LENGTH = 4000
 NAME_MAX_LENGTH = 150
-
-
-def new_id() -> str:
-    return str(uuid4())
 
 
 class PolicyVersion(models.Model):
@@ -97,8 +86,6 @@ class JudgedIncident(models.Model):
     is_manual = models.BooleanField(default=False)
     #: The session's review revision that made it so.
     revision = models.IntegerField()
-
-    objects = JudgedIncidentQuerySet.as_manager()
 
     class Meta:
         db_table = "incidents"

@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import connection
@@ -152,20 +151,9 @@ def _store(draft: Draft, *, by: str) -> Policy:
     rows = connection.get_collection(PolicyVersion._meta.db_table)
     while True:
         newest = PolicyVersion.objects.order_by("-version").values_list("version", flat=True).first()
-        row = PolicyVersion(
-            version=(newest or SHIPPED_VERSION) + 1, created_at=now(), created_by=by, **_fields_of(draft)
-        )
+        row = PolicyVersion(version=(newest or SHIPPED_VERSION) + 1, created_at=now(), created_by=by, **asdict(draft))
         try:
             rows.insert_one(document_of(row), session=connection.session)
         except DuplicateKeyError:  # another was quicker; this is the next one
             continue
         return policy_of(row.version)
-
-
-def _fields_of(draft: Draft) -> dict[str, Any]:
-    return {name: getattr(draft, name) for name in Draft.__slots__}
-
-
-def second_review_is_needed(policy: Policy, reviewed_score: int) -> bool:
-    above = policy.second_review_above
-    return above is not None and FULL_SCORE - reviewed_score > above

@@ -6,26 +6,14 @@ from typing import Self
 from django.db.models import QuerySet
 
 
-class JudgedIncidentQuerySet(QuerySet):
-    def of(self, session_id: str) -> Self:
-        return self.filter(session_id=session_id).order_by("session_id", "id")
-
-    def newest_first(self) -> Self:
-        return self.order_by("-at", "-id")
-
-
 class NoteQuerySet(QuerySet):
     def of(self, session_id: str) -> Self:
         return self.filter(session_id=session_id).order_by("at", "id")
 
 
 class AllowanceQuerySet(QuerySet):
-    def of(self, session_id: str) -> Self:
-        """Revoked ones, too: the history shows them."""
-        return self.filter(session_id=session_id).order_by("session_id", "id")
-
     def in_force_for(self, session_ids: Iterable[str]) -> Self:
-        return self.filter(session_id__in=list(session_ids), is_revoked=False)
+        return self.filter(session_id__in=list(session_ids), is_revoked=False).order_by("session_id", "id")
 
 
 class ReviewEntryQuerySet(QuerySet):

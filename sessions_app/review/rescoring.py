@@ -61,13 +61,11 @@ def begin(kind: RunKind, version: int, *, by: str) -> PolicyRun:
     return run
 
 
-def go_on(
-    run: PolicyRun, *, progress: Callable[[int], object] = lambda done: None, batch: int | None = None
-) -> PolicyRun:
+def go_on(run: PolicyRun, *, progress: Callable[[int], object] = lambda done: None) -> PolicyRun:
     """Do what is left of it, here. `progress` is told how many were done at a time."""
     after: str | None = run.cursor
     while after is not None:
-        after = step(run.pk, after, progress=progress, batch=batch)
+        after = step(run.pk, after, progress=progress)
     run.refresh_from_db()
     return run
 
@@ -82,9 +80,7 @@ def run_batch(key: str, *, run_id: str, after: str, number: int) -> None:
         _queue(run, further, number=number + 1)
 
 
-def step(
-    run_id: str, after: str, *, progress: Callable[[int], object] = lambda done: None, batch: int | None = None
-) -> str | None:
+def step(run_id: str, after: str, *, progress: Callable[[int], object] = lambda done: None) -> str | None:
     """One batch, of the sessions after this id; answers where the next begins, None when the run is finished.
 
     Nothing of a run that is finished or superseded: its job may be run again by an Operator, at any later time.
@@ -92,7 +88,7 @@ def step(
     run = PolicyRun.objects.get(pk=run_id)
     if run.is_finished:
         return None
-    ids = _ids(run.policy_version, after, batch or BATCH)
+    ids = _ids(run.policy_version, after)
     facts = facts_of(ids)
     if _is_superseded(run):  # asked once the facts are read: what a newer one scores from now on is not overwritten
         _end(run, {"is_superseded": True})  # whoever began the newer one may have been killed before
@@ -149,7 +145,7 @@ def _sweep_or_finish(run: PolicyRun) -> str | None:
     if run.kind == RunKind.PREVIEW:
         _end(run, {})
         return None
-    left = _ids(run.policy_version, "", BATCH)
+    left = _ids(run.policy_version, "")
     if left and run.sweeps < SWEEPS_MAX:
         again = {"$set": {"cursor": ""}, "$inc": {"sweeps": 1}}
         _runs().update_one({"_id": run.pk}, again, session=connection.session)
@@ -244,9 +240,9 @@ def _queue(run: PolicyRun, after: str, *, number: int) -> None:
     submit(run_batch, f"{run.pk}:{number}", run_id=run.pk, after=after, number=number)
 
 
-def _ids(version: int, after: str, batch: int) -> list[str]:
+def _ids(version: int, after: str) -> list[str]:
     rows = _sessions().find(_left(version, after), {"_id": 1}, session=connection.session)
-    return [row["_id"] for row in rows.sort("_id", 1).limit(batch)]
+    return [row["_id"] for row in rows.sort("_id", 1).limit(BATCH)]
 
 
 def _left(version: int, after: str) -> dict[str, Any]:

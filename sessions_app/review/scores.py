@@ -82,7 +82,7 @@ def assess_facts(facts: Facts, *, policy: Policy) -> Assessment:
     return assess(facts.events, policy=policy, **_words(facts))
 
 
-def score_closed(session_ids: Iterable[str], *, policy: Policy | None = None, at: datetime | None = None) -> int:
+def score_closed(session_ids: Iterable[str], *, policy: Policy | None = None) -> int:
     """Score closed sessions and store it: under their own policy, else the one in force; or all under `policy`.
 
     Answers how many were stored. One that changes meanwhile is scored again; open sessions are left alone.
@@ -92,7 +92,7 @@ def score_closed(session_ids: Iterable[str], *, policy: Policy | None = None, at
         if not left:
             break
         found = {pk: facts for pk, facts in facts_of(left).items() if facts.is_closed}
-        done = store(found, [scored_under(facts, policy or policy_of_facts(facts)) for facts in found.values()], at=at)
+        done = store(found, [scored_under(facts, policy or policy_of_facts(facts)) for facts in found.values()])
         stored += len(done)
         left = [pk for pk in found if pk not in done]
     if left:
@@ -100,11 +100,11 @@ def score_closed(session_ids: Iterable[str], *, policy: Policy | None = None, at
     return stored
 
 
-def store(facts: dict[str, Facts], scored: Sequence[Scored], *, at: datetime | None = None) -> set[str]:
+def store(facts: dict[str, Facts], scored: Sequence[Scored]) -> set[str]:
     """Keep what was scored of sessions that did not change since their facts were read; answers which those are."""
     if not scored:
         return set()
-    at = naive_utc(at or now())
+    at = naive_utc(now())
     changes = {}
     for one in scored:
         document = facts[one.session_id].document
@@ -207,5 +207,5 @@ def _words(facts: Facts) -> dict[str, Any]:
 
 def policy_of_facts(facts: Facts) -> Policy:
     """Its own version; whatever is used has one."""
-    policy = policy_for(facts.document.get("policy_version"))
+    policy = policy_for(facts.version)
     return policy if policy.version is not None else policies.in_use()

@@ -7,12 +7,13 @@ from django.contrib.auth.base_user import AbstractBaseUser
 
 from proctoring_site.jobs.queue import job, submit
 from sessions_app.models import Session
-from sessions_app.review import changes, policies, scores
+from sessions_app.review import changes, scores
 from sessions_app.review.changes import Change
 from sessions_app.review.errors import ReviewChanged
 from sessions_app.review.models import EntryAction, ReviewEntry
 from sessions_app.review.reading import Review, review_of
 from sessions_app.review.states import Outcome, place_of
+from sessions_app.scoring import FULL_SCORE
 
 #: Whoever made the change has looked by then, unless they were killed.
 LOOK_PAUSE_S = 10
@@ -23,7 +24,8 @@ def is_needed(review: Review) -> bool:
     """By the lower of both scores: nobody dismisses alone what, undismissed, would need somebody else. The review is
     one without the allowances of who decides, for the same reason."""
     lower = min(review.machine.integrity_score, review.reviewed.integrity_score)
-    return policies.second_review_is_needed(review.policy, lower)
+    above = review.policy.second_review_above
+    return above is not None and FULL_SCORE - lower > above
 
 
 def look_soon(session: Session, revision: int) -> None:

@@ -58,7 +58,7 @@ def notes_of(session: Session) -> list[Note]:
 
 
 def allowances_of(session: Session) -> list[Allowance]:
-    return [allowance for allowance in Allowance.objects.of(session.pk) if not allowance.is_revoked]
+    return list(Allowance.objects.in_force_for([session.pk]))
 
 
 def judge(

@@ -10,7 +10,6 @@ from tests.browser.test_candidate_trouble import KEPT, fill_in
 from tests.servers import until
 
 TOO_LARGE = as_json(413, {"detail": "Too large.", "code": "video_too_large"}, Tus_Resumable="1.0.0")
-GOES_ON = "Your exam is not over"
 
 
 @pytest.fixture

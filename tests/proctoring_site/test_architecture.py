@@ -14,6 +14,7 @@ LEAVES = (
     "proctoring_site.log_lines",
     "proctoring_site.admin_lists",
     "proctoring_site.csv_cells",
+    "proctoring_site.keyset",
     "proctoring_site.json_only",
     "proctoring_site.field_errors",
     "proctoring_site.quick_dispatch",

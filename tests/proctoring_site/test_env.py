@@ -97,15 +97,16 @@ def test_nonsense_is_refused_by_name(set_to, reader, value):
 class TestFirstLine:
     def test_it_reads_a_secret_from_its_file(self, tmp_path):
         (tmp_path / "key").write_text("secret\n")
-        assert env.first_line(tmp_path / "key", unless=False) == "secret"
+        assert env.first_line(tmp_path / "key") == "secret"
 
-    def test_it_is_empty_where_the_file_must_not_count(self, tmp_path):
-        (tmp_path / "key").write_text("secret\n")
-        assert env.first_line(tmp_path / "key", unless=True) == ""
+    @pytest.mark.parametrize("content", ["", " \n"])
+    def test_it_is_empty_where_the_file_is(self, tmp_path, content):
+        (tmp_path / "key").write_text(content)
+        assert env.first_line(tmp_path / "key") == ""
 
     def test_it_is_empty_without_a_file(self, tmp_path):
-        assert env.first_line(tmp_path / "key", unless=False) == ""
-        assert env.first_line(tmp_path, unless=False) == ""
+        assert env.first_line(tmp_path / "key") == ""
+        assert env.first_line(tmp_path) == ""
 
 
 class TestASecret:

@@ -7,7 +7,7 @@ from django.conf import settings
 from pymongo import MongoClient
 from pymongo.uri_parser import parse_uri
 
-from proctoring_site.mongodb_url import LOCALHOST, OPTIONS, running_embedded_url, with_options
+from proctoring_site.mongodb_url import LOCALHOST, OPTIONS, with_options
 
 
 def options_of(url):
@@ -70,17 +70,3 @@ def test_applying_it_twice_changes_nothing():
 
 def test_django_uses_them():
     assert options_of(settings.DATABASES["default"]["HOST"]).items() >= OPTIONS.items()
-
-
-class TestTheEmbeddedServersAddress:
-    def test_it_is_read_from_its_file(self, tmp_path):
-        (tmp_path / "url").write_text("mongodb://127.0.0.1:5/\n")
-        assert running_embedded_url(tmp_path / "url") == "mongodb://127.0.0.1:5/"
-
-    @pytest.mark.parametrize("content", ["", " \n"])
-    def test_an_empty_file_is_none(self, tmp_path, content):
-        (tmp_path / "url").write_text(content)
-        assert running_embedded_url(tmp_path / "url") is None
-
-    def test_no_file_is_none(self, tmp_path):
-        assert running_embedded_url(tmp_path / "url") is None

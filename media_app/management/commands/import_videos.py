@@ -21,13 +21,12 @@ class Command(BaseCommand):
         if not folder.is_dir():
             raise CommandError(f"There is no folder {folder}.")
         try:
-            wanted = imports.candidates(folder, manifest)
+            wanted = imports.wanted_of(folder, manifest)
         except imports.UnreadableManifest as error:
             raise CommandError(str(error)) from error
         outcome = imports.Outcome()
-        bar = tqdm(wanted, desc="importing", unit=" files", disable=None)
-        for candidate in bar:
-            imports.import_one(folder, candidate, outcome, replace=replace, dry_run=dry_run)
+        for one in tqdm(wanted, desc="importing", unit=" files", disable=None):
+            imports.import_one(folder, one, outcome, replace=replace, dry_run=dry_run)
         for name, reason in outcome.failed:
             self.stderr.write(f"{name}: {reason}")
         done = "would be imported" if dry_run else "imported"

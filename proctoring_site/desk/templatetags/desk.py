@@ -6,6 +6,7 @@ from typing import Any
 from django import template
 from django.urls import reverse
 
+from proctoring_site.access.roles import may_see_sessions
 from proctoring_site.desk import live, policy_pages, queue_filters
 
 register = template.Library()
@@ -14,7 +15,7 @@ LIST = "admin:sessions_app_session_changelist"
 #: What is said, the page, and whether somebody may open it.
 PAGES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     ("Queue", LIST, queue_filters.may_review),
-    ("Sessions", LIST, lambda user: queue_filters.may_see_list(user) and not queue_filters.may_review(user)),
+    ("Sessions", LIST, lambda user: may_see_sessions(user) and not queue_filters.may_review(user)),
     ("Live board", "admin:sessions_app_session_live", live.may_watch),
     ("Overview", "admin:sessions_app_session_overview", queue_filters.may_review),
     ("Policies", "admin:review_policyversion_changelist", policy_pages.may_see),

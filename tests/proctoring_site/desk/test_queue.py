@@ -9,8 +9,9 @@ from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from proctoring_site import keyset
 from proctoring_site.audit.models import Action, AuditRecord
-from proctoring_site.desk import keyset, queue, queue_counts
+from proctoring_site.desk import queue, queue_counts
 from sessions_app.models import Session, now
 from sessions_app.querysets import QUEUE_ORDER
 from sessions_app.review.states import Outcome

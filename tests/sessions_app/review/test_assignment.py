@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from sessions_app import heartbeat
 from sessions_app import services as sessions
 from sessions_app.models import Session
+from sessions_app.querysets import QUEUE_ORDER
 from sessions_app.review import assignment, policies, scores, services
 from sessions_app.review.errors import NobodyToAssign, ReviewChanged
 from sessions_app.review.states import Outcome
@@ -143,7 +144,7 @@ class TestTheQueue:
     def test_unreviewed_first_worst_band_first_newest_first_by_its_index(self):
         made = make_sessions(40, end_time=END)
         scores.score_closed([session.pk for session in made])
-        queue = Session.objects.in_queue().queue_order()
+        queue = Session.objects.in_queue().order_by(*QUEUE_ORDER)
         ranks = [0, 1, 2, 3, 10, 11, 12, 13, 20, 21]
         for n, session in enumerate(made):
             start = NOON + timedelta(minutes=n)
@@ -175,7 +176,7 @@ class TestTheQueue:
     def test_every_question_is_answered_in_order_by_an_index(self, rows):
         make_sessions(30, end_time=END, queue_rank=0, policy_version=1)
         make_sessions(30, end_time=END, queue_rank=13, policy_version=2, assigned_to="ada")
-        plan = plans.explain(rows(Session.objects).queue_order()[:5])
+        plan = plans.explain(rows(Session.objects).order_by(*QUEUE_ORDER)[:5])
         assert plan.uses_index
         assert not plan.sorts_in_memory
         assert plan.index_names & {"sessions_queue", "sessions_assigned", "sessions_policy"}
@@ -196,6 +197,6 @@ class TestTheQueue:
         make_sessions(150, **common | {"due_at": later, "new_incidents": 0})
         make_sessions(150, **common | {"queue_rank": 3, "due_at": later})
         make_sessions(2, **common | rare)
-        plan = plans.explain(rows(Session.objects).queue_order()[:51])
+        plan = plans.explain(rows(Session.objects).order_by(*QUEUE_ORDER)[:51])
         assert (plan.index_names, plan.sorts_in_memory) == ({"sessions_queue"}, False)
         assert (plan.docs_examined, plan.returned) == (2, 2)

@@ -10,6 +10,7 @@ from django.db import connections
 from proctoring_site.jobs.models import Job
 from sessions_app import services as sessions
 from sessions_app.models import Session, now
+from sessions_app.querysets import QUEUE_ORDER
 from sessions_app.review import changes, second_review, services
 from sessions_app.review.changes import Change
 from sessions_app.review.errors import (
@@ -59,7 +60,7 @@ class TestADecision:
 
     def test_moves_the_session_behind_those_that_wait(self, ada):
         waiting, decided = ended(), decide(ended(*FOUR_PHONES), Outcome.SUSPICIOUS, by=ada)
-        assert list(Session.objects.in_queue().queue_order()) == [waiting, decided]
+        assert list(Session.objects.in_queue().order_by(*QUEUE_ORDER)) == [waiting, decided]
         assert list(Session.objects.awaiting_review()) == [waiting]
         assert list(Session.objects.decided()) == [decided]
 

@@ -75,9 +75,9 @@ def test_every_question_about_one_session_is_answered_by_an_index():
         ReviewEntry.objects.since(session.pk, 1),
         ReviewEntry.objects.filter(run_id="a run").order_by("run_id", "id"),
         Note.objects.of(session.pk),
-        JudgedIncident.objects.of(session.pk),
-        JudgedIncident.objects.newest_first()[:2],
-        Allowance.objects.of(session.pk),
+        JudgedIncident.objects.filter(session_id=session.pk),
+        JudgedIncident.objects.order_by("-at", "-id")[:2],
+        Allowance.objects.in_force_for([session.pk]),
     ):
         plan = plans.explain(rows)
         assert plan.uses_index, rows.query
