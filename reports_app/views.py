@@ -6,17 +6,17 @@ from types import MappingProxyType
 
 from django.http import FileResponse, Http404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from orjson import Fragment
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
-from rest_framework.viewsets import GenericViewSet
 
 from media_app.arrival import session_id_of
 from media_app.serializers import LinkSerializer
 from media_app.services import open_stored
+from media_app.views import LINK, NAME
 from proctoring_site.access import links
 from proctoring_site.access.permissions import Guarded, Rule, follows_link, holds
 from proctoring_site.access.roles import Right, may
@@ -31,11 +31,8 @@ from sessions_app import services as sessions
 from sessions_app.answers import as_json
 from sessions_app.models import Session
 from sessions_app.querysets import sees
+from sessions_app.views import OfASession
 
-NAME = OpenApiParameter(
-    "name", str, OpenApiParameter.PATH, pattern="^[^/]+$", description="The plain name of a stored file."
-)
-LINK = OpenApiParameter("link", str, description="The signature of a link to just this file, in place of a token.")
 #: The page needs its own styles and nothing else; should markup ever slip in, it can load and run nothing.
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'self'"
 _serializer = ReportSerializer()  # kept: making one costs more than its use
@@ -54,10 +51,9 @@ def sees_its_session(request: Request, view: APIView) -> bool:
     return may(request.user, Right.SEE_SESSIONS) or visible.filter(pk=session_id).exists()
 
 
-class SessionReportViewSet(Guarded, GenericViewSet):
+class SessionReportViewSet(OfASession):
     """The report of a session: as JSON, as a page, as CSV."""
 
-    queryset = Session.objects.all()
     serializer_class = ReportSerializer
     rules: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
         dict.fromkeys(("report", "report_html", "report_csv", "report_link"), (holds(Right.SEE_REPORTS),))

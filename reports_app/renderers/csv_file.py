@@ -1,11 +1,9 @@
 """The report as CSV: a block of field,value, a blank line, then one line per event. UTF-8 without a byte order mark."""
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from proctoring_site.csv_cells import instant, safe, safe_json
+from proctoring_site.csv_cells import instant, lines, safe, safe_json
 from reports_app.builder import EventFact, Report
 from sessions_app.scoring import Deduction
 
@@ -13,14 +11,9 @@ DETAILS = ("occurred_at", "duration_s", "confidence", "source", "clock_skew_ms",
 
 
 def render(report: Report, events: Sequence[EventFact]) -> bytes:
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow(["field", "value"])
-    writer.writerows((name, safe(value)) for name, value in summary(report))
-    writer.writerow([])
-    writer.writerow(["timestamp", "event_type", "message", *DETAILS])
-    writer.writerows((instant(e.timestamp), safe(e.event_type), safe(e.message or ""), *_details(e)) for e in events)
-    return out.getvalue().encode("utf-8", errors="replace")
+    facts = ((name, safe(value)) for name, value in summary(report))
+    rows = ((instant(e.timestamp), safe(e.event_type), safe(e.message or ""), *_details(e)) for e in events)
+    return lines([("field", "value"), *facts, (), ("timestamp", "event_type", "message", *DETAILS), *rows])
 
 
 def _details(event: EventFact) -> Iterator[str]:
