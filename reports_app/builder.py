@@ -73,8 +73,8 @@ class EventFact:
 class Report:
     """The earlier service's fields under their names, then ours. `integrity_score`: 0 to 100, high is good, as the
     machine saw it; `reviewed_integrity_score`: without what people dismissed, with what they added. Each has its own
-    band, and deductions, which sum up to it and count what `counted` says: events, or incidents, which are events of one
-    type no more than `gap_s` apart. What is known to be shorter than `min_duration_s` weighs nothing.
+    band, and deductions, which sum up to it and count what `counted` says: events, or incidents, which are events of
+    one type no more than `gap_s` apart. What is known to be shorter than `min_duration_s` weighs nothing.
 
     `coverage` None: unknown. `clock_skew_ms`: the client's clock minus ours, where it is worth a word; else None.
     """

@@ -7,7 +7,6 @@ from django.db.migrations.state import StateApps
 from proctoring_site.jobs.queue import submit
 from sessions_app.review import scores
 
-
 #: A server of the release before scores that still serves while this one is rolled out closes sessions without one.
 ROLLED_OUT_AFTER_S = 3600
 
