@@ -249,7 +249,9 @@ def _failed(taken: Job, error: Exception, task: Task | None) -> bool:
 def _leave_to_others(taken: Job, reason: str, at: datetime) -> bool:
     """As if it had not been taken: a try that this release cannot make is none."""
     logger.warning("job %s (%s) is left to another release: this one has no such task", taken.pk, taken.task)
-    pause_s = LEFT_PAUSE_S * random.uniform(0.5, 1)  # noqa: S311 - or the same one might always be first
+    age_s = (at - taken.queued_at).total_seconds()
+    pause_s = min(LONGEST_PAUSE_S, max(LEFT_PAUSE_S, age_s / 10))  # the longer it waits, the fewer lines of the log
+    pause_s *= random.uniform(0.5, 1)  # noqa: S311 - or the same process might always be first
     not_before = naive_utc(at + timedelta(seconds=pause_s))
     left = {"attempts": taken.attempts - 1, "not_before": not_before, "told_at": None}
     _write(taken, state=JobState.WAITING.value, error=reason, **left)
