@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 #: A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection); an apostrophe keeps it text. The last
-#: four are the wide ones of East Asian keyboards.
+#: four are the wide ones of East Asian keyboards. After a blank LibreOffice Calc (7.4, trimming or not) keeps it text.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 #: Where a cell begins too, for one whose separator is another than the comma: the semicolon in much of Europe. Quotes
 #: in the middle of a cell mean nothing to it then, so a line ends where a message breaks.

@@ -73,7 +73,8 @@ class EventFact:
 class Report:
     """The earlier service's fields under their names, then ours. `integrity_score`: 0 to 100, high is good, as the
     machine saw it; `reviewed_integrity_score`: without what people dismissed, with what they added. Each has its own
-    band, and deductions, which sum up to it.
+    band, and deductions, which sum up to it and count what `counted` says: events, or incidents, which are events of
+    one type no more than `gap_s` apart. What is known to be shorter than `min_duration_s` weighs nothing.
 
     `coverage` None: unknown. `clock_skew_ms`: the client's clock minus ours, where it is worth a word; else None.
     """
@@ -105,6 +106,9 @@ class Report:
     reviewed_deductions: tuple[Deduction, ...]
     review_outcome: str
     policy_version: int | None
+    counted: str
+    gap_s: float
+    min_duration_s: float
     exempt_types: tuple[str, ...]
 
     @property
@@ -157,6 +161,9 @@ def build_report(facts: SessionFacts, *, policy: Policy) -> Report:
         reviewed_deductions=reviewed.deductions,
         review_outcome=facts.review_outcome,
         policy_version=policy.version,
+        counted=policy.counts,
+        gap_s=policy.gap_s,
+        min_duration_s=policy.min_duration_s,
         exempt_types=facts.exempt_types,
     )
 

@@ -50,7 +50,7 @@ class ReportLink(serializers.Serializer):
 
 class DeductionSerializer(serializers.Serializer):
     event_type = serializers.CharField()
-    count = serializers.IntegerField()
+    count = serializers.IntegerField(help_text="Of events, or of incidents where the policy counts those.")
     weight = serializers.IntegerField()
     points = serializers.IntegerField()
     cap = serializers.IntegerField(allow_null=True, help_text="The most that this type may take off.")

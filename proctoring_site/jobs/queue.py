@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 #: A message that a broker lost is sent again after this long; one that only waits its turn does no harm twice.
 TOLD_AGAIN_AFTER_S = 60
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2, 600
+#: While a release is rolled out, processes of both work on one queue: what this one does not know, another may. After
+#: so long nobody does, and somebody must hear of it.
+LEFT_TO_OTHERS_S, LEFT_PAUSE_S = 86_400, 10
 ERROR_MAX_LENGTH = 300
 
 
@@ -227,6 +230,8 @@ def _failed(taken: Job, error: Exception, task: Task | None) -> bool:
     """For another try after a pause, or for good."""
     reason = reason_of(error)[:ERROR_MAX_LENGTH]
     at = timezone.now()
+    if task is None and at - taken.queued_at < timedelta(seconds=LEFT_TO_OTHERS_S):
+        return _leave_to_others(taken, reason, at)
     if task is None or taken.attempts >= task.max_attempts:
         logger.exception("job %s (%s) failed for good", taken.pk, taken.task)
         if _write(taken, state=JobState.FAILED.value, error=reason, finished_at=naive_utc(at), slot=None):
@@ -238,6 +243,18 @@ def _failed(taken: Job, error: Exception, task: Task | None) -> bool:
     logger.warning("job %s (%s) failed with %s and is tried again", *told, exc_info=details)
     not_before = naive_utc(at + timedelta(seconds=pause_s))
     _write(taken, state=JobState.WAITING.value, error=reason, not_before=not_before, told_at=None)
+    return False
+
+
+def _leave_to_others(taken: Job, reason: str, at: datetime) -> bool:
+    """As if it had not been taken: a try that this release cannot make is none."""
+    logger.warning("job %s (%s) is left to another release: this one has no such task", taken.pk, taken.task)
+    age_s = (at - taken.queued_at).total_seconds()
+    pause_s = min(LONGEST_PAUSE_S, max(LEFT_PAUSE_S, age_s / 10))  # the longer it waits, the fewer lines of the log
+    pause_s *= random.uniform(0.5, 1)  # noqa: S311 - or the same process might always be first
+    not_before = naive_utc(at + timedelta(seconds=pause_s))
+    left = {"attempts": taken.attempts - 1, "not_before": not_before, "told_at": None}
+    _write(taken, state=JobState.WAITING.value, error=reason, **left)
     return False
 
 

@@ -50,6 +50,7 @@ def summary(report: Report) -> Iterator[tuple[str, str]]:
     ):
         yield name, str(getattr(report, name))
     yield "policy_version", "" if report.policy_version is None else str(report.policy_version)
+    yield "counted", report.counted
     yield "exempt_types", " ".join(report.exempt_types)
     if report.coverage is None:
         yield "coverage", "unknown"

@@ -48,7 +48,8 @@ class Timeline:
 
 
 def draw(report: Report, events: Sequence[EventFact], *, weighed: Collection[str]) -> Timeline | None:
-    """None when there is nothing to draw. The axis runs from the start (or first event) to the end (or last)."""
+    """None when there is nothing to draw. The axis runs from the start (or first event) to the end (or last), and its
+    clock from the start, if that is known: what came before has a minus."""
     at: dict[str, list[EventFact]] = defaultdict(list)
     for event in events:
         if event.at is not None:
@@ -75,7 +76,8 @@ def draw(report: Report, events: Sequence[EventFact], *, weighed: Collection[str
         )
         for row, (name, lane) in enumerate(_few_lanes(at))
     )
-    ticks = tuple(Tick(x=str(_x(n / TICKS)), label=_clock(length_s * n / TICKS)) for n in range(TICKS + 1))
+    begins_s = (first - (report.start_time or first)).total_seconds()
+    ticks = tuple(Tick(x=str(_x(n / TICKS)), label=_clock(begins_s + length_s * n / TICKS)) for n in range(TICKS + 1))
     return Timeline(lanes=lanes, ticks=ticks, height=len(lanes) * LANE_HEIGHT + AXIS_HEIGHT)
 
 
@@ -99,6 +101,7 @@ def _few_lanes(at: dict[str, list[EventFact]]) -> list[tuple[str, list[EventFact
 
 
 def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, rest = divmod(abs(round(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    sign = "−" if round(seconds) < 0 else ""
+    return f"{sign}{hours}:{minutes:02}:{rest:02}" if hours else f"{sign}{minutes}:{rest:02}"

@@ -120,6 +120,8 @@ class TestTheReport:
         screenshot(page, "report-dark")
         page.emulate_media(color_scheme="dark", media="print")
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        sum_of_all = "getComputedStyle(document.querySelector('tfoot')).display"
+        assert page.evaluate(sum_of_all) == "table-row-group", "a footer would stand under the rows of each sheet"
         screenshot(page, "report-print")
 
     def log(self, page, sitting, event):

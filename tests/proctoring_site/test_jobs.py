@@ -98,10 +98,20 @@ class TestAJob:
         queue.run(slow)
         assert (job_tasks.done, Job.objects.get().state) == ([], "running")
 
+    def test_of_a_task_that_this_release_has_not_is_left_to_another_release_for_a_day(self, run_jobs):
+        job = Job.objects.create(task="next", key="a", slot="next:a")
+        for _ in range(9):
+            due_now(job)
+            assert run_jobs() == 1
+            job.refresh_from_db()
+            assert (job.state, job.attempts, job.slot) == ("waiting", 0, "next:a")
+            assert job.not_before > timezone.now()
+
     def test_of_a_task_that_this_release_has_not_has_failed_and_says_so(self, run_jobs):
-        Job.objects.create(task="gone", key="a", slot="gone:a")
+        Job.objects.create(task="gone", key="a", slot="gone:a", queued_at=timezone.now() - timedelta(days=1))
         run_jobs()
-        assert Job.objects.get().error == "This release has no such task."
+        job = Job.objects.get()
+        assert (job.state, job.error) == ("failed", "This release has no such task.")
 
     def test_that_was_lost_with_its_worker_is_done_by_another(self, run_jobs):
         job = queue.submit(job_tasks.note, "a", word="hello")

@@ -73,6 +73,7 @@ def test_the_summary_has_the_reports_fields():
         "reviewed_risk_band": "medium",
         "review_outcome": "not_reviewed",
         "policy_version": "",
+        "counted": "events",
         "exempt_types": "",
         "deduction phone_detected": "30 (2 × 15)",
         "notice": "Flags are not findings; a person decides.",

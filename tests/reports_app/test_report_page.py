@@ -216,6 +216,11 @@ class TestTheTimeline:
         (drawing,) = drawings(render([EventFact("a", None, NOON)], start_time=NOON, end_time=NOON))
         assert [tick.text for tick in drawing.findall("text")] == ["0:00", "0:01", "0:02", "0:03", "0:04", "0:05"]
 
+    def test_counts_from_the_start_also_where_something_was_before_it(self):
+        (drawing,) = drawings(render([EventFact("a", None, NOON - timedelta(minutes=61))], end_time=NOON))
+        ticks = [tick.text for tick in drawing.findall("text")]
+        assert (ticks[0], ticks[1], ticks[-1]) == ("−1:01:00", "−48:48", "0:00")
+
     @pytest.mark.parametrize("at", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
     def test_at_the_end_of_all_days_is_drawn_too(self, at):
         for start in (NOON, None):

@@ -86,18 +86,24 @@ def test_exempt_types_are_in_no_number_and_are_named(api, ada):
 
 def test_it_goes_by_the_policy_that_the_session_was_scored_with(api, ada, run_jobs):
     session = ended(0, 5, 10)
-    draft = policies.Draft(weights={"phone_detected": 30}, caps={"phone_detected": 20}, counts=INCIDENTS)
+    told = {"counts": INCIDENTS, "gap_s": 12.5, "min_duration_s": 2}
+    draft = policies.Draft(weights={"phone_detected": 30}, caps={"phone_detected": 20}, **told)
     version = policies.create(draft, by=ada).version
     policies.activate(version, by=ada, instead_of=None)
     assert report_of(api, session)["integrity_score"] == 55
     assert "Scored by policy 1." in page_of(api, session)
+    assert "ncidents" not in page_of(api, session)
     rescoring.start(RunKind.RESCORE, version, by="ada")
     run_jobs()
     report = report_of(api, session)
     assert (report["integrity_score"], report["policy_version"]) == (80, version)
     assert report["deductions"] == [{"event_type": "phone_detected", "count": 1, "weight": 30, "points": 20, "cap": 20}]
-    assert "phone_detected 1 30 20 20" in page_of(api, session)
-    assert f"Scored by policy {version}." in page_of(api, session)
+    page = page_of(api, session)
+    assert "Event type Incidents Points each At most Taken off phone_detected 1 30 20 20" in page
+    assert f"Scored by policy {version}." in page
+    assert "Incidents are counted: events of one type no more than 12.5 s apart are one." in page
+    assert "What is known to be shorter than 2 s weighs nothing." in page
+    assert b"\r\ncounted,incidents\r\n" in b"".join(api.get(f"/sessions/{session.pk}/report.csv"))
 
 
 def test_of_a_running_session_it_goes_by_the_policy_in_force(api, ada):

@@ -7,10 +7,14 @@ from django.db.migrations.state import StateApps
 from proctoring_site.jobs.queue import submit
 from sessions_app.review import scores
 
+#: A server of the release before scores that still serves while this one is rolled out closes sessions without one.
+ROLLED_OUT_AFTER_S = 3600
+
 
 def queue(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     if schema_editor.connection.database["sessions"].find_one(scores.UNSCORED, {"_id": 1}):
         submit(scores.score_adopted_later, "adopted:0")
+        submit(scores.score_adopted_later, "adopted:later", pause_s=ROLLED_OUT_AFTER_S)
 
 
 class Migration(migrations.Migration):

@@ -1,5 +1,6 @@
 """A database that comes from before there were scores: what `migrate` sees to."""
 
+from datetime import timedelta
 from importlib import import_module
 
 import pytest
@@ -21,7 +22,9 @@ def test_the_migration_has_closed_sessions_scored_in_the_background_and_no_other
         write_old_documents([old_session(end_time=naive(END))])
         for _ in range(2):
             migration.queue(None, editor)
-    assert Job.objects.get().task == "score_adopted"
+    soon, later = Job.objects.order_by("not_before")
+    assert {(job.task, job.state) for job in (soon, later)} == {("score_adopted", "waiting")}
+    assert later.not_before - soon.not_before > timedelta(minutes=59), "what the release before closes meanwhile, too"
 
 
 def test_fields_of_theirs_with_our_names_are_set_aside():
