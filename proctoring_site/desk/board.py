@@ -24,6 +24,10 @@ FIELDS += ("review_revision",)
 ASKED_MAX = 3
 HERE, MISSING, SILENT = "here", "missing", "silent"
 _RANK = {MISSING: 0, SILENT: 1, HERE: 2}
+#: What is counted, as people say it.
+KINDS = MappingProxyType(
+    {**{state.value: state.value for state in OPEN}, "weighed": "with points", MISSING: MISSING, SILENT: SILENT}
+)
 #: verb → the state that it leads to; None: it stays where it is.
 VERBS: Mapping[str, State | None] = {
     "pause": State.PAUSED,
@@ -119,7 +123,7 @@ def _asked(command: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _counts(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    counts = dict.fromkeys((*(state.value for state in OPEN), MISSING, SILENT, "weighed"), 0)
+    counts = dict.fromkeys(KINDS, 0)
     for row in rows:
         counts[row["state"]] += 1
         if row["presence"] in counts:
