@@ -3,11 +3,13 @@
 Documents and no models: a board of 500 sessions is asked for every few seconds by everybody who watches.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence, Set
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
+from django.conf import settings
 from django.contrib.admin.utils import quote
 
 from proctoring_site.mongo_engine.instants import instant_of
@@ -20,6 +22,8 @@ from sessions_app.states import ALLOWED, OPEN, State, state_of
 SESSIONS_MAX = 500
 FIELDS = ("candidate_name", "start_time", "status", "heartbeat", "last_seen_at", "event_counts", "commands")
 FIELDS += ("review_revision",)
+#: So many clients that fall silent at the same time, and more than half of all, tell of the server or the network.
+TOGETHER_MIN = 5
 #: Of what was asked of a client, the latest; all of it is on the session's page.
 ASKED_MAX = 3
 HERE, MISSING, SILENT = "here", "missing", "silent"
@@ -55,7 +59,8 @@ def board_of(
         for document in documents[:SESSIONS_MAX]
     ]
     shown.sort(key=lambda row: (-row["points"], -row["weighed"], _RANK[row["presence"]]))  # stable: newest came first
-    return {"sessions": shown, "counts": _counts(shown), "is_cut": len(documents) > SESSIONS_MAX}
+    is_cut = len(documents) > SESSIONS_MAX
+    return {"sessions": shown, "counts": _counts(shown), "is_cut": is_cut, "together": fell_silent_together(shown)}
 
 
 def verbs_by_state() -> dict[str, list[str]]:
@@ -102,6 +107,16 @@ def presence_of(document: Mapping[str, Any], *, at: datetime) -> tuple[str, date
     if seen is not None and at - seen <= missing_after():
         return HERE, None
     return absent, seen
+
+
+def fell_silent_together(rows: Iterable[Mapping[str, Any]]) -> int:
+    """How many clients were last heard of within two beats of each other and are missing since; 0 where those are few
+    or not most of the clients: then each has reasons of its own."""
+    beating = [row for row in rows if row["signals"] is not None]
+    since = sorted(row["since"] for row in beating if row["presence"] == MISSING)
+    within = 2 * timedelta(seconds=settings.HEARTBEAT_EVERY_S)
+    most = max((bisect_right(since, first + within) - n for n, first in enumerate(since)), default=0)
+    return most if most >= TOGETHER_MIN and most * 2 > len(beating) else 0
 
 
 def _is_beat(beat: object) -> bool:

@@ -111,6 +111,13 @@ class TestASession:
         assert row["since"].endswith("Z")
         assert row["signals"] == {"camera": True, "microphone": None, "screen": None}
 
+    @pytest.mark.parametrize(("together", "here", "said"), [(5, 3, 5), (5, 4, 0), (4, 0, 0)])
+    def test_that_is_missing_with_most_others_is_not_the_candidates_fault(self, as_staff, together, here, said):
+        for number, session in enumerate(make_sessions(together + here + 1, start_time=now() - timedelta(hours=1))):
+            ago = timedelta(seconds=100 + number) if number < together else timedelta(0)
+            heartbeat.beat(session.pk, Beat(), at=now() - (timedelta(minutes=9) if number == together + here else ago))
+        assert told(as_staff("Proctor"))["together"] == said
+
     def test_of_the_earlier_service_is_shown_too(self, as_staff):
         write_old_documents([old_session(candidate_name=7, start_time="2026-03-02T12:00:00"), old_session(_id="a/b")])
         rows = told(as_staff("Reviewer"))["sessions"]

@@ -91,6 +91,8 @@ function show() {
   choose();
   part("empty").hidden = board.sessions.length > 0;
   part("cut").hidden = !board.is_cut;
+  part("together").hidden = !board.together;
+  part("together").querySelector("b").textContent = board.together;
   if (isConfirmed(done)) part("result").textContent = "";
   announce(board.counts);
 }
