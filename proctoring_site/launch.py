@@ -8,6 +8,7 @@ if __name__ == "__main__":
 import fcntl
 import ipaddress
 import json
+import logging.config
 import os
 import secrets
 import subprocess
@@ -30,6 +31,9 @@ from proctoring_site.web_server import WebServer
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 WATCH_S = 0.2
 PREPARE_STOP_S = 5
+
+#: For what happens while the service runs: a line of the log, with its time. By name, since we are run as `__main__`.
+logger = logging.getLogger("proctoring_site.launch")
 
 
 class StopRequested(Exception):
@@ -77,6 +81,7 @@ def run(signals: StopSignals, cleanup: ExitStack) -> None:
     named_url = named_server()
     from proctoring_site import settings  # noqa: PLC0415 - a bad environment becomes one line, not a failed import
 
+    logging.config.dictConfig(settings.LOGGING)
     web = web_server(settings.DATA_DIR, signals)
     web.claim()
     key = secret_key(settings.SECRET_KEY, settings.DATA_DIR, production=settings.PRODUCTION)
@@ -223,13 +228,13 @@ def watch(
 def bring_back(name: str, child: EmbeddedMongod | WebServer, budget: RestartBudget) -> None:
     why = child.why_it_ended()
     budget.spend(why=why)
-    complain(f"{name} ended ({why}); starting it again.")
+    logger.error("%s ended (%s); starting it again.", name, why)
     try:
         child.revive()
     except LaunchError as error:
         if not child.has_ended():
             raise
-        complain(str(error))  # it ended while it started: that counts as one more time
+        logger.error("%s", error)  # it ended while it started: that counts as one more time
 
 
 def say(*lines: str) -> None:

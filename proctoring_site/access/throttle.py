@@ -5,6 +5,7 @@ limit a process takes some places ahead, for the calls that come next (docs/perf
 """
 
 import ipaddress
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -18,7 +19,15 @@ from rest_framework.exceptions import Throttled
 
 from proctoring_site.mongo_engine.group_commit import PATIENCE_S, GroupCommit
 
+logger = logging.getLogger(__name__)
+
 WINDOW_S = 60
+#: What is counted, and the setting that an office raises when it is too few for a school behind one address.
+SETTINGS = {
+    "creation": "SESSION_CREATION_PER_MINUTE",
+    "login": "LOGIN_PER_MINUTE",
+    "nobody": "ANONYMOUS_PER_MINUTE",
+}
 COLLECTION = "throttle"
 #: One subscriber has at least this much of IPv6 (RFC 6177), so it counts as one address.
 IPV6_PREFIX = 64
@@ -39,7 +48,19 @@ def count(scope: str, address: str, *, per_minute: int) -> None:
     ends = (window + 1) * WINDOW_S
     key = f"{scope} {network_of(address)} {window}"
     if (_ahead.take(key) or _counted(key, ends, per_minute)) > per_minute:
+        _say_once(scope, key, per_minute)
         raise Throttled(wait=ends - now)
+
+
+#: Of each scope the last minute and address that the log speaks of: not at each call that is refused.
+_told: dict[str, str] = {}
+
+
+def _say_once(scope: str, key: str, per_minute: int) -> None:
+    if _told.get(scope) != key:
+        _told[scope] = key
+        name = SETTINGS.get(scope, scope)
+        logger.warning("%s=%s is reached by one address, refused until the minute ends", name, per_minute)
 
 
 def _counted(key: str, ends: int, per_minute: int) -> int:

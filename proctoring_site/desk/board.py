@@ -3,11 +3,13 @@
 Documents and no models: a board of 500 sessions is asked for every few seconds by everybody who watches.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence, Set
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
+from django.conf import settings
 from django.contrib.admin.utils import quote
 
 from proctoring_site.mongo_engine.instants import instant_of
@@ -20,10 +22,16 @@ from sessions_app.states import ALLOWED, OPEN, State, state_of
 SESSIONS_MAX = 500
 FIELDS = ("candidate_name", "start_time", "status", "heartbeat", "last_seen_at", "event_counts", "commands")
 FIELDS += ("review_revision",)
+#: So many clients that fall silent at the same time, and more than half of all, tell of the server or the network.
+TOGETHER_MIN = 5
 #: Of what was asked of a client, the latest; all of it is on the session's page.
 ASKED_MAX = 3
 HERE, MISSING, SILENT = "here", "missing", "silent"
 _RANK = {MISSING: 0, SILENT: 1, HERE: 2}
+#: What is counted, as people say it.
+KINDS = MappingProxyType(
+    {**{state.value: state.value for state in OPEN}, "weighed": "with points", MISSING: MISSING, SILENT: SILENT}
+)
 #: verb → the state that it leads to; None: it stays where it is. A sitting is ended on its own page.
 VERBS: Mapping[str, State | None] = {verb: to for verb, (to, *_) in acts.ACTS.items() if verb != "end"}
 
@@ -46,7 +54,8 @@ def board_of(
         for document in documents[:SESSIONS_MAX]
     ]
     shown.sort(key=lambda row: (-row["points"], -row["weighed"], _RANK[row["presence"]]))  # stable: newest came first
-    return {"sessions": shown, "counts": _counts(shown), "is_cut": len(documents) > SESSIONS_MAX}
+    is_cut = len(documents) > SESSIONS_MAX
+    return {"sessions": shown, "counts": _counts(shown), "is_cut": is_cut, "together": fell_silent_together(shown)}
 
 
 def verbs_by_state() -> dict[str, list[str]]:
@@ -95,6 +104,16 @@ def presence_of(document: Mapping[str, Any], *, at: datetime) -> tuple[str, date
     return absent, seen
 
 
+def fell_silent_together(rows: Iterable[Mapping[str, Any]]) -> int:
+    """How many clients were last heard of within two beats of each other and are missing since; 0 where those are few
+    or not most of the clients: then each has reasons of its own."""
+    beating = [row for row in rows if row["signals"] is not None]
+    since = sorted(row["since"] for row in beating if row["presence"] == MISSING and row["since"])
+    within = 2 * timedelta(seconds=settings.HEARTBEAT_EVERY_S)
+    most = max((bisect_right(since, first + within) - n for n, first in enumerate(since)), default=0)
+    return most if most >= TOGETHER_MIN and most * 2 > len(beating) else 0
+
+
 def _is_beat(beat: object) -> bool:
     return isinstance(beat, Mapping)
 
@@ -109,7 +128,7 @@ def _asked(command: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _counts(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    counts = dict.fromkeys((*(state.value for state in OPEN), MISSING, SILENT, "weighed"), 0)
+    counts = dict.fromkeys(KINDS, 0)
     for row in rows:
         counts[row["state"]] += 1
         if row["presence"] in counts:

@@ -58,6 +58,7 @@ def page(request: HttpRequest, *, desk: ModelAdmin) -> HttpResponse:
         "reasons": _reasons(),
         "reason_max": REASON_MAX_LENGTH,
         "shown_max": board.SESSIONS_MAX,
+        "kinds": board.KINDS,
     }
     return TemplateResponse(request, "desk/live.html", facts)
 

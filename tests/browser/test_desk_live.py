@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from threading import Event
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -59,6 +60,48 @@ def test_a_proctor_pauses_messages_and_terminates_by_keyboard_and_sees_it_confir
     dialog.get_by_label("Reason code").select_option("examinee.identity")
     dialog.get_by_role("button", name="Do it").click()
     expect(row).to_be_hidden()
+
+
+def test_those_of_a_hall_are_found_by_name_and_count_and_asked_together(proctor, watched, site):
+    hall = [site.start_session(f"Hall {number}") for number in range(6)]
+    proctor.request.post(f"/sessions/{hall[0].id}/pause", headers=site.staff)
+    site.start_session("Elsewhere")
+    proctor.reload()
+    shown = proctor.locator("#live-table tbody tr:visible")
+    expect(row_of(proctor, "Elsewhere")).to_be_visible()
+    find, paused = proctor.get_by_label("Find a candidate"), proctor.locator("#live-counts [data-show=paused]")
+    find.fill("hALL")
+    expect(shown).to_have_count(6)
+    paused.click()
+    expect(paused).to_have_attribute("aria-pressed", "true")
+    expect(shown).to_have_text([re.compile("Hall 0")])
+    find.fill("nobody of this name")
+    expect(proctor.locator("#live-none")).to_be_visible()
+    find.fill("hall")
+    paused.click()
+
+    proctor.get_by_role("button", name="Act on all 6 shown").click()
+    dialog = proctor.get_by_role("dialog", name="Act on all 6 sessions shown")
+    assert serious_barriers(proctor) == []
+    verbs = [label.strip() for label in dialog.locator("#live-verbs label").all_inner_texts()]
+    assert verbs == ["message (6)", "pause (5)", "resume (1)"]
+    proctor.request.post(f"/sessions/{hall[5].id}/end", headers=hall[5].candidate)
+    held, is_over = [], Event()
+    proctor.route("**/live/act/", lambda route: route.continue_() if is_over.is_set() else held.append(route))
+    dialog.get_by_label("pause").check()
+    dialog.get_by_label("To the candidate", exact=True).fill("Fire alarm: leave the room.")
+    with proctor.expect_request("**/live/act/"):
+        proctor.keyboard.press("Enter")
+    proctor.keyboard.press("Escape")  # with four under way
+    is_over.set()
+    for route in held:
+        route.continue_()
+    result = proctor.locator("#live-result")
+    expect(result).to_have_text("Done for 3 of 5 sessions. Hall 5: The session is not open any more.")
+    asked = [proctor.request.get(f"/sessions/{one.id}", headers=site.staff).json()["commands"] for one in hall]
+    said = [[command["message"] for command in each] for each in asked]
+    assert said == [[None], [], *[["Fire alarm: leave the room."]] * 3, []], "the second was left alone"
+    watched.complaints.clear()  # of the one that was refused
 
 
 def test_what_the_server_refuses_is_said_in_the_dialog(watched, site):

@@ -1,5 +1,6 @@
 """How often one address may come without a right of its own: 429 with Retry-After, counted for all workers together."""
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -46,6 +47,12 @@ class TestWhatIsCounted:
         limits.ANONYMOUS_PER_MINUTE = 1
         assert statuses(create, 4) == [201, 201, 429, 429]
         assert statuses(look, 2) == [404, 429]
+
+    def test_and_the_log_names_the_setting_once_a_minute_and_no_address(self, limits, caplog):
+        with caplog.at_level(logging.WARNING, logger="proctoring_site.access.throttle"):
+            statuses(lambda: create("203.0.113.77"), 5)
+        (said,) = caplog.messages
+        assert said == "SESSION_CREATION_PER_MINUTE=2 is reached by one address, refused until the minute ends"
 
     def test_starting_sessions_where_only_machines_and_staff_may(self, limits):
         limits.SESSION_CREATION = "token"

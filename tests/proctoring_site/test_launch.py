@@ -1,5 +1,6 @@
 """`make run` as a person meets it: real processes, stopped and killed in every way, one line for each trouble."""
 
+import json
 import os
 import re
 import signal
@@ -79,7 +80,7 @@ def test_the_first_start_has_an_account_and_the_second_still_has_the_data(launch
 
 
 def test_it_brings_back_what_is_killed_and_leaves_nothing_when_killed_itself(launch: Launcher) -> None:
-    first = launch(WEB_WORKERS="2").until_ready()
+    first = launch(WEB_WORKERS="2", LOG_FORMAT="json").until_ready()
     first.create_session("Before the kills")
     assert first.answers()
     (mongod,) = first.mongod_processes()
@@ -92,6 +93,11 @@ def test_it_brings_back_what_is_killed_and_leaves_nothing_when_killed_itself(lau
     os.kill(int((first.data_dir / f"web-{first.port}.pid").read_text()), signal.SIGKILL)
     wait_for(lambda: not set(before) & set(first.web_processes()) and first.answers())
     assert first.names() >= {"Before the kills"}
+    said = [json.loads(line) for line in first.said.splitlines() if "starting it again" in line]
+    assert [(line["level"], line["message"].split(" ended ")[0], "time" in line) for line in said] == [
+        ("ERROR", "MongoDB", True),
+        ("ERROR", "The web server", True),
+    ]
 
     assert "in use by process" in refusal(launch, PORT=str(free_port()))
     assert first.answers()

@@ -111,10 +111,24 @@ class TestASession:
         assert row["since"].endswith("Z")
         assert row["signals"] == {"camera": True, "microphone": None, "screen": None}
 
+    @pytest.mark.parametrize(("together", "here", "said"), [(5, 3, 5), (5, 4, 0), (4, 0, 0)])
+    def test_that_is_missing_with_most_others_is_not_the_candidates_fault(self, as_staff, together, here, said):
+        for number, session in enumerate(make_sessions(together + here + 1, start_time=now() - timedelta(hours=1))):
+            ago = timedelta(seconds=100 + number) if number < together else timedelta(0)
+            heartbeat.beat(session.pk, Beat(), at=now() - (timedelta(minutes=9) if number == together + here else ago))
+        assert told(as_staff("Proctor"))["together"] == said
+
     def test_of_the_earlier_service_is_shown_too(self, as_staff):
         write_old_documents([old_session(candidate_name=7, start_time="2026-03-02T12:00:00"), old_session(_id="a/b")])
         rows = told(as_staff("Reviewer"))["sessions"]
         assert {(row["name"], row["key"] == row["id"]) for row in rows} == {("7", True), ("Olda Example", False)}
+
+    def test_whose_beats_do_not_say_when_is_missing_nobody_knows_since_when(self, as_staff):
+        for n in range(2):
+            session = make_session(start_time=now())
+            Session.objects.filter(pk=session.pk).update(heartbeat={"camera": True} if n else {"last_at": now()})
+        rows = told(as_staff("Proctor"))["sessions"]
+        assert [(row["presence"], row["since"]) for row in rows] == [("missing", None), ("here", None)]
 
     def test_has_a_name_in_any_script(self, as_staff):
         name = "مرشحة 👩🏽‍💻 <script>alert(1)</script>"

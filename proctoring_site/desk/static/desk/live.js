@@ -3,12 +3,13 @@
 // The keyboard stays where it is while rows come, go and change places; a screen reader is told of what needs somebody
 // and is new, at most twice a minute.
 
+import { listenForActs, openFor } from "./live/acts.js";
+import { element, nameOf, part, root } from "./live/parts.js";
+import { isShown, listenForChoice, showCounts } from "./live/shown.js";
+
 const ANNOUNCE_EVERY_MS = 30_000;
 const TRY_AGAIN_MAX_MS = 30_000;
-const STALE = "Nothing was done: this page is not valid any more. Load it again.";
 
-const root = document.getElementById("live");
-const part = (name) => document.getElementById(`live-${name}`);
 const table = part("table");
 const rows = new Map();
 let etag = null;
@@ -28,16 +29,6 @@ function at(instant) {
   if (!instant) return "an unknown time";
   const [day, time] = [instant.slice(0, 10), instant.slice(11, 19)];
   return day === today() ? `${time} UTC` : `${day} ${time} UTC`;
-}
-
-// For people: an adopted session may have none, or blanks alone.
-const nameOf = (session) => String(session.name || "").trim();
-
-function element(name, text = "", attributes = {}) {
-  const made = document.createElement(name);
-  made.textContent = text;
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  return made;
 }
 
 function list(items) {
@@ -90,18 +81,42 @@ function show() {
   const ids = new Set(board.sessions.map((session) => session.id));
   for (const [id, row] of rows) {
     if (ids.has(id)) continue;
-    if (row.node.contains(document.activeElement)) part("empty").parentElement.querySelector(".live-scroll").focus();
+    keepKeyboard(row.node);
     row.node.remove();
     rows.delete(id);
   }
   const isFirst = rows.size === 0;
   for (const session of board.sessions) showSession(session, !isFirst);
   putInOrder(board.sessions.map((session) => rows.get(session.id).node));
-  table.hidden = board.sessions.length === 0;
+  choose();
   part("empty").hidden = board.sessions.length > 0;
   part("cut").hidden = !board.is_cut;
+  part("together").hidden = !board.together;
+  part("together").querySelector("b").textContent = board.together;
   if (isConfirmed(done)) part("result").textContent = "";
   announce(board.counts);
+}
+
+// Of the rows those that somebody wants to see, by a count or a name.
+function choose() {
+  if (!board) return;
+  let shown = 0;
+  for (const { node, session } of rows.values()) {
+    node.hidden = !isShown(session);
+    if (node.hidden) keepKeyboard(node);
+    else shown += 1;
+  }
+  table.hidden = shown === 0;
+  part("none").hidden = shown > 0 || rows.size === 0;
+  part("shown").textContent = shown < rows.size ? `${shown} of ${rows.size} shown.` : "";
+  if (!part("all")) return;
+  part("all").hidden = shown < 2;
+  part("all").textContent = `Act on all ${shown} shown`;
+}
+
+// What had it goes, and it stays at the table.
+function keepKeyboard(row) {
+  if (row.contains(document.activeElement)) document.querySelector(".live-scroll").focus();
 }
 
 // Then the row says so, and that it is yet to come would be wrong.
@@ -112,17 +127,6 @@ function isConfirmed(act) {
 
 function newest(id) {
   return rows.get(id)?.session.asked.at(-1);
-}
-
-function showCounts(counts) {
-  const said = { running: "running", paused: "paused", weighed: "with points", missing: "missing", silent: "silent" };
-  part("counts").replaceChildren(
-    ...Object.entries(said).map(([name, words]) => {
-      const item = document.createElement("li");
-      item.append(element("b", counts[name]), words);
-      return item;
-    }),
-  );
 }
 
 function showSession(session, isNew) {
@@ -156,7 +160,7 @@ function newRow(session) {
     const cell = document.createElement("td");
     const button = element("button", "Act", { type: "button", class: "button" });
     button.append(element("span", ` on ${nameOf(session) || "this session"}`, { class: "desk-visually-hidden" }));
-    button.addEventListener("click", () => openDialog(rows.get(session.id).session));
+    button.addEventListener("click", () => openFor([rows.get(session.id).session], verbs));
     cell.append(button);
     row.append(cell);
   }
@@ -223,73 +227,18 @@ function announce(counts) {
   announcedAt = performance.now();
 }
 
-const dialog = part("dialog");
-
-function openDialog(session) {
-  const form = part("form");
-  form.reset();
-  form.elements.session.value = session.id;
-  part("dialog-title").textContent = `Act on ${nameOf(session) || "a session without a name"}`;
-  part("fault").textContent = "";
-  part("verbs").replaceChildren(
-    ...(verbs[session.state] ?? []).map((verb, index) => {
-      const label = document.createElement("label");
-      const choice = element("input", "", { type: "radio", name: "verb", value: verb });
-      choice.checked = index === 0;
-      label.append(choice, ` ${verb}`);
-      return label;
-    }),
-  );
-  showFields();
-  dialog.showModal();
-}
-
-function showFields() {
-  const verb = part("form").elements.verb.value;
-  for (const field of dialog.querySelectorAll(".live-field")) {
-    const isWanted = field.dataset.for.split(" ").includes(verb);
-    field.hidden = !isWanted;
-    for (const input of field.querySelectorAll("input, select")) input.disabled = !isWanted;
-  }
-  part("reason-code").required = verb === "terminate";
-  part("message").required = true;
-}
-
-// Before anything is done: whoever signed out is sent to do that again, and who signed in again sends an old form.
-function isRefusedByPage(answer) {
-  const isJson = answer.headers.get("Content-Type")?.startsWith("application/json");
-  return answer.type === "opaqueredirect" || (!isJson && answer.status >= 400 && answer.status < 500);
-}
-
-async function carryOut(event) {
-  event.preventDefault();
-  const form = part("form");
-  const session = form.elements.session.value;
-  const before = newest(session)?.at;
-  part("do").disabled = true;
-  try {
-    const answer = await fetch(root.dataset.act, { method: "POST", body: new FormData(form), redirect: "manual" });
-    const { detail } = isRefusedByPage(answer) ? { detail: STALE } : await answer.json();
-    if (answer.ok) {
-      dialog.close();
-      part("result").textContent = detail;
-      done = { session, before };
-      ask();
-    } else {
-      part("fault").textContent = detail;
-    }
-  } catch {
-    part("fault").textContent = "The server did not say what became of it. Whether it was done, the board will show.";
-  } finally {
-    part("do").disabled = false;
-  }
-}
-
-if (dialog) {
-  part("form").addEventListener("submit", carryOut);
-  part("verbs").addEventListener("change", showFields);
-  part("cancel").addEventListener("click", () => dialog.close());
-}
+listenForActs({
+  before: (session) => newest(session.id)?.at,
+  onDone: (act) => {
+    done = act;
+    ask();
+  },
+});
+listenForChoice(() => {
+  choose();
+  part("said").textContent = part("shown").textContent || "All are shown.";
+});
+part("all")?.addEventListener("click", () => openFor(board.sessions.filter(isShown), verbs, { isMany: true }));
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) clearTimeout(timer);
   else ask();

@@ -1,0 +1,35 @@
+// Which rows of the board are shown: those of the count that is pressed, whose names hold what is looked for.
+
+import { nameOf, part } from "./parts.js";
+
+const KINDS = {
+  running: (session) => session.state === "running",
+  paused: (session) => session.state === "paused",
+  weighed: (session) => session.weighed > 0,
+  missing: (session) => session.presence === "missing",
+  silent: (session) => session.presence === "silent",
+};
+const buttons = [...part("counts").querySelectorAll("button")];
+const folded = (text) => text.trim().toLocaleLowerCase();
+
+const pressed = () => buttons.find((button) => button.getAttribute("aria-pressed") === "true");
+
+export function isShown(session) {
+  const kind = pressed()?.dataset.show;
+  return (!kind || KINDS[kind](session)) && folded(nameOf(session)).includes(folded(part("find").value));
+}
+
+export function showCounts(counts) {
+  for (const button of buttons) button.querySelector("b").textContent = counts[button.dataset.show];
+}
+
+export function listenForChoice(onChange) {
+  for (const button of buttons) {
+    button.addEventListener("click", () => {
+      const isPressed = button === pressed();
+      for (const each of buttons) each.setAttribute("aria-pressed", String(each === button && !isPressed));
+      onChange();
+    });
+  }
+  part("find").addEventListener("input", onChange);
+}
