@@ -19,6 +19,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+#: The candidate's reference page keeps time by a worker of its own making (proctoring-timer.js).
+CANDIDATE_SECURITY_POLICY = f"{CONTENT_SECURITY_POLICY}; worker-src blob:"
 #: Our own pages look at recordings and record nothing, but for the candidate's reference page.
 PERMISSIONS_POLICY = "camera=(), microphone=(), display-capture=(), geolocation=(), payment=(), usb=()"
 RECORDING_PERMISSIONS_POLICY = (

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from proctoring_site.answer_headers import RECORDING_PERMISSIONS_POLICY
+from proctoring_site.answer_headers import CANDIDATE_SECURITY_POLICY, RECORDING_PERMISSIONS_POLICY
 from proctoring_site.errors import wants_page
 
 STATUS = {"status": "ok", "message": "Proctoring backend is running"}
@@ -43,6 +43,7 @@ class CandidateView(APIView):
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:
         page = render(request._request, "proctoring_site/candidate.html")
+        page["Content-Security-Policy"] = CANDIDATE_SECURITY_POLICY
         page["Permissions-Policy"] = RECORDING_PERMISSIONS_POLICY
         return page
 

@@ -12,6 +12,7 @@ import { CLOSED, Heartbeat } from "./proctoring-heartbeat.js";
 import { Notebook } from "./proctoring-notebook.js";
 import { Outbox } from "./proctoring-outbox.js";
 import { Requests, rest } from "./proctoring-requests.js";
+import { after } from "./proctoring-timer.js";
 import { sendInParts, sha256Of } from "./proctoring-upload.js";
 
 /** @typedef {import("./proctoring-answer.js").Answer} Answer */
@@ -395,7 +396,7 @@ export class ProctoringClient extends EventTarget {
       if (failures) await rest(failures - 1, outcome.retryAfterS, this.#options);
       if (outcome !== IDLE || this.stopped) continue;
       if (!isWoken) await new Promise((resolve) => (wake = resolve));
-      await new Promise((resolve) => setTimeout(resolve, this.#options.gatherMs));
+      await new Promise((resolve) => after(this.#options.gatherMs, resolve));
     }
     const isOver = this.#record.isEnding && !this.#record.isKept && this.stopped !== "token";
     const isHopeless = this.stopped === "token" && isLongExpired(this.#record);

@@ -2,6 +2,7 @@
 
 import { isTemporary } from "./proctoring-answer.js";
 import { instant } from "./proctoring-clock.js";
+import { after } from "./proctoring-timer.js";
 
 /** @typedef {import("./proctoring-answer.js").Answer} Answer */
 
@@ -17,7 +18,7 @@ export class Heartbeat {
   state = null;
   #client;
   #signals = null;
-  #timer;
+  #callOff = () => {};
   #nextS = 10;
   #isBeating = false;
   /** How far the page is with each command, by its id: DOING, DONE, CONFIRMED. */
@@ -50,11 +51,11 @@ export class Heartbeat {
 
   stop() {
     this.#signals = null;
-    clearTimeout(this.#timer);
+    this.#callOff();
   }
 
   async beat() {
-    clearTimeout(this.#timer);
+    this.#callOff();
     if (this.#isBeating || !this.#signals) return;
     const confirmed = this.#toConfirm;
     const said = { ...this.#saidSignals(), sent_at: instant(), confirmed };
@@ -81,8 +82,8 @@ export class Heartbeat {
   }
 
   #beatAgain(inS) {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.beat(), inS * 1000);
+    this.#callOff();
+    this.#callOff = after(inS * 1000, () => this.beat());
   }
 
   /** An older or newer server may say less, or more. */

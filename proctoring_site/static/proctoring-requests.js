@@ -1,6 +1,7 @@
 /** Requests to the server in a session's name: each is asked once, and has an answer whatever comes. */
 
 import { fromServer, isTemporary, NO_ANSWER, retryAfter } from "./proctoring-answer.js";
+import { after } from "./proctoring-timer.js";
 
 /** @typedef {import("./proctoring-answer.js").Answer} Answer */
 
@@ -58,11 +59,11 @@ export function rest(failures, retryAfterS, { firstPauseMs, longestPauseMs }) {
   const ms = retryAfterS * 1000 + Math.random() * Math.min(firstPauseMs * 2 ** failures, longestPauseMs);
   return new Promise((resolve) => {
     const over = () => {
-      clearTimeout(timer);
+      callOff();
       removeEventListener("online", over);
       resolve();
     };
-    const timer = setTimeout(over, ms);
+    const callOff = after(ms, over);
     if (!retryAfterS) addEventListener("online", over);
   });
 }

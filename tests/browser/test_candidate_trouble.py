@@ -26,6 +26,8 @@ IS_ENDING = """() => new Promise((resolve) => {
 })"""
 #: As a browser says it when the candidate does not allow the camera; the browser of the tests always allows.
 NOT_ALLOWED = """navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("", "NotAllowedError"); }"""
+#: As Chromium does after five minutes to the timers of a tab that nobody looks at and that uses no camera.
+HELD_BACK = "const own = setTimeout; window.setTimeout = (work, ms, ...told) => own(work, ms && 60_000, ...told);"
 
 
 @pytest.fixture
@@ -76,6 +78,19 @@ class TestTrouble:
         assert (started["event_type"], started["data"]) == ("sitting_started", {"camera": False, "microphone": False})
         assert exam.session(session_id)["video_path"] is None
         assert exam.database["sessions"].find_one({"_id": session_id})["heartbeat"]["camera"] is None
+
+    def test_in_a_tab_that_nobody_looks_at_a_sitting_beats_and_delivers_in_time(self, exam, page):
+        for script in (NOT_ALLOWED, HELD_BACK):
+            page.add_init_script(script)
+        ask_to_start(page, exam.url)
+        page.get_by_role("button", name="Start", exact=True).click()
+        expect(page.get_by_text("Not recording")).to_be_visible()
+        sessions = exam.database["sessions"]
+        session_id = sessions.find_one({"candidate_name": "Ada"}, sort=[("start_time", -1)])["_id"]
+        until(lambda: sessions.find_one({"_id": session_id, "heartbeat.beats": {"$gte": 3}}))
+        until(lambda: exam.types(session_id)[:1] == ["sitting_started"])
+        end(page)
+        expect_done(page)
 
     def test_without_a_network_it_says_how_much_waits_and_delivers_later(self, exam, visitor, page):
         session_id = start(page, exam, "No Network")
@@ -133,7 +148,7 @@ class TestThePage:
         allowed = page["Permissions-Policy"]
         assert {"camera=(self)", "microphone=(self)", "display-capture=(self)", "usb=()"} <= set(allowed.split(", "))
         assert start_page["Permissions-Policy"] == HEADERS["Permissions-Policy"]
-        assert page["Content-Security-Policy"] == HEADERS["Content-Security-Policy"]
+        assert page["Content-Security-Policy"] == f"{HEADERS['Content-Security-Policy']}; worker-src blob:"
 
     def test_its_module_has_a_lasting_address_and_is_asked_for_again_soon(self, exam):
         address = f"{exam.url}/static/proctoring-client.js"
