@@ -12,11 +12,14 @@ from proctoring_site import start_up
 
 start_up.imports_begin()
 
-#: One worker has all of them: they share a site and a browser, and wait for both most of the time.
-TOGETHER = "tests/browser"
+#: Two workers have all of them: each half shares a site and a browser. One would be alone at the end of a run.
+BROWSER = "tests/browser"
+CANDIDATES, STAFF = f"{BROWSER} by candidates", f"{BROWSER} by staff"
+OF_CANDIDATES = tuple(f"{BROWSER}/test_{what}" for what in ("candidate", "client", "recording", "upload"))
 #: By what each takes; a file that is not named comes after these.
 LONGEST_FIRST = (
-    TOGETHER,
+    CANDIDATES,
+    STAFF,
     "tests/proctoring_site/test_openapi_fuzz.py",
     "tests/proctoring_site/test_launch.py",
     "tests/proctoring_site/test_outage.py",
@@ -44,9 +47,11 @@ LONGEST_FIRST = (
 
 
 def unit_of(nodeid: str) -> str:
-    """What one worker does as a whole: a file, or `TOGETHER`."""
+    """What one worker does as a whole: a file, or half of `BROWSER`."""
     path = nodeid.partition("::")[0]
-    return TOGETHER if path.startswith(f"{TOGETHER}/") else path
+    if not path.startswith(f"{BROWSER}/"):
+        return path
+    return CANDIDATES if path.startswith(OF_CANDIDATES) else STAFF
 
 
 class LongestFirst(LoadFileScheduling):
