@@ -1,6 +1,9 @@
 # Two commands matter: `make run` and `make test`. Every target starts from a bare clone and is quick the second time.
 .DEFAULT_GOAL := help
-.PHONY: help run test soak lint bench bench-scale bench-storages bench-playback clean
+.PHONY: help run test soak lint bench bench-scale bench-storages bench-playback clean system
+
+# The system's packages come while pip and npm bring theirs.
+MAKEFLAGS += --jobs=2
 
 # Where the environment forbids to keep bytecode, each of the many processes of a test run, and each start of the
 # service, would compile Django anew, which takes longer than all else that it does.
@@ -18,9 +21,8 @@ help:  ## say what there is
 run: $(VENV)/.run  ## start the service, with a MongoDB of its own unless MONGODB_URL names one
 	@exec $(BIN)/python -m proctoring_site.launch
 
-test: $(VENV)/.dev $(JS)/.made  ## run every test, against real processes and a real MongoDB
-	@.ci/system-packages
-	@exec $(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
+test: $(VENV)/.dev $(JS)/.made system  ## run every test, against real processes and a real MongoDB
+	@exec $(BIN)/python -m pytest --numprocesses 4 --dist loadfile $(ARGS)
 
 soak: $(VENV)/.dev $(JS)/.made  ## kill, freeze and ask in any order for some MINUTES (5) at a time, and say what was lost: nothing
 	@exec $(BIN)/python -m pytest --timeout 0 --soak $(or $(MINUTES),5) tests/proof tests/media_app/test_tus_js_client.py $(ARGS)
@@ -38,13 +40,15 @@ bench-scale: $(VENV)/.bench
 bench-storages: $(VENV)/.bench
 	@exec $(BIN)/python -m bench.storages $(ARGS)
 
-bench-playback: $(VENV)/.dev
-	@.ci/system-packages
+bench-playback: $(VENV)/.dev system
 	@exec $(BIN)/python -m bench.playback $(ARGS)
 
 clean:  ## remove what these targets made, never data/
 	rm -rf $(VENV) $(JS) staticfiles test-results .pytest_cache .ruff_cache
 	find . -name data -prune -o -name frontend -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+system:
+	@.ci/system-packages
 
 # A stamp is newer than the list that it installed. The one for development has all of the other, and stands for both;
 # what of it is never imported, which is most, is not compiled.

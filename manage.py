@@ -5,20 +5,29 @@ import os
 import sys
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import execute_from_command_line
+from django.core.management import BaseCommand, ManagementUtility
 from django.db import DatabaseError
 from pymongo.errors import PyMongoError
 
 from media_app.errors import StorageFailed
+from proctoring_site import start_up
 from proctoring_site.audit.actors import running_command
 from proctoring_site.named_mongodb import fault_of
 from proctoring_site.outage import is_outage
 
+
+class CommandLine(ManagementUtility):
+    def fetch_command(self, subcommand: str) -> BaseCommand:
+        start_up.imports_are_done()  # Django asks for the command once its apps are loaded
+        return super().fetch_command(subcommand)
+
+
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proctoring_site.settings")
     running_command.set(" ".join(sys.argv[:2]))
+    start_up.imports_begin()
     try:
-        execute_from_command_line(sys.argv)
+        CommandLine(sys.argv).execute()
     except (ImproperlyConfigured, StorageFailed) as error:
         sys.exit(str(error))
     except (DatabaseError, PyMongoError, OSError, ValueError) as error:

@@ -32,7 +32,7 @@ from bench.server import Server, new_sessions, prepare, serve
 from proctoring_site.embedded_mongod import EmbeddedMongod
 from proctoring_site.mongodb_url import with_options
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTH, HEIGHT, FRAMES_PER_S, LOOP_S, KEY_FRAME_EVERY = 640, 480, 15, 10, 75
 #: Levels of grey between which a dark room's camera wavers.
 GRAIN = 16

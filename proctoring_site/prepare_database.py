@@ -17,6 +17,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from pymongo.errors import PyMongoError
 
+from proctoring_site import start_up
 from proctoring_site.audit.actors import running_command
 
 
@@ -52,7 +53,8 @@ def main() -> int:
 
 
 def prepare() -> Outcome:
-    django.setup()
+    with start_up.importing():
+        django.setup()
     from django.conf import settings  # noqa: PLC0415 - needs the set-up, as does the next one
     from django.contrib.auth import get_user_model  # noqa: PLC0415
 

@@ -15,6 +15,8 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db import close_old_connections, reset_queries
 
+from proctoring_site import start_up
+
 
 class UTF8Request(WSGIRequest):
     """Reads everything as UTF-8. Django would read the query by the charset that the client claims for the body, and
@@ -45,6 +47,7 @@ class Application(WSGIHandler):
 
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proctoring_site.settings")
+start_up.imports_begin()
 try:
     django.setup(set_prefix=False)
     call_command("check", stdout=StringIO())  # settings that contradict each other stop the start, whoever starts it
@@ -60,4 +63,5 @@ for signal in (signals.request_started, signals.request_finished):
 signals.request_finished.disconnect(close_caches)
 if not settings.DEBUG:  # nor are queries kept
     signals.request_started.disconnect(reset_queries)
+start_up.imports_are_done()
 here.start()

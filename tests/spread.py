@@ -3,38 +3,55 @@
 Loaded by `-p tests.spread` (pyproject.toml).
 """
 
-import gc
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-#: One worker has all of them: they share a site and a browser, and wait for both most of the time.
-TOGETHER = "tests/browser"
+from proctoring_site import start_up
+
+start_up.imports_begin()
+
+#: Two workers have all of them: each half shares a site and a browser. One would be alone at the end of a run.
+BROWSER = "tests/browser"
+CANDIDATES, STAFF = f"{BROWSER} by candidates", f"{BROWSER} by staff"
+OF_CANDIDATES = tuple(f"{BROWSER}/test_{what}" for what in ("candidate", "client", "recording", "upload"))
 #: By what each takes; a file that is not named comes after these.
 LONGEST_FIRST = (
-    TOGETHER,
+    CANDIDATES,
+    STAFF,
     "tests/proctoring_site/test_openapi_fuzz.py",
     "tests/proctoring_site/test_launch.py",
-    "tests/proctoring_site/test_log.py",
     "tests/proctoring_site/test_outage.py",
-    "tests/media_app/test_migrate_storage.py",
+    "tests/media_app/test_storage_contract.py",
     "tests/proctoring_site/test_access_table.py",
     "tests/proctoring_site/test_access_admin.py",
     "tests/sessions_app/test_adoption.py",
     "tests/proctoring_site/test_embedded_mongod.py",
-    "tests/proctoring_site/test_production.py",
-    "tests/proof/test_any_sequence.py",
-    "tests/proof/test_no_loss.py",
     "tests/proctoring_site/test_openapi.py",
+    "tests/media_app/test_tus_js_client.py",
+    "tests/proctoring_site/test_production.py",
     "tests/proctoring_site/test_login_lock.py",
+    "tests/media_app/test_migrate_storage.py",
+    "tests/proctoring_site/test_jobs_by_celery.py",
+    "tests/proof/test_any_sequence.py",
+    "tests/media_app/test_recordings_elsewhere.py",
+    "tests/proctoring_site/test_log.py",
+    "tests/proof/test_frozen_database.py",
+    "tests/media_app/test_deta.py",
+    "tests/proctoring_site/desk/test_queue.py",
+    "tests/media_app/test_migrate_storage_files.py",
+    "tests/proof/test_no_loss.py",
+    "tests/media_app/test_storage_switch.py",
 )
 
 
 def unit_of(nodeid: str) -> str:
-    """What one worker does as a whole: a file, or `TOGETHER`."""
+    """What one worker does as a whole: a file, or half of `BROWSER`."""
     path = nodeid.partition("::")[0]
-    return TOGETHER if path.startswith(f"{TOGETHER}/") else path
+    if not path.startswith(f"{BROWSER}/"):
+        return path
+    return CANDIDATES if path.startswith(OF_CANDIDATES) else STAFF
 
 
 class LongestFirst(LoadFileScheduling):
@@ -57,6 +74,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """5,000 tests stay for good: the collector of garbage need not walk through them again and again."""
-    gc.collect()
-    gc.freeze()
+    """5,000 tests stay for good, as what they import does."""
+    start_up.imports_are_done()

@@ -14,9 +14,12 @@ from celery import Celery
 from celery.signals import setup_logging, worker_ready
 from django.apps import apps
 
+from proctoring_site import start_up
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proctoring_site.settings")
 if not apps.ready and not apps.apps_ready:
-    django.setup()
+    with start_up.importing():
+        django.setup()
 
 from django.conf import settings
 

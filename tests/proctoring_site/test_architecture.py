@@ -18,6 +18,7 @@ LEAVES = (
     "proctoring_site.json_only",
     "proctoring_site.field_errors",
     "proctoring_site.quick_dispatch",
+    "proctoring_site.start_up",
 )
 #: What stands below all three: the database backend, who may do what, the audit log, and background work.
 FOUNDATION = {f"proctoring_site.{room}" for room in ("mongo_engine", "access", "audit", "jobs")} | set(LEAVES)
