@@ -48,17 +48,17 @@ def count(scope: str, address: str, *, per_minute: int) -> None:
     ends = (window + 1) * WINDOW_S
     key = f"{scope} {network_of(address)} {window}"
     if (_ahead.take(key) or _counted(key, ends, per_minute)) > per_minute:
-        _say_once(scope, key, per_minute)
+        _say_once(scope, window, per_minute)
         raise Throttled(wait=ends - now)
 
 
-#: Of each scope the last minute and address that the log speaks of: not at each call that is refused.
-_told: dict[str, str] = {}
+#: Of each scope the last minute that the log speaks of: not at each call that is refused, by one address or by several.
+_told: dict[str, int] = {}
 
 
-def _say_once(scope: str, key: str, per_minute: int) -> None:
-    if _told.get(scope) != key:
-        _told[scope] = key
+def _say_once(scope: str, window: int, per_minute: int) -> None:
+    if _told.get(scope) != window:
+        _told[scope] = window
         name = SETTINGS.get(scope, scope)
         logger.warning("%s=%s is reached by one address, refused until the minute ends", name, per_minute)
 

@@ -55,6 +55,8 @@ class Task:
 
 
 TASKS: dict[str, Task] = {}
+#: Names of tasks that this process has none of, and said so: once, for there may be thousands of jobs.
+_left: set[str] = set()
 _wake: list[Callable[[str], None]] = []
 
 
@@ -248,9 +250,11 @@ def _failed(taken: Job, error: Exception, task: Task | None) -> bool:
 
 def _leave_to_others(taken: Job, reason: str, at: datetime) -> bool:
     """As if it had not been taken: a try that this release cannot make is none."""
-    logger.warning("job %s (%s) is left to another release: this one has no such task", taken.pk, taken.task)
+    if taken.task not in _left:
+        _left.add(taken.task)
+        logger.warning("jobs named %s are left to another release: this one has no such task", taken.task)
     age_s = (at - taken.queued_at).total_seconds()
-    pause_s = min(LONGEST_PAUSE_S, max(LEFT_PAUSE_S, age_s / 10))  # the longer it waits, the fewer lines of the log
+    pause_s = min(LONGEST_PAUSE_S, max(LEFT_PAUSE_S, age_s / 10))  # the longer it waits, the seldomer it is looked at
     pause_s *= random.uniform(0.5, 1)  # noqa: S311 - or the same process might always be first
     not_before = naive_utc(at + timedelta(seconds=pause_s))
     left = {"attempts": taken.attempts - 1, "not_before": not_before, "told_at": None}

@@ -93,15 +93,40 @@ def test_those_of_a_hall_are_found_by_name_and_count_and_asked_together(proctor,
     with proctor.expect_request("**/live/act/"):
         proctor.keyboard.press("Enter")
     proctor.keyboard.press("Escape")  # with four under way
+    row_of(proctor, "Hall 1").get_by_role("button").click()
+    other, message = proctor.get_by_role("dialog", name="Act on Hall 1"), proctor.locator("#live-message")
+    other.get_by_role("radio", name="message").check()
+    message.fill("You may stay.")
     is_over.set()
     for route in held:
         route.continue_()
     result = proctor.locator("#live-result")
     expect(result).to_have_text("Done for 3 of 5 sessions. Hall 5: The session is not open any more.")
+    expect(message).to_have_value("You may stay.")
+    expect(other).to_be_visible()
+    proctor.keyboard.press("Escape")
     asked = [proctor.request.get(f"/sessions/{one.id}", headers=site.staff).json()["commands"] for one in hall]
     said = [[command["message"] for command in each] for each in asked]
     assert said == [[None], [], *[["Fire alarm: leave the room."]] * 3, []], "the second was left alone"
     watched.complaints.clear()  # of the one that was refused
+
+    paused.click()
+    proctor.get_by_role("button", name="Act on all 4 shown").click()
+    proctor.get_by_label("resume (4)").check()
+    proctor.keyboard.press("Enter")
+    expect(proctor.locator("#live-none")).to_be_visible()
+    assert proctor.evaluate("document.activeElement.className") == "live-scroll", "the button is gone"
+
+
+def test_it_says_when_most_clients_fell_silent_together(proctor, site, exam):
+    sessions, silent_since = exam.database["sessions"], datetime.now(UTC) - timedelta(minutes=2)
+    sessions.update_many({"end_time": None}, {"$unset": {"heartbeat": ""}})  # of whom other tests left sitting
+    for number in range(5):
+        sitting = {"_id": site.start_session(f"Silent {number}").id}
+        sessions.update_one(sitting, {"$set": {"heartbeat": {"last_at": silent_since}}})
+    expect(proctor.locator("#live-together")).to_contain_text("5 clients fell silent at the same time")
+    proctor.reload()
+    expect(proctor.locator("#live-said")).to_contain_text("5 clients fell silent at the same time.")
 
 
 def test_what_the_server_refuses_is_said_in_the_dialog(watched, site):

@@ -98,7 +98,10 @@ class TestAJob:
         queue.run(slow)
         assert (job_tasks.done, Job.objects.get().state) == ([], "running")
 
-    def test_of_a_task_that_this_release_has_not_is_left_to_another_release_for_a_day(self, run_jobs):
+    def test_of_a_task_that_this_release_has_not_is_left_to_another_release_for_a_day(
+        self, run_jobs, caplog, monkeypatch
+    ):
+        monkeypatch.setattr(queue, "_left", set())
         job = Job.objects.create(task="next", key="a", slot="next:a")
         for _ in range(9):
             due_now(job)
@@ -106,6 +109,8 @@ class TestAJob:
             job.refresh_from_db()
             assert (job.state, job.attempts, job.slot) == ("waiting", 0, "next:a")
             assert job.not_before > timezone.now()
+        (said,) = [record.getMessage() for record in caplog.records if record.name == queue.logger.name]
+        assert said == "jobs named next are left to another release: this one has no such task"
 
     def test_of_a_task_that_this_release_has_not_has_failed_and_says_so(self, run_jobs):
         Job.objects.create(task="gone", key="a", slot="gone:a", queued_at=timezone.now() - timedelta(days=1))

@@ -12,8 +12,10 @@ ROLLED_OUT_AFTER_S = 3600
 
 
 def queue(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    if schema_editor.connection.database["sessions"].find_one(scores.UNSCORED, {"_id": 1}):
+    sessions = schema_editor.connection.database["sessions"]
+    if sessions.find_one(scores.UNSCORED, {"_id": 1}):
         submit(scores.score_adopted_later, "adopted:0")
+    if sessions.find_one({}, {"_id": 1}):  # also where none is closed yet
         submit(scores.score_adopted_later, "adopted:later", pause_s=ROLLED_OUT_AFTER_S)
 
 

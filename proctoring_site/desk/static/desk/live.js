@@ -94,7 +94,7 @@ function show() {
   part("together").hidden = !board.together;
   part("together").querySelector("b").textContent = board.together;
   if (isConfirmed(done)) part("result").textContent = "";
-  announce(board.counts);
+  announce(board);
 }
 
 // Of the rows those that somebody wants to see, by a count or a name.
@@ -102,21 +102,26 @@ function choose() {
   if (!board) return;
   let shown = 0;
   for (const { node, session } of rows.values()) {
-    node.hidden = !isShown(session);
-    if (node.hidden) keepKeyboard(node);
-    else shown += 1;
+    showIf(isShown(session), node);
+    if (!node.hidden) shown += 1;
   }
   table.hidden = shown === 0;
   part("none").hidden = shown > 0 || rows.size === 0;
   part("shown").textContent = shown < rows.size ? `${shown} of ${rows.size} shown.` : "";
   if (!part("all")) return;
-  part("all").hidden = shown < 2;
+  showIf(shown > 1, part("all"));
   part("all").textContent = `Act on all ${shown} shown`;
 }
 
+// First, for what is hidden has lost the keyboard.
+function showIf(isShown, node) {
+  if (!isShown) keepKeyboard(node);
+  node.hidden = !isShown;
+}
+
 // What had it goes, and it stays at the table.
-function keepKeyboard(row) {
-  if (row.contains(document.activeElement)) document.querySelector(".live-scroll").focus();
+function keepKeyboard(node) {
+  if (node.contains(document.activeElement)) document.querySelector(".live-scroll").focus();
 }
 
 // Then the row says so, and that it is yet to come would be wrong.
@@ -219,8 +224,9 @@ function putInOrder(wanted) {
 let announced = null;
 let announcedAt = -Infinity;
 
-function announce(counts) {
-  const needs = `${counts.weighed} with points, ${counts.missing} missing, ${counts.paused} paused.`;
+function announce({ counts, together }) {
+  const most = together ? ` ${together} clients fell silent at the same time.` : "";
+  const needs = `${counts.weighed} with points, ${counts.missing} missing, ${counts.paused} paused.${most}`;
   if (needs === announced || performance.now() - announcedAt < ANNOUNCE_EVERY_MS) return;
   part("said").textContent = needs;
   announced = needs;

@@ -65,29 +65,32 @@ function showFields() {
 }
 
 async function carryOut(before, onDone) {
-  const form = new FormData(part("form"));
-  const wanted = isMany ? among(form.get("verb")) : sessions;
-  const act = isMany ? null : { session: sessions[0].id, before: before(sessions[0]) };
+  const [form, chosen, isForMany] = [new FormData(part("form")), sessions, isMany];
+  const wanted = isForMany ? among(form.get("verb")) : chosen;
+  const act = isForMany ? null : { session: chosen[0].id, before: before(chosen[0]) };
+  const isHere = () => dialog.open && sessions === chosen; // not left meanwhile, and perhaps opened for others
   part("do").disabled = true;
-  const answers = await askAll(wanted, form);
+  const answers = await askAll(wanted, form, (told) => isHere() && (part("progress").textContent = told));
   part("do").disabled = false;
-  if (!isMany && !answers[0]?.isDone) {
-    part("fault").textContent = answers[0]?.detail ?? "";
-    return;
+  if (isHere()) {
+    if (!isForMany && !answers[0].isDone) {
+      part("fault").textContent = answers[0].detail;
+      return;
+    }
+    dialog.close();
   }
-  dialog.close();
-  part("result").textContent = isMany ? summary(wanted.length, answers) : answers[0].detail;
+  part("result").textContent = isForMany ? summary(wanted.length, answers) : answers[0].detail;
   onDone(act);
 }
 
 /** A few at a time. Answers with what became of each that was asked for. */
-async function askAll(wanted, form) {
+async function askAll(wanted, form, tell) {
   waiting = [...wanted];
   const answers = [];
   const work = async () => {
     while (waiting.length) {
       answers.push(await ask(waiting.shift(), form));
-      if (wanted.length > 1) part("progress").textContent = `${answers.length} of ${wanted.length} …`;
+      if (wanted.length > 1) tell(`${answers.length} of ${wanted.length} …`);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
