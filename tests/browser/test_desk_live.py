@@ -121,12 +121,15 @@ def test_those_of_a_hall_are_found_by_name_and_count_and_asked_together(proctor,
 def test_it_says_when_most_clients_fell_silent_together(proctor, site, exam):
     sessions, silent_since = exam.database["sessions"], datetime.now(UTC) - timedelta(minutes=2)
     sessions.update_many({"end_time": None}, {"$unset": {"heartbeat": ""}})  # of whom other tests left sitting
-    for number in range(5):
-        sitting = {"_id": site.start_session(f"Silent {number}").id}
-        sessions.update_one(sitting, {"$set": {"heartbeat": {"last_at": silent_since}}})
+    silent = [site.start_session(f"Silent {number}") for number in range(5)]
+    for sitting in silent:
+        proctor.request.post(f"/sessions/{sitting.id}/heartbeat", data={}, headers=sitting.candidate)
+        sessions.update_one({"_id": sitting.id}, {"$set": {"heartbeat.last_at": silent_since}})
     expect(proctor.locator("#live-together")).to_contain_text("5 clients fell silent at the same time")
     proctor.reload()
     expect(proctor.locator("#live-said")).to_contain_text("5 clients fell silent at the same time.")
+    for sitting in silent:
+        proctor.request.post(f"/sessions/{sitting.id}/end", headers=sitting.candidate)
 
 
 def test_what_the_server_refuses_is_said_in_the_dialog(watched, site):

@@ -3,11 +3,12 @@ was sent. By our module, and by tus-js-client, which we did not write."""
 
 import hashlib
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Request
+from playwright.sync_api import BrowserContext, Page, Request, Response
 
 from tests import clips, node
 from tests.browser.conftest import log_in
@@ -96,14 +97,20 @@ def sha256_of(path: Path) -> str:
 
 
 def offsets(page: Page) -> list[int]:
-    """Where each part that the page sends begins, as they go. A browser's own second try does not show."""
+    """Where each part that the page sends begins, as they go. A browser's own second try does not show, nor does one
+    that is refused at once, since the server still takes what came by the connection that broke."""
     seen: list[int] = []
 
     def note(request: Request) -> None:
         if request.method == "PATCH":
             seen.append(int(request.headers["upload-offset"]))
 
+    def forget(response: Response) -> None:
+        if response.request.method == "PATCH" and response.status == HTTPStatus.CONFLICT:
+            seen.remove(int(response.request.headers["upload-offset"]))
+
     page.on("request", note)
+    page.on("response", forget)
     return seen
 
 
