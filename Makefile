@@ -22,7 +22,7 @@ run: $(VENV)/.run  ## start the service, with a MongoDB of its own unless MONGOD
 	@exec $(BIN)/python -m proctoring_site.launch
 
 test: $(VENV)/.dev $(JS)/.made system  ## run every test, against real processes and a real MongoDB
-	@exec $(BIN)/python -m pytest --numprocesses 4 --dist loadfile $(ARGS)
+	@exec $(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
 
 soak: $(VENV)/.dev $(JS)/.made  ## kill, freeze and ask in any order for some MINUTES (5) at a time, and say what was lost: nothing
 	@exec $(BIN)/python -m pytest --timeout 0 --soak $(or $(MINUTES),5) tests/proof tests/media_app/test_tus_js_client.py $(ARGS)
