@@ -97,17 +97,27 @@ def sha256_of(path: Path) -> str:
 
 
 def offsets(page: Page) -> list[int]:
-    """Where each part that the page sends begins, as they go. A browser's own second try does not show, nor does one
-    that is refused at once, since the server still takes what came by the connection that broke."""
+    """Where each part that the page sends begins, as they go. A browser's own second try does not show, and one place
+    shows once if the server refused it the other time, since it still took what came by a connection that broke. One
+    that lies further back shows all the same."""
     seen: list[int] = []
+    refused: set[int] = set()
 
     def note(request: Request) -> None:
-        if request.method == "PATCH":
-            seen.append(int(request.headers["upload-offset"]))
+        if request.method != "PATCH":
+            return
+        offset = int(request.headers["upload-offset"])
+        if seen[-1:] != [offset] or offset not in refused:
+            seen.append(offset)
+        refused.discard(offset)
 
     def forget(response: Response) -> None:
         if response.request.method == "PATCH" and response.status == HTTPStatus.CONFLICT:
-            seen.remove(int(response.request.headers["upload-offset"]))
+            offset = int(response.request.headers["upload-offset"])
+            if seen[-2:] == [offset, offset]:
+                seen.pop()
+            else:
+                refused.add(offset)
 
     page.on("request", note)
     page.on("response", forget)
