@@ -12,8 +12,8 @@ from pymongo.errors import PyMongoError
 from media_app.errors import StorageFailed
 from proctoring_site import start_up
 from proctoring_site.audit.actors import running_command
-from proctoring_site.named_mongodb import fault_of
-from proctoring_site.outage import is_outage
+from proctoring_site.calls.outage import is_outage
+from proctoring_site.launch.named_mongodb import fault_of
 
 
 class CommandLine(ManagementUtility):

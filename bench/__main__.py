@@ -24,8 +24,8 @@ from bench.compare import Comparison, told
 from bench.server import Server, new_sessions, prepare, serve, serve_peer, video_of
 from bench.sides import BareDriver, Side, Slice
 from bench.workloads import LIMITS, UPLOAD_MIB, WORKLOADS, Filled, Work, upload_of, works
-from proctoring_site.embedded_mongod import EmbeddedMongod
-from proctoring_site.mongodb_url import with_options
+from proctoring_site.launch.embedded_mongod import EmbeddedMongod
+from proctoring_site.mongo_engine.mongodb_url import with_options
 
 COLD, OF_200, OF_5000, LISTED = 500, 50, 4, 1000
 GROWTH_MAX_MIB = 32

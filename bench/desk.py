@@ -28,8 +28,8 @@ from pymongo.database import Database
 
 from bench import documents
 from bench.server import Server, environment_of, prepare, serve
-from proctoring_site.embedded_mongod import EmbeddedMongod
-from proctoring_site.mongodb_url import with_options
+from proctoring_site.launch.embedded_mongod import EmbeddedMongod
+from proctoring_site.mongo_engine.mongodb_url import with_options
 
 SMALL, LIVE, EVENTS, DAYS, PER_PAGE = 1000, 500, 200, 100, 50
 LIST = "/admin/sessions_app/session/"

@@ -29,8 +29,8 @@ from playwright.sync_api import Error as BrowserError
 from pymongo import MongoClient
 
 from bench.server import Server, new_sessions, prepare, serve
-from proctoring_site.embedded_mongod import EmbeddedMongod
-from proctoring_site.mongodb_url import with_options
+from proctoring_site.launch.embedded_mongod import EmbeddedMongod
+from proctoring_site.mongo_engine.mongodb_url import with_options
 
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTH, HEIGHT, FRAMES_PER_S, LOOP_S, KEY_FRAME_EVERY = 640, 480, 15, 10, 75

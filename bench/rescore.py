@@ -19,9 +19,9 @@ from pymongo.database import Database
 
 from bench import documents, watch
 from bench.server import environment_of, prepare
-from proctoring_site.child_process import start_tied
-from proctoring_site.embedded_mongod import EmbeddedMongod
-from proctoring_site.mongodb_url import with_options
+from proctoring_site.launch.child_process import start_tied
+from proctoring_site.launch.embedded_mongod import EmbeddedMongod
+from proctoring_site.mongo_engine.mongodb_url import with_options
 from sessions_app.scoring import DEFAULT_WEIGHTS
 
 WEIGHTS = {1: dict(DEFAULT_WEIGHTS), 2: {"focus_lost": 3, "no_face": 1}, 3: {"no_face": 4}}

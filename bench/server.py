@@ -15,8 +15,8 @@ from time import monotonic, sleep
 
 import av
 
-from proctoring_site.child_process import end, start_tied
-from proctoring_site.demo_clip import write_clip
+from proctoring_site.launch.child_process import end, start_tied
+from proctoring_site.launch.demo_clip import write_clip
 
 START_TIMEOUT_S = 60
 

@@ -27,9 +27,9 @@ from bench import watch
 from bench.server import Server, new_sessions, prepare, serve, serve_peer, video_of
 from bench.sides import Side
 from bench.workloads import upload_of
-from proctoring_site.child_process import end, start_tied
-from proctoring_site.embedded_mongod import EmbeddedMongod
-from proctoring_site.mongodb_url import with_options
+from proctoring_site.launch.child_process import end, start_tied
+from proctoring_site.launch.embedded_mongod import EmbeddedMongod
+from proctoring_site.mongo_engine.mongodb_url import with_options
 from tests import deta_drive, rclone_server
 from tests.s3_server import BUCKET
 from tests.servers import free_port, until

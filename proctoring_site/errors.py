@@ -31,9 +31,9 @@ from media_app.errors import (
     WrongChecksum,
     WrongOffset,
 )
-from proctoring_site.field_errors import by_field
-from proctoring_site.json_only import BodyTooLarge
-from proctoring_site.outage import RETRY_AFTER_S
+from proctoring_site.calls.field_errors import by_field
+from proctoring_site.calls.json_only import BodyTooLarge
+from proctoring_site.calls.outage import RETRY_AFTER_S
 from sessions_app.errors import (
     EventIdConflict,
     EventNotStorable,

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from pymongo.errors import BulkWriteError, WriteError
 
-#: Set when a request begins (access_log.py) and kept until the thread's next one: what is logged while a body is
+#: Set when a request begins (calls/access_log.py) and kept until the thread's next one: what is logged while a body is
 #: streamed, after the middleware has ended, still belongs to the request. Each of granian's threads has its own.
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 

@@ -6,9 +6,9 @@ from types import MappingProxyType
 from typing import Any
 
 from media_app.errors import NoPicture, NotAVideo, UnsafeFileName, VideoTooLarge
-from proctoring_site import outage
 from proctoring_site.access.authentication import INVALID
 from proctoring_site.access.permissions import NOT_YOURS
+from proctoring_site.calls import outage
 from proctoring_site.errors import STATUS
 from sessions_app.errors import EventIdConflict, EventUndecided, MovedMeanwhile, ProctoringError, SessionClosed
 

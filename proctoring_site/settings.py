@@ -5,7 +5,8 @@ from pathlib import Path
 
 from corsheaders.defaults import default_headers
 
-from proctoring_site import env, mongodb_url, no_maps
+from proctoring_site import env
+from proctoring_site.mongo_engine import mongodb_url, no_maps
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -51,11 +52,11 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
 ]
 MIDDLEWARE = [
-    "proctoring_site.access_log.AccessLogMiddleware",  # the outermost: it sees whatever the others answer
+    "proctoring_site.calls.access_log.AccessLogMiddleware",  # the outermost: it sees whatever the others answer
     "proctoring_site.audit.actors.ActorMiddleware",
-    "proctoring_site.answer_headers.AnswerHeadersMiddleware",
-    "proctoring_site.outage.DatabaseOutageMiddleware",
-    "proctoring_site.short_way.ShortWayBegins",
+    "proctoring_site.calls.answer_headers.AnswerHeadersMiddleware",
+    "proctoring_site.calls.outage.DatabaseOutageMiddleware",
+    "proctoring_site.calls.short_way.ShortWayBegins",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -66,7 +67,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",  # the answer to a locked login; looks at nothing else
-    "proctoring_site.short_way.ShortWayEnds",
+    "proctoring_site.calls.short_way.ShortWayEnds",
 ]
 ROOT_URLCONF = "proctoring_site.urls"
 WSGI_APPLICATION = "proctoring_site.wsgi.application"
@@ -195,9 +196,9 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
     "DEFAULT_METADATA_CLASS": None,
-    "DEFAULT_PARSER_CLASSES": ["proctoring_site.json_only.BoundedJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["proctoring_site.json_only.QuickJSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "proctoring_site.json_only.AlwaysJSON",
+    "DEFAULT_PARSER_CLASSES": ["proctoring_site.calls.json_only.BoundedJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["proctoring_site.calls.json_only.QuickJSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "proctoring_site.calls.json_only.AlwaysJSON",
     "DEFAULT_SCHEMA_CLASS": "proctoring_site.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "proctoring_site.errors.exception_handler",
 }

@@ -12,7 +12,7 @@ from typing import Any
 
 from orjson import Fragment
 
-from proctoring_site.json_only import QuickJSONRenderer
+from proctoring_site.calls.json_only import QuickJSONRenderer
 from proctoring_site.mongo_engine.documents import instance_of
 from proctoring_site.mongo_engine.instants import parse_instant
 from sessions_app import heartbeat

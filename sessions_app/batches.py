@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
-from proctoring_site.field_errors import by_field
+from proctoring_site.calls.field_errors import by_field
 from sessions_app import services
 from sessions_app.errors import SessionClosed, SessionNotFound
 from sessions_app.told import event_of_batch

@@ -27,8 +27,8 @@ from proctoring_site.audit.actors import ActorKind, client_address, current_acto
 from proctoring_site.audit.log import record, recording
 from proctoring_site.audit.looks import record_once
 from proctoring_site.audit.models import Action, ObjectKind
-from proctoring_site.json_only import BoundedJSONParser, PlainTextJSONParser
-from proctoring_site.quick_dispatch import QuickDispatch
+from proctoring_site.calls.json_only import BoundedJSONParser, PlainTextJSONParser
+from proctoring_site.calls.quick_dispatch import QuickDispatch
 from sessions_app import batches, kept_timelines, services
 from sessions_app import heartbeat as beats
 from sessions_app.answers import detail_answer, event_answer, session_answer, started_answer

@@ -13,8 +13,8 @@ import pytest
 import redis
 from django.db import connection
 
-from proctoring_site.child_process import end_group, start_tied
 from proctoring_site.jobs import celery, queue
+from proctoring_site.launch.child_process import end_group, start_tied
 from tests.servers import free_port, until
 
 

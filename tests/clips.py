@@ -9,7 +9,7 @@ from pathlib import Path
 
 import av
 
-from proctoring_site.demo_clip import ONE_THREAD, write_clip
+from proctoring_site.launch.demo_clip import ONE_THREAD, write_clip
 
 #: A codec that the container of this suffix takes.
 CODECS = {".webm": "libvpx", ".mkv": "libvpx", ".mp4": "libx264", ".mov": "mpeg4", ".avi": "mpeg4"}

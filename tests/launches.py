@@ -10,8 +10,8 @@ from pathlib import Path
 
 import httpx
 
-from proctoring_site import first_run
-from proctoring_site.child_process import processes_with
+from proctoring_site.launch import first_run
+from proctoring_site.launch.child_process import processes_with
 from tests.callers import bearer
 from tests.servers import REPOSITORY, free_port, until
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from proctoring_site.child_process import LaunchError
-from proctoring_site.embedded_mongod import EmbeddedMongod
+from proctoring_site.launch.child_process import LaunchError
+from proctoring_site.launch.embedded_mongod import EmbeddedMongod
 
 #: Failpoints (`configureFailPoint`) need test commands.
 TEST_COMMANDS = ("--setParameter", "enableTestCommands=1")

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import trustme
 
-from proctoring_site.child_process import end, start_tied
+from proctoring_site.launch.child_process import end, start_tied
 from tests.servers import free_port, until
 
 #: What a process of a test's own needs around docs/nginx.conf.

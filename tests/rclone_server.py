@@ -11,7 +11,7 @@ import boto3
 import httpx
 import pytest
 
-from proctoring_site.child_process import end, start_tied
+from proctoring_site.launch.child_process import end, start_tied
 from tests.s3_server import BUCKET
 from tests.servers import free_port, until
 

@@ -16,8 +16,8 @@ import httpx
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from proctoring_site.child_process import end, end_group, start_tied
-from proctoring_site.embedded_mongod import find_mongod
+from proctoring_site.launch.child_process import end, end_group, start_tied
+from proctoring_site.launch.embedded_mongod import find_mongod
 from tests.callers import bearer
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -160,7 +160,7 @@ class Web:
 
     def bring_back(self, killed: Iterable[int]) -> None:
         """granian replaces them; when they end within 5.5 s of their start it gives up instead, and what watches it
-        (here we, else launch.py) starts it again."""
+        (here we, else launch) starts it again."""
         killed = set(killed)
 
         def are_back() -> bool:

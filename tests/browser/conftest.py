@@ -18,7 +18,7 @@ from django.conf import settings
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 from pymongo import MongoClient
 
-from proctoring_site.child_process import end, start_tied
+from proctoring_site.launch.child_process import end, start_tied
 from tests.browser.exams import Exam
 from tests.browser.impostor import Impostor, impostor_before
 from tests.callers import bearer

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from proctoring_site.demo_clip import write_clip
+from proctoring_site.launch.demo_clip import write_clip
 from tests.browser.conftest import Site, Sitting, log_in
 from tests.servers import until
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from proctoring_site.answer_headers import HEADERS
+from proctoring_site.calls.answer_headers import HEADERS
 from tests.access import early_in_a_minute
 from tests.browser.conftest import screenshot
 from tests.browser.test_candidate import end, expect_done, start

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from proctoring_site import demo
+from proctoring_site.launch import demo
 from tests.browser.barriers import serious_barriers
 from tests.browser.conftest import log_in, screenshot
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from proctoring_site import demo
+from proctoring_site.launch import demo
 from tests.browser.conftest import log_in, screenshot
 
 INDEX, SESSIONS, AUDIT_LOG = "/admin/", "/admin/sessions_app/session/", "/admin/audit/auditrecord/"

@@ -9,7 +9,7 @@ import pytest
 
 from media_app import resumable
 from media_app.models import Recording
-from proctoring_site.demo_clip import ONE_THREAD
+from proctoring_site.launch.demo_clip import ONE_THREAD
 from sessions_app.models import Session
 from tests import clips as make
 from tests.drives import data_dir  # noqa: F401 - a fixture of this folder's tests

@@ -13,7 +13,7 @@ from django.db import connections
 from media_app import recording_file, resumable, thumbnails
 from media_app.models import Recording
 from media_app.verification import verify
-from proctoring_site.demo_clip import ONE_THREAD
+from proctoring_site.launch.demo_clip import ONE_THREAD
 from reports_app import services as reports
 from sessions_app.models import Session
 from tests.factories import NOON, make_event, make_session

@@ -15,9 +15,9 @@ LEAVES = (
     "proctoring_site.admin_lists",
     "proctoring_site.csv_cells",
     "proctoring_site.keyset",
-    "proctoring_site.json_only",
-    "proctoring_site.field_errors",
-    "proctoring_site.quick_dispatch",
+    "proctoring_site.calls.json_only",
+    "proctoring_site.calls.field_errors",
+    "proctoring_site.calls.quick_dispatch",
     "proctoring_site.start_up",
 )
 #: What stands below all three: the database backend, who may do what, the audit log, and background work.
@@ -95,7 +95,7 @@ def calls_of(path):
 
 
 #: Programs of their own, which speak to the person at the terminal.
-SPEAKS = {"proctoring_site/launch.py"}
+SPEAKS = {"proctoring_site/launch/__main__.py"}
 
 
 def test_nothing_prints():

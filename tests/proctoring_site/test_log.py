@@ -152,7 +152,7 @@ def test_every_line_of_production_is_one_json_object(tmp_path: Path) -> None:
     ]
     assert all(line["duration_ms"] >= 0 and line["bytes"] > 0 and line["method"] == "GET" for line in access)
     assert access[0]["duration_ms"] > 250
-    (outage,) = [line for line in lines if line["logger"] == "proctoring_site.outage"]
+    (outage,) = [line for line in lines if line["logger"] == "proctoring_site.calls.outage"]
     assert (outage["level"], outage["request_id"]) == ("ERROR", ids[0])
 
 
@@ -205,7 +205,7 @@ def logged() -> Iterator[io.StringIO]:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JSONLine())
     handler.addFilter(RequestOnly())
-    loggers = [logging.getLogger(), logging.getLogger("django"), logging.getLogger("proctoring_site.access_log")]
+    loggers = [logging.getLogger(), logging.getLogger("django"), logging.getLogger("proctoring_site.calls.access_log")]
     loggers[2].setLevel(logging.DEBUG)
     for logger in loggers[:2]:
         logger.addHandler(handler)

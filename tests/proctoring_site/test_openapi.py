@@ -17,8 +17,8 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from jsonschema import Draft202012Validator, FormatChecker
 
 from media_app.models import Recording
+from proctoring_site.calls.outage import outage_response
 from proctoring_site.errors import exception_handler
-from proctoring_site.outage import outage_response
 from sessions_app.errors import EventUndecided
 from sessions_app.models import Session
 from tests import access, drives

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
-from proctoring_site.answer_headers import HEADERS
+from proctoring_site.calls.answer_headers import HEADERS
 from tests.servers import REPOSITORY, Web, free_port, migrate_with_superuser
 
 BEHIND_A_PROXY = {"PRODUCTION": "1", "TRUSTED_PROXY": "1", "ALLOWED_HOSTS": "exam.example.org,127.0.0.1"}

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 from pymongo.database import Database
 
-from proctoring_site.outage import RETRY_AFTER_S
+from proctoring_site.calls.outage import RETRY_AFTER_S
 from tests.patient_client import Ledger, PatientClient, Told
 from tests.proof.conftest import Size
 from tests.proof.stored import compare

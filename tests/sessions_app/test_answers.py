@@ -7,7 +7,7 @@ from bson.datetime_ms import DatetimeMS
 from django.db import connection
 
 from proctoring_site.access.candidate_token import Candidate
-from proctoring_site.json_only import QuickJSONRenderer
+from proctoring_site.calls.json_only import QuickJSONRenderer
 from proctoring_site.mongo_engine.documents import documents_of, instance_of
 from sessions_app import kept_timelines, services
 from sessions_app.answers import detail_answer, event_answer, session_answer, started_answer

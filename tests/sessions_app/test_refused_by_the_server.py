@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from proctoring_site.outage import RETRY_AFTER_S
+from proctoring_site.calls.outage import RETRY_AFTER_S
 from sessions_app import heartbeat, moves, services
 from sessions_app.errors import EventUndecided
 from sessions_app.models import Event, Session

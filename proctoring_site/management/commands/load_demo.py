@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from proctoring_site import demo
+from proctoring_site.launch import demo
 
 
 class Command(BaseCommand):

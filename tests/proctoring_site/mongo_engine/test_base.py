@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection, connections
 from django_mongodb_backend import transaction
 from pymongo.errors import OperationFailure, PyMongoError
 
-from proctoring_site.outage import is_outage
+from proctoring_site.calls.outage import is_outage
 from sessions_app.models import Session
 from tests.proctoring_site.mongo_engine.conftest import still_defective
 

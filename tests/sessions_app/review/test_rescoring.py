@@ -12,9 +12,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from proctoring_site.child_process import start_tied
 from proctoring_site.jobs import queue
 from proctoring_site.jobs.models import Job
+from proctoring_site.launch.child_process import start_tied
 from sessions_app import services as sessions
 from sessions_app.models import Session
 from sessions_app.review import policies, rescoring, scores, services

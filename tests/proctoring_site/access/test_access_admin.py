@@ -16,7 +16,7 @@ from tests.factories import make_api_token, make_staff
 
 data_dir, make_evidence, evidence = drives.data_dir, access.make_evidence, access.evidence
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+README = Path(__file__).resolve().parents[3] / "README.md"
 COLUMNS = ("nobody", "Reviewer", "Proctor", "Proctor, ended session", "Operator", "Auditor", "superuser")
 
 

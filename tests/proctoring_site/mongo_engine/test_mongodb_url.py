@@ -7,7 +7,7 @@ from django.conf import settings
 from pymongo import MongoClient
 from pymongo.uri_parser import parse_uri
 
-from proctoring_site.mongodb_url import LOCALHOST, OPTIONS, with_options
+from proctoring_site.mongo_engine.mongodb_url import LOCALHOST, OPTIONS, with_options
 
 
 def options_of(url):

@@ -17,7 +17,7 @@ from pymongo.errors import (
     WriteConcernError,
 )
 
-from proctoring_site.outage import RETRY_AFTER_S, SHORT_WRITES, is_outage, outage_response
+from proctoring_site.calls.outage import RETRY_AFTER_S, SHORT_WRITES, is_outage, outage_response
 from tests.callers import bearer
 from tests.servers import THREADS, Mongod, Web, migrate_with_superuser, until
 

@@ -7,7 +7,7 @@ from django.core.management import call_command
 
 from media_app.models import Recording
 from media_app.video import WEBM, identify
-from proctoring_site import demo
+from proctoring_site.launch import demo
 from sessions_app import services
 from sessions_app.models import Event, Session
 from tests.drives import data_dir, stored  # noqa: F401 - data_dir is a fixture

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 
-from proctoring_site import embedded_mongod
-from proctoring_site.child_process import LaunchError, processes_with
-from proctoring_site.embedded_mongod import LOG_MAX_BYTES, EmbeddedMongod, find_mongod
+from proctoring_site.launch import embedded_mongod
+from proctoring_site.launch.child_process import LaunchError, processes_with
+from proctoring_site.launch.embedded_mongod import LOG_MAX_BYTES, EmbeddedMongod, find_mongod
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 NOBODY = 65534
 
 
@@ -141,7 +141,7 @@ def test_a_killed_mongod_comes_back_under_the_same_address_with_its_data(mongod:
 
 def test_mongod_ends_with_a_killed_owner_and_the_next_start_needs_no_repair(mongod: EmbeddedMongod) -> None:
     program = (
-        "import sys, time; from proctoring_site.embedded_mongod import EmbeddedMongod;"
+        "import sys, time; from proctoring_site.launch.embedded_mongod import EmbeddedMongod;"
         "print(EmbeddedMongod(sys.argv[1]).start(), flush=True); time.sleep(60)"
     )
     owner = subprocess.Popen([sys.executable, "-c", program, mongod.folder], cwd=REPOSITORY, stdout=subprocess.PIPE)
@@ -206,7 +206,7 @@ def test_an_unwritable_folder_is_one_line(tmp_path: Path) -> None:
 def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
     as_root = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     small_disk = 'mount -t tmpfs -o size=256k tmpfs "$2" && exec "$0" -c "$1" "$2"'
-    start = "import sys; from proctoring_site.embedded_mongod import *; EmbeddedMongod(sys.argv[1]).start()"
+    start = "import sys; from proctoring_site.launch.embedded_mongod import *; EmbeddedMongod(sys.argv[1]).start()"
     command = ["unshare", *as_root, "--mount", "--propagation", "private", "sh", "-c", small_disk]
     command += [sys.executable, start, str(tmp_path)]
     done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False, cwd=REPOSITORY)

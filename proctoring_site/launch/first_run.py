@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError
 
-from proctoring_site import demo
+from proctoring_site.launch import demo
 from sessions_app.models import Session
 
 USERNAME = "admin"

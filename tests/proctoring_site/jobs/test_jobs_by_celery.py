@@ -7,9 +7,9 @@ import sys
 
 import redis
 
-from proctoring_site.child_process import end_group
 from proctoring_site.jobs import queue
 from proctoring_site.jobs.models import Job
+from proctoring_site.launch.child_process import end_group
 from tests import celery_workers, job_tasks
 from tests.servers import until
 

@@ -1,6 +1,6 @@
 """Checks, migrations and the first run, in a process of their own that says how it went as one line of JSON.
 
-The launcher stays free of Django and its threads; it runs this as `python -m proctoring_site.prepare_database`.
+The launcher stays free of Django and its threads; it runs this as `python -m proctoring_site.launch.prepare_database`.
 """
 
 import io
@@ -58,7 +58,7 @@ def prepare() -> Outcome:
     from django.conf import settings  # noqa: PLC0415 - needs the set-up, as does the next one
     from django.contrib.auth import get_user_model  # noqa: PLC0415
 
-    from proctoring_site import first_run  # noqa: PLC0415
+    from proctoring_site.launch import first_run  # noqa: PLC0415
 
     call_command("check", databases=["default"], stdout=io.StringIO())  # warnings go to stderr
     migrations = _migrate()

@@ -18,11 +18,11 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
-from proctoring_site import web_server
-from proctoring_site.child_process import LaunchError, RestartBudget
-from proctoring_site.embedded_mongod import EmbeddedMongod
-from proctoring_site.launch import is_loopback, kept_secret_key
-from proctoring_site.named_mongodb import is_new_enough
+from proctoring_site.launch import web_server
+from proctoring_site.launch.__main__ import is_loopback, kept_secret_key
+from proctoring_site.launch.child_process import LaunchError, RestartBudget
+from proctoring_site.launch.embedded_mongod import EmbeddedMongod
+from proctoring_site.launch.named_mongodb import is_new_enough
 from tests.launches import Launch, Launcher, wait_for
 from tests.old_server import OldServer
 from tests.servers import REPOSITORY, free_port

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.files import File
 
 from media_app import services as media
-from proctoring_site.demo_clip import write_clip
+from proctoring_site.launch.demo_clip import write_clip
 from sessions_app import imports
 from sessions_app.models import Session, now
 

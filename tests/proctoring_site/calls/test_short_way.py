@@ -5,7 +5,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from proctoring_site.access import candidate_token
-from proctoring_site.short_way import ShortWayBegins
+from proctoring_site.calls.short_way import ShortWayBegins
 from tests.factories import make_session
 
 ELSEWHERE = "https://exam.example.org"

@@ -7,9 +7,10 @@ from urllib.parse import urlsplit
 from pymongo import MongoClient
 from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
 
-from proctoring_site import env, mongodb_url
-from proctoring_site.child_process import LaunchError
-from proctoring_site.embedded_mongod import OLDEST_SERVER
+from proctoring_site import env
+from proctoring_site.launch.child_process import LaunchError
+from proctoring_site.launch.embedded_mongod import OLDEST_SERVER
+from proctoring_site.mongo_engine import mongodb_url
 from proctoring_site.mongo_engine.away import origins
 
 SCHEMES = ("mongodb://", "mongodb+srv://")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from proctoring_site.child_process import (
+from proctoring_site.launch.child_process import (
     Held,
     LaunchError,
     end,

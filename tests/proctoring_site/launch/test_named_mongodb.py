@@ -10,12 +10,12 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from proctoring_site.child_process import end, start_tied
-from proctoring_site.embedded_mongod import find_mongod
-from proctoring_site.named_mongodb import NOT_A_URL, fault_of
+from proctoring_site.launch.child_process import end, start_tied
+from proctoring_site.launch.embedded_mongod import find_mongod
+from proctoring_site.launch.named_mongodb import NOT_A_URL, fault_of
 from tests.servers import free_port
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")

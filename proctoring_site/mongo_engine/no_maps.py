@@ -18,7 +18,7 @@ GDAL = "django.contrib.gis.gdal"
 class NoMaps(MetaPathFinder):
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
         if fullname == GDAL:
-            raise ImproperlyConfigured("No model here has a geometry: see proctoring_site/no_maps.py.")
+            raise ImproperlyConfigured("No model here has a geometry: see proctoring_site/mongo_engine/no_maps.py.")
 
 
 def install() -> None:

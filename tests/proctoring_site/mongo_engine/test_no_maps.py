@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django_mongodb_backend import features, operations
 
-from proctoring_site import no_maps
+from proctoring_site.mongo_engine import no_maps
 
 
 def test_nothing_looked_for_them():

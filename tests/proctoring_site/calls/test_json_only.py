@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from orjson import Fragment
 
-from proctoring_site.json_only import DEEP, QuickJSONRenderer, read_json
+from proctoring_site.calls.json_only import DEEP, QuickJSONRenderer, read_json
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from proctoring_site.answer_headers import put
+from proctoring_site.calls.answer_headers import put
 from proctoring_site.log_lines import request_id, route_of
 
 logger = logging.getLogger(__name__)

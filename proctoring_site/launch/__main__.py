@@ -23,10 +23,10 @@ from typing import NoReturn, TextIO
 from django.core.exceptions import ImproperlyConfigured
 
 from proctoring_site import env
-from proctoring_site.child_process import LaunchError, RestartBudget, end, start_tied, unwritable
-from proctoring_site.embedded_mongod import EmbeddedMongod
-from proctoring_site.named_mongodb import hosts_of, named_server, server_version
-from proctoring_site.web_server import WebServer
+from proctoring_site.launch.child_process import LaunchError, RestartBudget, end, start_tied, unwritable
+from proctoring_site.launch.embedded_mongod import EmbeddedMongod
+from proctoring_site.launch.named_mongodb import hosts_of, named_server, server_version
+from proctoring_site.launch.web_server import WebServer
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 WATCH_S = 0.2
@@ -154,7 +154,7 @@ def kept_secret_key(path: Path) -> str:
 
 def prepare_database(signals: StopSignals) -> None:
     """Checks, migrations, first run: in a process of its own, which a stop may end at any moment without harm."""
-    command = [sys.executable, "-m", "proctoring_site.prepare_database"]
+    command = [sys.executable, "-m", "proctoring_site.launch.prepare_database"]
     quiet = {"LOG_LEVEL": "WARNING", **os.environ}
     child = start_tied(command, stdout=subprocess.PIPE, env=quiet)
     try:

@@ -11,7 +11,7 @@ from tests.factories import make_staff
 
 data_dir, make_evidence = drives.data_dir, access.make_evidence
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+README = Path(__file__).resolve().parents[3] / "README.md"
 STAFF = ("Reviewer", "Proctor", "Proctor, ended session", "Operator", "Auditor", "superuser")
 COLUMNS = ("nobody", "candidate", "another candidate", *STAFF, "bad token")
 OPEN = {"/", "/healthz", "/readyz", "/schema", "/docs", "/favicon.ico", "/candidate/"}

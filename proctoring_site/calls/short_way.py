@@ -15,7 +15,7 @@ from django.http.response import HttpResponseBase
 from django.middleware.security import SecurityMiddleware
 from django.utils.cache import patch_vary_headers
 
-from proctoring_site.answer_headers import put
+from proctoring_site.calls.answer_headers import put
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 

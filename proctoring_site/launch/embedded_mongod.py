@@ -16,7 +16,7 @@ from typing import IO, Self
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from proctoring_site.child_process import (
+from proctoring_site.launch.child_process import (
     Held,
     LaunchError,
     end,
