@@ -214,6 +214,8 @@ class TestWhatAnOutageIs:
             WriteConcernError("Replication is being shut down", 91),
             BulkWriteError({"writeErrors": [], "writeConcernErrors": [{"code": 91}]}),
             ExecutionTimeout("too long", 50),
+            OperationFailure("Read concern majority is not yet possible", 134),
+            BulkWriteError({"writeErrors": [{"code": 11602}], "writeConcernErrors": []}),
         ],
     )
     def test_the_servers_absence_however_deep(self, error):
