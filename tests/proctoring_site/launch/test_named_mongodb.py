@@ -58,6 +58,10 @@ def test_a_login_that_is_refused_is_told_from_one_that_may_not(guarded: str, log
             "mongodb://host/?tls=true&tlsCAFile=/no/file",
             "MONGODB_URL names a file that cannot be read: No such file or directory.",
         ),
+        (
+            "mongodb://someone:hush@127.0.0.1:1/?serverSelectionTimeoutMS=200",
+            "The MongoDB of MONGODB_URL does not answer, or is just changing its primary: run this again.",
+        ),
     ],
 )
 def test_a_command_says_in_one_line_what_is_wrong_with_it(url: str, said: str) -> None:
