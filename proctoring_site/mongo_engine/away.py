@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from dns.exception import DNSException
 from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, PyMongoError, WriteConcernError
 
 #: What a member answers that is in trouble itself, for the driver no failure of the connection: it cannot reach another
@@ -24,6 +25,8 @@ def is_away(error: BaseException | None) -> bool:
 
 
 def _says_away(error: BaseException) -> bool:
+    if isinstance(error, DNSException):  # of a mongodb+srv URL, whose own fault it is that there is no such name
+        return type(error).__name__ != "NXDOMAIN"  # the class itself takes long to import
     if isinstance(error, BulkWriteError):
         faults = error.details.get("writeErrors", ())
         return bool(error.details.get("writeConcernErrors")) or any(fault["code"] in IN_TROUBLE for fault in faults)

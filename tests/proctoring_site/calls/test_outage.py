@@ -8,6 +8,7 @@ from django.db import DatabaseError, connection
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import resolve
+from dns.resolver import NXDOMAIN, LifetimeTimeout
 from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
@@ -216,6 +217,7 @@ class TestWhatAnOutageIs:
             ExecutionTimeout("too long", 50),
             OperationFailure("Read concern majority is not yet possible", 134),
             BulkWriteError({"writeErrors": [{"code": 11602}], "writeConcernErrors": []}),
+            LifetimeTimeout(timeout=2, errors=[]),
         ],
     )
     def test_the_servers_absence_however_deep(self, error):
@@ -233,6 +235,7 @@ class TestWhatAnOutageIs:
             ValueError("x"),
             DatabaseError("x"),
             OperationFailure("bad query", 2),
+            NXDOMAIN(),
             BulkWriteError({"writeErrors": [{"code": 11000}], "writeConcernErrors": []}),
         ],
     )
