@@ -26,12 +26,12 @@ class ReplicaSet:
         self.members = [Mongod(folder / str(n), replica_set=False, options=options) for n in range(3)]
         self.hosts = [f"127.0.0.1:{member.port}" for member in self.members]
         hosts = [{"_id": n, "host": host} for n, host in enumerate(self.hosts)]
-        first = self.members[0]
-        with MongoClient(first.direct) as client:  # from loopback the first account is made without one
+        with MongoClient(self.members[0].direct) as client:
             client.admin.command("replSetInitiate", {"_id": "rs0", "members": hosts})
-            first.until_writable()
+        self.until_primary()
+        with MongoClient(self.primary.direct) as client:  # from loopback the first account is made without one
             client.admin.command("createUser", "root", pwd="root", roles=["root"])
-        with MongoClient(first.direct, username="root", password="root") as client:
+        with MongoClient(self.primary.direct, username="root", password="root") as client:
             own = {"pwd": "p@ss/word", "roles": [{"role": "readWrite", "db": "proctoring"}]}
             client.admin.command("createUser", "proctoring", **own)
         until(self.is_whole)
@@ -77,16 +77,17 @@ class ReplicaSet:
         frozen.thaw()
 
     def isolate_primary(self) -> None:
-        """It takes what no majority has, until others elect another; then it has to take that back."""
+        """It takes what nobody else has until it is gone, too; the others elect another, and it has to take that back.
+        Killed, since from a frozen member's sockets what was sent to it would still come."""
         alone = self.primary
         for member in self.others(alone):
-            member.freeze()
+            member.kill()
         time.sleep(UNHEARD_S / 2)
-        alone.freeze()
+        alone.kill()
         for member in self.others(alone):
-            member.thaw()
-        self.until_primary(other_than=alone)
-        alone.thaw()
+            member.start()
+        self.until_primary()
+        alone.start()
 
     def kill_majority(self) -> None:
         """The last one answers nobody any more, once it has noticed."""
