@@ -215,7 +215,7 @@ class TestWhatAnOutageIs:
             WriteConcernError("Replication is being shut down", 91),
             BulkWriteError({"writeErrors": [], "writeConcernErrors": [{"code": 91}]}),
             ExecutionTimeout("too long", 50),
-            OperationFailure("Read concern majority is not yet possible", 134),
+            OperationFailure("No keys found for HMAC that is valid for time", 211),
             BulkWriteError({"writeErrors": [{"code": 11602}], "writeConcernErrors": []}),
             LifetimeTimeout(timeout=2, errors=[]),
         ],
