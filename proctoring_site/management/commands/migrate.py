@@ -19,7 +19,7 @@ from proctoring_site.mongo_engine.instants import naive_utc
 
 COLLECTION, LOCK = "locks", "migrate"
 #: Of one that was killed, or lost the database.
-LEASE_S = 30
+LEASE_S = 15
 LOOK_EVERY_S = 0.5
 
 
