@@ -14,7 +14,12 @@ from sessions_app.states import ALLOWED, OPEN, ReasonCode, State
 
 
 class EndForm(forms.Form):
-    """Nothing to say."""
+    """Nothing to say; that it is meant, since nobody can take it back."""
+
+    sure = forms.BooleanField(label="The exam of this candidate is over")
+
+    def clean(self) -> dict[str, Any]:
+        return {}
 
 
 class ReasonForm(forms.Form):
