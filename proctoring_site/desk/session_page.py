@@ -82,6 +82,7 @@ class SessionPage(admin.ModelAdmin):
             **self.admin_site.each_context(request),
             **session_context.of(request, session, answer, supervises=self.has_supervise_permission(request)),
             "opts": self.opts,
+            "preserved_filters": self.get_preserved_filters(request),
             "media": self.media,
             "title": session.shown_name,
             "report_links": self.report(session) if may(request.user, Right.SEE_REPORTS) else "",

@@ -110,6 +110,9 @@ def test_a_reviewer_filters_assigns_and_takes_sessions(page):
     page.keyboard.press("Enter")
     expect(page.locator("#result_list tbody tr")).to_have_count(1)
     assert names(page) == [f"{MARK} medium"]
+    page.get_by_role("link", name=f"{MARK} medium").click()
+    page.locator(".breadcrumbs").get_by_role("link", name="Sessions").click()
+    expect(page.locator("#searchbar")).to_have_value(f"{MARK.lower()} med")
 
 
 def test_a_reviewer_passes_the_clean_ones_after_a_page_that_says_how_many(page):
