@@ -22,7 +22,7 @@ from proctoring_site.access.roles import Right, may
 from proctoring_site.admin_lists import NOTHING
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
-from proctoring_site.desk import bulk, queue_counts, queue_export
+from proctoring_site.desk import bulk, queue_counts, queue_export, queue_next
 from proctoring_site.desk.queue_filters import (
     AssignedFilter,
     BelowFilter,
@@ -99,6 +99,13 @@ class QueueChangeList(SessionChangeList):
         return {"First": self.get_query_string(), **links} if self.page.previous or self.is_beyond else links
 
 
+class Question(QueueChangeList):
+    """The sessions that a list is of, none of which is shown."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        pass
+
+
 class QueuePage(SessionAdmin):
     """What the desk makes of the list of sessions; admin.py mixes it in."""
 
@@ -109,6 +116,8 @@ class QueuePage(SessionAdmin):
     )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[SessionChangeList]:
+        if request.resolver_match and request.resolver_match.url_name == queue_next.NAME:
+            return Question
         return QueueChangeList if shows_queue(request) else super().get_changelist(request, **kwargs)
 
     def get_ordering(self, request: HttpRequest) -> Iterable[str]:
@@ -143,6 +152,11 @@ class QueuePage(SessionAdmin):
                     name=f"sessions_app_session_{name}",
                 )
                 for name, view in views.items()
+            ),
+            path(
+                "<path:object_id>/next/",
+                self.admin_site.admin_view(partial(queue_next.go, desk=self)),
+                name=queue_next.NAME,
             ),
             *super().get_urls(),
         ]
