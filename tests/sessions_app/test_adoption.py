@@ -45,8 +45,9 @@ def forget_migrations():
     """Those of sessions_app, and those of other apps that build on them."""
     done = connection.database["django_migrations"]
     others = [("access", "0002_groups_and_throttle"), ("review", "0002_score_adopted")]
-    others += [("jobs", "0002_rights"), ("jobs", "0003_forget_done")]
-    done.delete_many({"$or": [{"app": "sessions_app"}, *({"app": app, "name": name} for app, name in others)]})
+    ours = {"app": {"$in": ["sessions_app", "jobs"]}}
+    done.delete_many({"$or": [ours, *({"app": app, "name": name} for app, name in others)]})
+    connection.database.drop_collection("jobs")
 
 
 def migrate():

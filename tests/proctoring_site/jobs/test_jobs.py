@@ -98,25 +98,17 @@ class TestAJob:
         queue.run(slow)
         assert (job_tasks.done, Job.objects.get().state) == ([], "running")
 
-    def test_of_a_task_that_this_release_has_not_is_left_to_another_release_for_a_day(
-        self, run_jobs, caplog, monkeypatch
-    ):
-        monkeypatch.setattr(queue, "_left", set())
-        job = Job.objects.create(task="next", key="a", slot="next:a")
-        for _ in range(9):
-            due_now(job)
-            assert run_jobs() == 1
-            job.refresh_from_db()
-            assert (job.state, job.attempts, job.slot) == ("waiting", 0, "next:a")
-            assert job.not_before > timezone.now()
-        (said,) = [record.getMessage() for record in caplog.records if record.name == queue.logger.name]
-        assert said == "jobs named next are left to another release: this one has no such task"
-
-    def test_of_a_task_that_this_release_has_not_has_failed_and_says_so(self, run_jobs):
-        Job.objects.create(task="gone", key="a", slot="gone:a", queued_at=timezone.now() - timedelta(days=1))
-        run_jobs()
-        job = Job.objects.get()
-        assert (job.state, job.error) == ("failed", "This release has no such task.")
+    @pytest.mark.parametrize("state", ["waiting", "running"])
+    def test_of_a_task_that_this_release_has_not_is_left_to_another_release_for_a_day(self, run_jobs, state):
+        a_day_ago = timezone.now() - timedelta(days=1)
+        an_hour = timedelta(hours=1)
+        since = {"state": state, "not_before": a_day_ago + an_hour, "runs_until": a_day_ago + an_hour}
+        job = Job.objects.create(task="next", key="a", slot="next:a", queued_at=a_day_ago, attempts=1, **since)
+        assert (queue.due(), queue.requeue(), queue.take(job.pk), run_jobs()) == (0, 0, None, 0)
+        Job.objects.update(not_before=a_day_ago, runs_until=a_day_ago)
+        assert run_jobs() == 1
+        job.refresh_from_db()
+        assert (job.state, job.error, job.attempts) == ("failed", "This release has no such task.", 2)
 
     def test_that_was_lost_with_its_worker_is_done_by_another(self, run_jobs):
         job = queue.submit(job_tasks.note, "a", word="hello")
@@ -284,19 +276,21 @@ class TestTheAdmin:
         assert run_jobs() == 1
 
 
-def test_one_is_submitted_by_an_index_however_many_are_done(committed_database):
+def test_one_is_submitted_and_taken_by_an_index_however_many_are_done_or_another_releases(committed_database):
     Job.objects.bulk_create([Job(task="test.note", key=str(n), state="done") for n in range(100)])
+    Job.objects.bulk_create([Job(task="next", key=str(n), slot=f"next:{n}") for n in range(100)])
     database = connection.database
     database.command("profile", 2)
     try:
         for word in ("one", "two"):
             queue.submit(job_tasks.note, "a", word=word)
+        assert queue.take().key == "a"
         seen = list(database["system.profile"].find({"command.findAndModify": "jobs"}))
     finally:
         database.command("profile", 0)
         database["system.profile"].drop()
-    assert [entry["docsExamined"] for entry in seen] == [0, 1]
-    assert {entry["planSummary"] for entry in seen} == {"IXSCAN { slot: 1 }"}
+    assert [entry["docsExamined"] for entry in seen] == [0, 1, 1]
+    assert {entry["planSummary"] for entry in seen[:2]} == {"IXSCAN { slot: 1 }"}
 
 
 def test_what_is_done_is_forgotten_and_what_failed_is_not(committed_database):
