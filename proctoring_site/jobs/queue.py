@@ -136,8 +136,20 @@ def run(taken: Job) -> bool:
             task.function(taken.key, **taken.arguments)
     except Exception as error:
         return _failed(taken, error, task)
+    except BaseException:
+        give_back(taken)
+        raise
     _write(taken, state=JobState.DONE.value, finished_at=naive_utc(timezone.now()), slot=None, error=None)
     return True
+
+
+def give_back(taken: Job) -> None:
+    """As if it had not been taken, since this process is told to stop: another has it at once, and with all its tries."""
+    back = {"attempts": taken.attempts - 1, "told_at": None}
+    try:
+        _write(taken, state=JobState.WAITING.value, not_before=naive_utc(timezone.now()), **back)
+    except Exception:
+        logger.warning("job %s could not be given back: it waits until its lease has run out", taken.pk)
 
 
 def run_waiting() -> int:
@@ -263,7 +275,7 @@ def _give_up(failed: Job, task: Task | None) -> None:
 
 def _write(taken: Job, **fields: Any) -> bool:
     """As long as the job is still this runner's; whether it was."""
-    mine = {"_id": taken.pk, "runner": taken.runner}
+    mine = {"_id": taken.pk, "runner": taken.runner, "state": JobState.RUNNING.value}
     return _jobs().update_one(mine, {"$set": fields}, session=connection.session).matched_count == 1
 
 

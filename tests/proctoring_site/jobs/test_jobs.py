@@ -2,7 +2,10 @@
 
 import errno
 import itertools
+import os
 import ssl
+import subprocess
+import sys
 import threading
 from datetime import timedelta
 
@@ -291,6 +294,24 @@ def test_one_is_submitted_and_taken_by_an_index_however_many_are_done_or_another
         database["system.profile"].drop()
     assert [entry["docsExamined"] for entry in seen] == [0, 1, 1]
     assert {entry["planSummary"] for entry in seen[:2]} == {"IXSCAN { slot: 1 }"}
+
+
+def test_what_is_cut_off_by_the_end_of_its_process_is_given_back(committed_database, tmp_path):
+    """As by a web server's process; Celery's are in test_jobs_by_celery.py."""
+    queue.submit(job_tasks.slow, "a", folder=str(tmp_path), seconds=60)
+    work = """if True:
+        import pathlib, sys, django
+        django.setup()
+        from proctoring_site.jobs import here
+        from tests import job_tasks, servers
+        here.STOP_PATIENCE_S = 0
+        here.start()
+        servers.until(lambda: list(pathlib.Path(sys.argv[1]).glob("a.*.begun")))
+    """
+    environment = {**os.environ, "MONGODB_DATABASE": connection.settings_dict["NAME"]}
+    subprocess.run([sys.executable, "-c", work, str(tmp_path)], env=environment, check=True, timeout=60)
+    job = Job.objects.get()
+    assert (job.state, job.attempts, queue.due()) == ("waiting", 0, 1)
 
 
 def test_what_is_done_is_forgotten_and_what_failed_is_not(committed_database):
