@@ -1,8 +1,8 @@
 """Jobs in this process, when there is no broker: one thread that takes what is due, at once or when it looks again."""
 
-import atexit
 import logging
 import threading
+from multiprocessing.util import Finalize
 
 from django.conf import settings
 
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 #: What another process left behind, or could not tell anybody of, is found this often.
 LOOK_EVERY_S = 5
-STOP_PATIENCE_S = 7  # less than what our launcher leaves a worker of the web server to end in
+STOP_PATIENCE_S = 5  # our launcher leaves a worker of the web server ten seconds to end in
 
 _told = threading.Event()
 _stopping = threading.Event()
@@ -31,7 +31,7 @@ def start() -> None:
         _thread = threading.Thread(target=_work, daemon=True, name="jobs")
         _thread.start()
         queue.on_submit(lambda job_id: _told.set())
-        atexit.register(_stop)
+        Finalize(None, _stop, exitpriority=0)  # as multiprocessing's processes, granian's call nothing of atexit
 
 
 def _work() -> None:

@@ -4,7 +4,6 @@ import errno
 import itertools
 import os
 import ssl
-import subprocess
 import sys
 import threading
 from datetime import timedelta
@@ -19,10 +18,11 @@ from proctoring_site.audit.models import AuditRecord
 from proctoring_site.jobs import queue, reasons, renewal
 from proctoring_site.jobs.models import Job
 from proctoring_site.jobs.renewal import renewed
+from proctoring_site.launch.child_process import end, start_tied
 from tests import job_tasks, plans, trips
 from tests.access import caller
 from tests.factories import make_staff
-from tests.servers import until
+from tests.servers import free_port, until
 
 NO_LUCK = "Unforeseen (ValueError); the log says more, under the id of this job."
 
@@ -296,20 +296,25 @@ def test_one_is_submitted_and_taken_by_an_index_however_many_are_done_or_another
     assert {entry["planSummary"] for entry in seen[:2]} == {"IXSCAN { slot: 1 }"}
 
 
-def test_what_is_cut_off_by_the_end_of_its_process_is_given_back(committed_database, tmp_path):
-    """As by a web server's process; Celery's are in test_jobs_by_celery.py."""
+SLOW_WORK = """
+import django
+django.setup()
+from tests import job_tasks
+from proctoring_site.jobs import here
+here.STOP_PATIENCE_S = 0
+from proctoring_site.wsgi import application
+"""
+
+
+def test_what_a_stopped_web_server_was_doing_is_given_back(committed_database, tmp_path):
+    """Celery's workers are in test_jobs_by_celery.py."""
     queue.submit(job_tasks.slow, "a", folder=str(tmp_path), seconds=60)
-    work = """if True:
-        import pathlib, sys, django
-        django.setup()
-        from proctoring_site.jobs import here
-        from tests import job_tasks, servers
-        here.STOP_PATIENCE_S = 0
-        here.start()
-        servers.until(lambda: list(pathlib.Path(sys.argv[1]).glob("a.*.begun")))
-    """
-    environment = {**os.environ, "MONGODB_DATABASE": connection.settings_dict["NAME"]}
-    subprocess.run([sys.executable, "-c", work, str(tmp_path)], env=environment, check=True, timeout=60)
+    (tmp_path / "slow_work.py").write_text(SLOW_WORK)
+    environment = {**os.environ, "MONGODB_DATABASE": connection.settings_dict["NAME"], "PYTHONPATH": str(tmp_path)}
+    command = ["granian", "--interface", "wsgi", "--port", str(free_port()), "slow_work:application"]
+    server = start_tied([sys.executable, "-m", *command], env=environment)
+    until(lambda: list(tmp_path.glob("a.*.begun")))
+    end(server, patience_s=30)
     job = Job.objects.get()
     assert (job.state, job.attempts, queue.due()) == ("waiting", 0, 1)
 
