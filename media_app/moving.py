@@ -16,7 +16,6 @@ from django.core.files.storage import storages
 
 from media_app import arrival, processing, thumbnails
 from media_app.arrival import OF_A_RECORDING
-from media_app.errors import StorageFailed
 from media_app.models import Recording, RecordingState
 from media_app.storage.parts import is_tail
 from proctoring_site.jobs.models import Job, JobState
@@ -29,6 +28,12 @@ logger = logging.getLogger(__name__)
 SETTLED = (RecordingState.READY, RecordingState.REJECTED)
 #: Of files whose sessions are looked up in one query.
 BATCH = 500
+
+
+class OtherBytes(Exception):
+    """No failure of the storage's that passes: a person has to look."""
+
+    sentence = "A copied file is not the one that was stored; it was not taken."
 
 
 def movable(source: str) -> Any:
@@ -201,16 +206,16 @@ def _alone(what: str) -> AbstractContextManager[None]:
 
 
 def _copy(name: str, known: str | None, source: Any, target: Any, *, replace: bool = True) -> None:
-    """Raises StorageFailed when what arrived is not what was stored; the source is as it was, whatever happens."""
+    """Raises OtherBytes when what arrived is not what was stored; the source is as it was, whatever happens."""
     size_bytes = source.size(name)
     expected = known or source.sha256(name, size_bytes)
     if target.exists(name):
         if target.sha256(name, target.size(name)) == expected:
             return  # an earlier run came so far
         if not replace:
-            raise StorageFailed("Another file of that name is there already; which one is the evidence, a person says.")
+            raise OtherBytes("Another file of that name is there already; which one is the evidence, a person says.")
         if source.sha256(name, size_bytes) != expected:
-            raise StorageFailed("Neither of two files is the one that was stored; both were left as they are.")
+            raise OtherBytes("Neither of two files is the one that was stored; both were left as they are.")
         target.delete(name)
     last = deque([target.start_parts(name)], maxlen=1)
     try:
@@ -221,7 +226,7 @@ def _copy(name: str, known: str | None, source: Any, target: Any, *, replace: bo
         raise
     if target.sha256(name, size_bytes) != expected:
         target.delete(name)
-        raise StorageFailed("A copied file is not the one that was stored; it was not taken.")
+        raise OtherBytes(OtherBytes.sentence)
 
 
 def _digests(recording: Recording) -> dict[str | None, str | None]:

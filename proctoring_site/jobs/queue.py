@@ -20,7 +20,7 @@ from pymongo import ASCENDING, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from proctoring_site.jobs.models import Job, JobState, new_id
-from proctoring_site.jobs.reasons import reason_of, speaks_to_people
+from proctoring_site.jobs.reasons import costs_no_try, reason_of, speaks_to_people
 from proctoring_site.jobs.renewal import renewed
 from proctoring_site.mongo_engine.away import is_away
 from proctoring_site.mongo_engine.instants import naive_utc
@@ -144,7 +144,7 @@ def run(taken: Job) -> bool:
 
 
 def give_back(taken: Job) -> None:
-    """As if it had not been taken, since this process is told to stop: another has it at once, and with all its tries."""
+    """As if it had not been taken, since this process is told to stop: another has it at once, with all its tries."""
     back = {"attempts": taken.attempts - 1, "told_at": None}
     try:
         _write(taken, state=JobState.WAITING.value, not_before=naive_utc(timezone.now()), **back)
@@ -205,7 +205,7 @@ def requeue() -> int:
 
 
 def _takeable(at: datetime) -> list[dict[str, Any]]:
-    """What is due, and what was lost with its worker: of the tasks that this process has, and of those that none has."""
+    """What is due, and what was lost with its worker: of tasks that this process has, and of those that none has."""
     left = naive_utc(at - timedelta(seconds=LEFT_TO_OTHERS_S))
     return [
         {
@@ -249,17 +249,22 @@ def _failed(taken: Job, error: Exception, task: Task | None) -> bool:
     """For another try after a pause, or for good."""
     reason = reason_of(error)[:ERROR_MAX_LENGTH]
     at = timezone.now()
-    if task is None or taken.attempts >= task.max_attempts:
+    is_free = costs_no_try(error)
+    if task is None or (taken.attempts >= task.max_attempts and not is_free):
         logger.exception("job %s (%s) failed for good", taken.pk, taken.task)
         if _write(taken, state=JobState.FAILED.value, error=reason, finished_at=naive_utc(at), slot=None):
             _give_up(taken, task)
         return True
-    pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (taken.attempts - 1)) * random.uniform(0.5, 1)  # noqa: S311
+    if is_free:  # as long as that lasts; the longer the job waits, the seldomer it is tried
+        attempts, pause_s = taken.attempts - 1, (at - taken.queued_at).total_seconds() / 10
+    else:
+        attempts, pause_s = taken.attempts, FIRST_PAUSE_S * 2 ** (taken.attempts - 1)
+    pause_s = min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, pause_s)) * random.uniform(0.5, 1)  # noqa: S311
     told = (taken.pk, taken.task, type(error).__name__)
     details = None if speaks_to_people(error) or is_away(error) else error
     logger.warning("job %s (%s) failed with %s and is tried again", *told, exc_info=details)
-    not_before = naive_utc(at + timedelta(seconds=pause_s))
-    _write(taken, state=JobState.WAITING.value, error=reason, not_before=not_before, told_at=None)
+    again = {"attempts": attempts, "not_before": naive_utc(at + timedelta(seconds=pause_s)), "told_at": None}
+    _write(taken, state=JobState.WAITING.value, error=reason, **again)
     return False
 
 

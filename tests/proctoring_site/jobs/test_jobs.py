@@ -12,8 +12,9 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
+from pymongo.errors import AutoReconnect
 
-from media_app.errors import StorageFailed
+from media_app.errors import StorageFailed, UploadLost
 from proctoring_site.audit.models import AuditRecord
 from proctoring_site.jobs import queue, reasons, renewal
 from proctoring_site.jobs.models import Job
@@ -85,6 +86,27 @@ class TestAJob:
         assert job_tasks.done == [("a", "given up")]
         due_now(job)
         assert run_jobs() == 0
+
+    @pytest.mark.parametrize(
+        "outage",
+        [StorageFailed(), OSError(errno.ENOSPC, "full", "/tmp/x"), OSError(errno.EDQUOT, "full"), AutoReconnect()],
+    )
+    def test_that_meets_an_outage_loses_no_try_however_long_that_lasts(self, run_jobs, monkeypatch, outage):
+        monkeypatch.setitem(job_tasks.trouble, "a", outage)
+        job = queue.submit(job_tasks.meet, "a")
+        for age_s, at_most_s in ((0, 2), (600, 60), (86_400, 600)):
+            Job.objects.update(queued_at=timezone.now() - timedelta(seconds=age_s))
+            due_now(job)
+            assert run_jobs() == 1
+            job.refresh_from_db()
+            assert (job.state, job.attempts, job_tasks.done) == ("waiting", 0, [])
+            assert at_most_s / 3 < (job.not_before - timezone.now()).total_seconds() <= at_most_s + 1
+        monkeypatch.setitem(job_tasks.trouble, "a", UploadLost())  # that is no outage
+        for _ in range(2):
+            due_now(job)
+            run_jobs()
+        job.refresh_from_db()
+        assert (job.state, job.error, job_tasks.done) == ("failed", UploadLost.sentence, [("a", "given up")])
 
     def test_that_cannot_even_be_given_up_has_failed_all_the_same(self, run_jobs):
         queue.submit(job_tasks.fail_wholly, "a")
