@@ -15,7 +15,7 @@ from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.audit.recorded_insert import RecordedInsert
 from proctoring_site.mongo_engine.documents import document_of, instance_of
 from proctoring_site.mongo_engine.group_find import GroupFind
-from sessions_app import counters, heartbeat, ingestion, kept_timelines, mending, moves, reported
+from sessions_app import counters, coverage, heartbeat, ingestion, kept_timelines, mending, moves, reported
 from sessions_app.errors import EventUndecided, IllegalMove, MovedMeanwhile, ProctoringError, SessionNotFound
 from sessions_app.ids import new_event_ids, new_id
 from sessions_app.models import NOT_AT_THE_START, Event, Session, now, to_milliseconds
@@ -218,9 +218,8 @@ def count_where_missing(sessions: Iterable[Session]) -> None:
 
 def clock_skew_ms(session: Session) -> int | None:
     """How far the client's clock was off when it was last told: by its beats, else by its events. None: unknown."""
-    if isinstance(session.heartbeat, dict):
-        return session.heartbeat["clock_skew_ms"]
-    return session.clock_skew_ms
+    beats = coverage.beats_of(session.heartbeat)
+    return beats["clock_skew_ms"] if beats else session.clock_skew_ms
 
 
 def standing_of(session: Session) -> Standing:

@@ -286,6 +286,25 @@ class TestHeartbeats:
         assert services.score(session).risk_band == "low"
         assert api.get(f"/sessions/{session.pk}").json()["coverage"] is None
 
+    @pytest.mark.parametrize(
+        "half",
+        [{}, {"covered_ms": None}, {"on_ms": {"camera": "long"}}, {"detectors_ms": [{"name": "face"}]}, {"last_at": 7}],
+    )
+    def test_a_document_of_them_that_is_half_or_somebody_elses_tells_nothing(self, api, as_staff, database, half):
+        session = self.beats(make_session(), 0, 10, camera=True)
+        beats = session.heartbeat | half if half else {"last_at": NOON}
+        Session.objects.filter(pk=session.pk).update(heartbeat=beats)
+        told = api.get(f"/sessions/{session.pk}").json()
+        assert (told["coverage"], told["missing_since"]) == (None, None)
+        everybody = as_staff("Reviewer", "Proctor")
+        for page in ("", f"{session.pk}/change/", "live/state/"):
+            assert everybody.get(f"/admin/sessions_app/session/{page}").status_code == 200, page
+        assert api.get(f"/sessions/{session.pk}/report").status_code == 200
+        self.beats(session, 20, 30)
+        assert (session.heartbeat["beats"], session.heartbeat["covered_ms"]) == (2, 30_000)
+        Session.objects.filter(pk=session.pk).update(heartbeat=beats)
+        assert api.post(f"/sessions/{session.pk}/end").status_code == 200
+
     def test_missing_since_is_told_while_the_sitting_is_open(self, database, settings):
         session = self.beats(make_session(), 0)
         later = NOON + timedelta(seconds=settings.HEARTBEAT_MISSING_AFTER_S + 1)
