@@ -260,9 +260,9 @@ def _failed(taken: Job, error: Exception, task: Task | None) -> bool:
     else:
         attempts, pause_s = taken.attempts, FIRST_PAUSE_S * 2 ** (taken.attempts - 1)
     pause_s = min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, pause_s)) * random.uniform(0.5, 1)  # noqa: S311
-    told = (taken.pk, taken.task, type(error).__name__)
+    told = (taken.pk, taken.task, type(error).__name__, reason)
     details = None if speaks_to_people(error) or is_away(error) else error
-    logger.warning("job %s (%s) failed with %s and is tried again", *told, exc_info=details)
+    logger.warning("job %s (%s) failed with %s and is tried again: %s", *told, exc_info=details)
     again = {"attempts": attempts, "not_before": naive_utc(at + timedelta(seconds=pause_s)), "told_at": None}
     _write(taken, state=JobState.WAITING.value, error=reason, **again)
     return False
