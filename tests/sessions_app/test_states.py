@@ -16,7 +16,7 @@ from sessions_app.errors import IllegalMove, NobodyThere
 from sessions_app.heartbeat import Beat
 from sessions_app.models import Event, Session
 from sessions_app.states import ALLOWED, OPEN, ReasonCode, State
-from tests.factories import NOON, make_event, make_session, old_session, write_old_documents
+from tests.factories import NOON, log_event, make_event, make_session, old_session, write_old_documents
 
 MOVE = {
     State.RUNNING: services.resume_session,
@@ -178,7 +178,7 @@ class TestClosingStaleSessions:
         closed_at = NOON + timedelta(seconds=settings.SESSION_EXPIRES_AFTER_S + 1)
         services.close_stale_sessions(at=closed_at)
         soon = closed_at + timedelta(seconds=settings.EVENT_GRACE_S - 1)
-        event, _ = services.log_event(session.pk, services.Reported("focus_lost"), received_at=soon)
+        event, _ = log_event(session.pk, services.Reported("focus_lost"), received_at=soon)
         assert event.marks == ["late"]
 
     def test_several_machines_at_once_close_each_once(self, committed_database, settings):
