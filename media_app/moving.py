@@ -8,6 +8,7 @@ import hashlib
 import logging
 import re
 from collections import deque
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 #: Those that are still written to, or looked at, move another time.
 SETTLED = (RecordingState.READY, RecordingState.REJECTED)
+#: By drive, the session that a stored file belongs to, by its name. reports_app has its own (reports_app/apps.py).
+SESSION_OF: dict[str, Callable[[str], str]] = {"videos": arrival.session_id_of}
 #: Of files whose sessions are looked up in one query.
 BATCH = 500
 
@@ -119,7 +122,7 @@ def _wanted(files: list[tuple[str, str]]) -> set[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
     for batch in (files[start : start + BATCH] for start in range(0, len(files), BATCH)):
         recordings = {file: match["id"] for file in batch if (match := _of_a_recording(file))}
-        sessions = {file: arrival.session_id_of(file[1], drive=file[0]) for file in batch}
+        sessions = {(drive, name): SESSION_OF[drive](name) for drive, name in batch}
         for ids, model in ((recordings, Recording), (sessions, Session)):
             known = set(model.objects.filter(pk__in=set(ids.values())).values_list("pk", flat=True))
             found |= {file for file, its_id in ids.items() if its_id in known}
