@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -35,11 +35,20 @@ def is_outage(error: BaseException | None) -> bool:
 def outage_response(request: HttpRequest) -> HttpResponse:
     logger.error("database unreachable, answered 503 to %s", request.method)
     headers = {"Retry-After": str(RETRY_AFTER_S)}
-    if request.get_preferred_type(["application/json", "text/html"]) == "text/html":
-        facts = {"sentence": SENTENCE, "may_reload": request.method in ("GET", "HEAD")}
-        page = render_to_string("proctoring_site/try_again.html", facts)  # without the request: its user is in there
-        return HttpResponse(page, status=503, headers=headers)
+    if wants_page(request):
+        return try_again_page(request, SENTENCE, status=503, headers=headers)
     return JsonResponse({"detail": SENTENCE, "code": "database_unavailable"}, status=503, headers=headers)
+
+
+def wants_page(request: HttpRequest) -> bool:
+    """A person who followed a link, not a program."""
+    return request.get_preferred_type(["application/json", "text/html"]) == "text/html"
+
+
+def try_again_page(request: HttpRequest, sentence: str, *, status: int, headers: Mapping[str, str]) -> HttpResponse:
+    facts = {"sentence": sentence, "may_reload": request.method in ("GET", "HEAD")}
+    page = render_to_string("proctoring_site/try_again.html", facts)  # without the request: its user is in there
+    return HttpResponse(page, status=status, headers=headers)
 
 
 @receiver(got_request_exception)
