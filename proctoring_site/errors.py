@@ -34,7 +34,8 @@ from media_app.errors import (
 from proctoring_site.access import links
 from proctoring_site.calls.field_errors import by_field
 from proctoring_site.calls.json_only import BodyTooLarge
-from proctoring_site.calls.outage import RETRY_AFTER_S, try_again_page, wants_page
+from proctoring_site.calls.outage import RETRY_AFTER_S, try_again_page
+from proctoring_site.calls.who_asks import wants_page
 from sessions_app.errors import (
     EventIdConflict,
     EventNotStorable,

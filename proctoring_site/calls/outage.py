@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
 from proctoring_site.audit.errors import AuditFailed
+from proctoring_site.calls.who_asks import wants_page
 from proctoring_site.mongo_engine.away import is_away, origins
 
 logger = logging.getLogger(__name__)
@@ -38,11 +39,6 @@ def outage_response(request: HttpRequest) -> HttpResponse:
     if wants_page(request):
         return try_again_page(request, SENTENCE, status=503, headers=headers)
     return JsonResponse({"detail": SENTENCE, "code": "database_unavailable"}, status=503, headers=headers)
-
-
-def wants_page(request: HttpRequest) -> bool:
-    """A person who followed a link, not a program."""
-    return request.get_preferred_type(["application/json", "text/html"]) == "text/html"
 
 
 def try_again_page(request: HttpRequest, sentence: str, *, status: int, headers: Mapping[str, str]) -> HttpResponse:
