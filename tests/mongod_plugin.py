@@ -100,7 +100,7 @@ def _set_environment(mongod: TestMongod) -> None:
     os.environ["MONGODB_URL"] = mongod.url
     os.environ["SECRET_KEY"] = secrets.token_urlsafe(50)
     os.environ["DATA_DIR"] = str(mongod.folder / "data")
-    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"  # and so none is looked for, at each request
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"  # none is looked for at each request
     os.environ["SSL_CERT_FILE"] = str(an_authority(mongod.folder))
     os.environ.update(UNREACHED_LIMITS)
 
