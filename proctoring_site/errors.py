@@ -34,6 +34,7 @@ from media_app.errors import (
 from proctoring_site.calls.field_errors import by_field
 from proctoring_site.calls.json_only import BodyTooLarge
 from proctoring_site.calls.outage import RETRY_AFTER_S
+from proctoring_site.calls.who_asks import wants_page
 from sessions_app.errors import (
     EventIdConflict,
     EventNotStorable,
@@ -174,11 +175,6 @@ def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
 def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
     """In the admin as in the API: what is not yours is not there."""
     return handler404(request, exception)
-
-
-def wants_page(request: HttpRequest) -> bool:
-    """A person who followed a link, not a program."""
-    return request.get_preferred_type(["application/json", "text/html"]) == "text/html"
 
 
 def not_found_page(request: HttpRequest) -> HttpResponse:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from proctoring_site.access import links
 from proctoring_site.audit.models import Action, AuditRecord
+from proctoring_site.csv_cells import FOR_EXCEL
 from tests import access, drives
 from tests.access import ask, caller, content_of, machine, signed_earlier
 from tests.factories import make_staff
@@ -55,7 +56,10 @@ class TestALink:
     def test_leads_to_the_format_that_was_asked_for(self, evidence, reviewer, form, content_type):
         path = evidence.path("/sessions/{id}/report/link")
         answer = machine(reviewer).post(path, {"format": form}, "application/json")
-        assert ask(caller(), "GET", link_of(answer))["Content-Type"].startswith(content_type)
+        program = ask(caller(), "GET", link := link_of(answer))
+        person = caller().get(link, HTTP_ACCEPT="text/html,*/*;q=0.8")
+        assert program["Content-Type"].startswith(content_type)
+        assert content_of(person) == (FOR_EXCEL if form == "csv" else b"") + content_of(program)
 
     def test_says_when_it_expires(self, evidence, reviewer, settings):
         settings.LINK_MAX_AGE_S = 77
