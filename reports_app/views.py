@@ -14,7 +14,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from media_app.arrival import session_id_of
 from media_app.serializers import LinkSerializer
 from media_app.services import open_stored
 from media_app.views import LINK, NAME
@@ -49,7 +48,7 @@ def sees_its_session(request: Request, view: APIView) -> bool:
     """The reports of every session, or of just this one."""
     if not may(request.user, Right.SEE_REPORTS):
         return False
-    session_id = session_id_of(view.kwargs["name"], drive="reports")
+    session_id = services.session_id_of(view.kwargs["name"])
     visible = Session.objects.visible_to(request.user)
     return may(request.user, Right.SEE_SESSIONS) or visible.filter(pk=session_id).exists()
 
@@ -126,7 +125,7 @@ class StoredReportView(Guarded, APIView):
     )
     def get(self, request: Request, name: str) -> FileResponse:
         file = _stored_file(request, name)
-        record(Action.LOOKED, ObjectKind.REPORT, session_id_of(name, drive="reports"))
+        record(Action.LOOKED, ObjectKind.REPORT, services.session_id_of(name))
         return file
 
 
