@@ -7,6 +7,11 @@ import { after } from "./proctoring-timer.js";
 
 /** Longer than any limit of the server's, so that a request that hangs is seen as one. */
 const TIMEOUT_MS = 60_000;
+/** Firefox and Safari break off the requests of a page that is being left, before it is gone: no fault of the network. */
+const LEAVING_MS = 10_000;
+
+let leftAt = -Infinity;
+addEventListener("beforeunload", () => (leftAt = performance.now()));
 
 export class Requests {
   #baseUrl;
@@ -32,7 +37,8 @@ export class Requests {
   /** @returns {Promise<Answer>} Never rejects. `isExpected` says of JSON whether it is what was asked for. */
   async ask(path, body, isExpected, { isQuiet = false } = {}) {
     const answer = await this.#post(path, body, isExpected);
-    if (!isQuiet || !isTemporary(answer)) this.#onAnswer(answer);
+    const isLeaving = performance.now() - leftAt < LEAVING_MS;
+    if (!(isQuiet || isLeaving) || !isTemporary(answer)) this.#onAnswer(answer);
     return answer;
   }
 

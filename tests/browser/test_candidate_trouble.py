@@ -26,6 +26,11 @@ IS_ENDING = """() => new Promise((resolve) => {
 })"""
 #: As a browser says it when the candidate does not allow the camera; the browser of the tests always allows.
 NOT_ALLOWED = """navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("", "NotAllowedError"); }"""
+NO_CAMERA = """const all = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = async (wanted) => {
+    if (wanted.video) throw new DOMException("", "NotFoundError");
+    return all(wanted);
+};"""
 #: As Chromium does after five minutes to the timers of a tab that nobody looks at and that uses no camera.
 HELD_BACK = "const own = setTimeout; window.setTimeout = (work, ms, ...told) => own(work, ms && 60_000, ...told);"
 
@@ -80,9 +85,10 @@ class TestTrouble:
         assert exam.database["sessions"].find_one({"_id": session_id})["heartbeat"]["camera"] is None
 
     def test_in_a_tab_that_nobody_looks_at_a_sitting_beats_and_delivers_in_time(self, exam, page):
-        for script in (NOT_ALLOWED, HELD_BACK):
+        for script in (NO_CAMERA, HELD_BACK):
             page.add_init_script(script)
         ask_to_start(page, exam.url)
+        expect(page.get_by_text("There is no camera.")).to_be_visible()
         page.get_by_role("button", name="Start", exact=True).click()
         expect(page.get_by_text("Not recording")).to_be_visible()
         sessions = exam.database["sessions"]

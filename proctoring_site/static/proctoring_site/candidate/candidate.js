@@ -18,10 +18,7 @@ const NO_TOKEN =
   "The permission for this exam has expired. Please tell the staff. What could not be sent is kept in this browser.";
 const NOT_TAKEN = (why) => `Your exam has ended, but the server did not take the video: ${why} Please tell the staff.`;
 const LOGIN = ": something else answers in its place; does your network want a login?";
-const ONLY_ONE = {
-  video: "There is no camera: only sound is recorded.",
-  audio: "There is no microphone: only the picture is recorded.",
-};
+const SILENT = "There is no microphone: only the picture is recorded.";
 const WITHOUT = "You can also start without; then nothing is filmed, and staff see that.";
 
 /** @type {ProctoringClient} */
@@ -62,8 +59,8 @@ async function check(choice) {
   try {
     stream = await devices.turnOn(choice);
     await devices.list(stream, { videoinput: byId("camera"), audioinput: byId("microphone") });
-    const missing = ["video", "audio"].filter((kind) => devices.works(stream, kind) === null);
-    byId("device-state").textContent = ONLY_ONE[missing[0]] ?? "Camera and microphone work.";
+    const isSilent = devices.works(stream, "audio") === null;
+    byId("device-state").textContent = isSilent ? SILENT : "Camera and microphone work.";
   } catch (error) {
     byId("device-state").textContent = `${devices.faultOf(error)} ${WITHOUT}`;
   }

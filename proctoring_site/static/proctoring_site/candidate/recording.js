@@ -8,7 +8,6 @@
 const DATABASE = "proctoring-recording";
 const SLICE_MS = 2000;
 const KEPT_MS = 24 * 3600 * 1000;
-const TYPES = ["video/webm;codecs=vp8,opus", "video/webm", "video/mp4"];
 /** About 230 MB an hour. */
 const BITS = { videoBitsPerSecond: 480_000, audioBitsPerSecond: 32_000 };
 
@@ -37,8 +36,10 @@ async function transact(mode, work) {
 const inMemory = [];
 
 async function keep(slice) {
+  const add = (one) => transact("readwrite", (slices) => slices.add(one));
   try {
-    await transact("readwrite", (slices) => slices.add(slice));
+    // A private window of Safari keeps no Blob. Else it is one, since all of them are read at the end.
+    await add(slice).catch(async () => add({ ...slice, bytes: await slice.bytes.arrayBuffer() }));
   } catch {
     inMemory.push(slice);
   }
@@ -93,9 +94,15 @@ export async function forget(sessionId = null) {
   await transact("readwrite", go).catch(() => {});
 }
 
+/** No codec for what is not there: with one, Firefox records nothing, and never stops. */
+function typeFor(stream) {
+  const codecs = stream.getAudioTracks().length ? "vp8,opus" : "vp8";
+  return [`video/webm;codecs=${codecs}`, "video/webm", "video/mp4"].find((type) => MediaRecorder.isTypeSupported(type));
+}
+
 /** Begin a part. `stop` is over when its last slice is kept. */
 export function record(stream, sessionId) {
-  const mimeType = TYPES.find((type) => MediaRecorder.isTypeSupported(type));
+  const mimeType = typeFor(stream);
   const recorder = new MediaRecorder(stream, { mimeType, ...BITS });
   const part = crypto.getRandomValues(new Uint32Array(2)).join("-");
   let startedAt = Date.now();
