@@ -214,7 +214,7 @@ def test_an_unreachable_server_is_named_without_its_password(launch: Launcher) -
     said = refusal(launch, MONGODB_URL=f"mongodb://someone:hush@127.0.0.1:{free_port()}/?authSource=admin")
     assert re.match(r"MongoDB at 127\.0\.0\.1:\d+ cannot be reached", said)
     assert "hush" not in said
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 28  # the driver by itself would wait for 30 s
 
 
 def test_a_url_that_is_none(launch: Launcher) -> None:
