@@ -10,10 +10,13 @@ from django.db import DatabaseError
 from pymongo.errors import PyMongoError
 
 from media_app.errors import StorageFailed
-from proctoring_site import start_up
+from proctoring_site import env, start_up
 from proctoring_site.audit.actors import running_command
 from proctoring_site.calls.outage import is_outage
 from proctoring_site.launch.named_mongodb import fault_of
+
+AWAY = "The MongoDB of MONGODB_URL does not answer, or is just changing its primary: run this again."
+NONE_ANSWERS = "No MongoDB answers: start `make run` in another terminal, or set MONGODB_URL."
 
 
 class CommandLine(ManagementUtility):
@@ -32,7 +35,7 @@ if __name__ == "__main__":
         sys.exit(str(error))
     except (DatabaseError, PyMongoError, OSError, ValueError) as error:
         if is_outage(error):
-            sys.exit("No MongoDB answers: start `make run` in another terminal, or set MONGODB_URL.")
+            sys.exit(AWAY if env.secret("MONGODB_URL") else NONE_ANSWERS)
         if fault := fault_of(error):
             sys.exit(fault)
         raise

@@ -18,6 +18,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.core.files.storage import storages
 from django.db import connection
+from pymongo.read_concern import ReadConcern
 
 from media_app import arrival, processing, uploads
 from media_app.errors import (
@@ -32,6 +33,7 @@ from media_app.errors import (
     WrongOffset,
 )
 from media_app.models import Recording, RecordingState
+from proctoring_site.mongo_engine.documents import instance_of
 from proctoring_site.mongo_engine.instants import naive_utc
 from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session, now
@@ -70,14 +72,21 @@ def check_room(session: Session) -> None:
 
 
 def find(session: Session, upload_id: str) -> Recording:
-    """Raises UploadNotFound. What was cut off between the last byte and its answer is finished here."""
-    recording = Recording.objects.filter(pk=upload_id, session_id=session.pk).first()
-    if recording is None:
+    """As a majority has it: what is told of its offset no failover takes back. Raises UploadNotFound. What was cut off
+    between the last byte and its answer is finished here."""
+    uploads = connection.get_collection(Recording._meta.db_table)
+    if connection.session is None:  # a transaction has a read concern of its own
+        uploads = uploads.with_options(read_concern=ReadConcern("majority"))
+    stored = uploads.find_one({"_id": upload_id, "session_id": session.pk}, session=connection.session)
+    if stored is None:
         raise UploadNotFound
+    recording = instance_of(Recording, stored)
     if recording.state == RecordingState.RECEIVING and recording.is_whole:
         finish(recording)
     elif recording.state == RecordingState.RECEIVING and recording.parts is None:  # it comes in one request
         raise UploadNotFound
+    elif recording.is_to_look_at:
+        processing.queue(recording)
     return recording
 
 

@@ -34,21 +34,22 @@ for arguments in json.loads(sys.argv[1]):
 
 
 class Mongod:
-    """A mongod whose data survive its end. `replica_set=False` is the earlier service's usual server, a standalone."""
+    """A mongod whose data survive its end. `replica_set=False` is the earlier service's usual server, a standalone, or
+    with `options` what they make of it."""
 
-    def __init__(self, folder: Path, *, replica_set: bool = True) -> None:
+    def __init__(self, folder: Path, *, replica_set: bool = True, options: Sequence[str] = ()) -> None:
         self.folder, self.port = folder, free_port()
-        self.replica_set = replica_set
+        self.replica_set, self._options = replica_set, options
         (folder / "db").mkdir(parents=True)
         self.start()
         if replica_set:
             members = [{"_id": 0, "host": f"127.0.0.1:{self.port}"}]
-            with MongoClient(self._direct) as client:
+            with MongoClient(self.direct) as client:
                 client.admin.command("replSetInitiate", {"_id": "rs0", "members": members})
             self.until_writable()
 
     @property
-    def _direct(self) -> str:
+    def direct(self) -> str:
         return f"mongodb://127.0.0.1:{self.port}/?directConnection=true"
 
     @property
@@ -61,19 +62,19 @@ class Mongod:
         places = ("--dbpath", f"{self.folder}/db", "--logpath", f"{self.folder}/log", "--port", str(self.port))
         quiet = ("--setParameter", "diagnosticDataCollectionEnabled=false")
         self.process = start_tied(
-            [str(find_mongod()), *places, *small, *quiet, *replica_set], stdout=subprocess.DEVNULL
+            [str(find_mongod()), *places, *small, *quiet, *replica_set, *self._options], stdout=subprocess.DEVNULL
         )
         until(self._answers)
 
     def _answers(self) -> bool:
-        with MongoClient(self._direct, serverSelectionTimeoutMS=500) as client:
+        with MongoClient(self.direct, serverSelectionTimeoutMS=500) as client:
             try:
                 return bool(client.admin.command("ping")["ok"])
             except PyMongoError:
                 return False
 
     def until_writable(self) -> None:
-        with MongoClient(self._direct) as client:
+        with MongoClient(self.direct) as client:
             until(lambda: client.admin.command("hello")["isWritablePrimary"])
 
     def kill(self) -> None:

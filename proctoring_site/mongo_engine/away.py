@@ -2,7 +2,13 @@
 
 from collections.abc import Iterator
 
-from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError, WriteConcernError
+from dns.exception import DNSException
+from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, PyMongoError, WriteConcernError
+
+#: What a member answers that is in trouble itself, for the driver no failure of the connection: it cannot reach another
+#: one, gives up a lock (262), has no majority's view (134) or no key of the new primary's yet (211), lost a cursor when
+#: it changed (43), is no primary or shuts down.
+IN_TROUBLE = frozenset({6, 7, 43, 89, 91, 133, 134, 189, 211, 262, 9001, 10107, 11600, 11602, 13435, 13436})
 
 
 def origins(error: BaseException | None) -> Iterator[BaseException]:
@@ -19,8 +25,13 @@ def is_away(error: BaseException | None) -> bool:
 
 
 def _says_away(error: BaseException) -> bool:
+    if isinstance(error, DNSException):  # of a mongodb+srv URL, whose own fault it is that there is no such name
+        return type(error).__name__ != "NXDOMAIN"  # the class itself takes long to import
     if isinstance(error, BulkWriteError):
-        return bool(error.details.get("writeConcernErrors"))
-    return isinstance(error, ConnectionFailure | WriteConcernError) or (
-        isinstance(error, PyMongoError) and error.timeout
+        faults = error.details.get("writeErrors", ())
+        return bool(error.details.get("writeConcernErrors")) or any(fault["code"] in IN_TROUBLE for fault in faults)
+    return (
+        isinstance(error, ConnectionFailure | WriteConcernError)
+        or (isinstance(error, OperationFailure) and error.code in IN_TROUBLE)
+        or (isinstance(error, PyMongoError) and error.timeout)
     )

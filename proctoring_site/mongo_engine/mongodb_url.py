@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from django.core.exceptions import ImproperlyConfigured
+
 #: What the earlier service used when MONGODB_URL was unset.
 LOCALHOST = "mongodb://127.0.0.1:27017"
 
@@ -25,11 +27,17 @@ OPTIONS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+#: A session that was just started would be a 404 on a member that is behind, and its client drop what it has to tell.
+READS_ELSEWHERE = "MONGODB_URL must not set readPreference: only the primary has all that was answered. Leave it out."
+
 
 def with_options(url: str) -> str:
-    """The same server with our options, except those that the URL sets itself (names compare without case)."""
+    """The same server with our options, except those that the URL sets itself (names compare without case). Raises
+    ImproperlyConfigured where it has us read from secondaries."""
     parts = urlsplit(url)
     given = parse_qsl(parts.query, keep_blank_values=True)
-    named = {name.lower() for name, _ in given}
+    named = {name.lower(): value for name, value in given}
+    if named.get("readpreference", "primary").lower() != "primary":
+        raise ImproperlyConfigured(READS_ELSEWHERE)
     missing = [(name, value) for name, value in OPTIONS.items() if name.lower() not in named]
     return urlunsplit(parts._replace(path=parts.path or "/", query=urlencode(given + missing)))

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from media_app import resumable
 from media_app.models import Recording
+from proctoring_site.jobs.models import Job
 from sessions_app.models import Session
 from tests.drives import stored, unfinished
 from tests.factories import make_session
@@ -219,6 +220,12 @@ class TestAFinishedUpload:
         assert offset_of(candidate, f"/sessions/{session.pk}/uploads/{recording.pk}") == len(clip)
         assert Recording.objects.get().state == "processing"
         assert (videos / recording.original).read_bytes() == clip
+
+    def test_that_was_cut_off_before_it_was_queued_is_queued_when_asked(self, candidate, where, clip, run_jobs):
+        Job.objects.all().delete()
+        assert offset_of(candidate, where) == len(clip)
+        run_jobs()
+        assert Recording.objects.get().state == "ready"
 
 
 class TestGivingUp:

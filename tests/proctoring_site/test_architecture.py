@@ -133,6 +133,7 @@ def test_every_requirement_is_used():
         "Django": "django",
         "djangorestframework": "rest_framework",
         "django-mongodb-backend": "django_mongodb_backend",
+        "dnspython": "dns.",
     }
     import_names |= {"django-storages": "storages", "django-cors-headers": "corsheaders", "django-axes": "axes."}
     text = "\n".join(path.read_text() for path in SOURCES)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from pymongo import MongoClient
@@ -28,6 +29,10 @@ class Size:
     @property
     def examples(self) -> int:
         return 80 if not self.minutes else 500 * self.minutes
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    return True if collection_path.name == "test_replica_set.py" and not config.getoption("--soak") else None
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from django.db import DatabaseError, connection
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import resolve
+from dns.resolver import NXDOMAIN, LifetimeTimeout
 from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
@@ -214,6 +215,9 @@ class TestWhatAnOutageIs:
             WriteConcernError("Replication is being shut down", 91),
             BulkWriteError({"writeErrors": [], "writeConcernErrors": [{"code": 91}]}),
             ExecutionTimeout("too long", 50),
+            OperationFailure("No keys found for HMAC that is valid for time", 211),
+            BulkWriteError({"writeErrors": [{"code": 11602}], "writeConcernErrors": []}),
+            LifetimeTimeout(timeout=2, errors=[]),
         ],
     )
     def test_the_servers_absence_however_deep(self, error):
@@ -231,6 +235,7 @@ class TestWhatAnOutageIs:
             ValueError("x"),
             DatabaseError("x"),
             OperationFailure("bad query", 2),
+            NXDOMAIN(),
             BulkWriteError({"writeErrors": [{"code": 11000}], "writeConcernErrors": []}),
         ],
     )

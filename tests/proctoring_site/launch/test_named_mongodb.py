@@ -70,7 +70,14 @@ def test_a_broken_url_is_not_repeated(monkeypatch: pytest.MonkeyPatch, url: str,
 
 @pytest.mark.parametrize(
     ("url", "said"),
-    [("mongodb://someone:hush@host:99999/", NOT_A_URL), ("mongodb://host/?tls=true&tlsCAFile=/no/file", NO_FILE)],
+    [
+        ("mongodb://someone:hush@host:99999/", NOT_A_URL),
+        ("mongodb://host/?tls=true&tlsCAFile=/no/file", NO_FILE),
+        (
+            "mongodb://someone:hush@127.0.0.1:1/?serverSelectionTimeoutMS=200",
+            "The MongoDB of MONGODB_URL does not answer, or is just changing its primary: run this again.",
+        ),
+    ],
 )
 def test_a_command_says_in_one_line_what_is_wrong_with_it(url: str, said: str) -> None:
     command = [sys.executable, "manage.py", "showmigrations", "access"]

@@ -4,6 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from pymongo import MongoClient
 from pymongo.uri_parser import parse_uri
 
@@ -61,6 +62,12 @@ def test_the_rest_of_the_url_is_left_as_it_is(url):
     assert full.startswith(url.partition("?")[0])
     given, kept = parse_qs(urlsplit(url).query, keep_blank_values=True), parse_qs(urlsplit(full).query, True)
     assert all(kept[name] == values for name, values in given.items())
+
+
+def test_none_may_have_us_read_what_a_secondary_has_not_yet():
+    with pytest.raises(ImproperlyConfigured, match="readPreference"):
+        with_options("mongodb+srv://h/?readpreference=secondaryPreferred")
+    assert "readPreference=primary" in with_options("mongodb://h/?readPreference=primary")
 
 
 def test_applying_it_twice_changes_nothing():
