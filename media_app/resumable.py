@@ -207,16 +207,15 @@ def _reject(recording: Recording, reason: str) -> None:
 
 def _append(recording: Recording, claim: "_Claim", chunks: Iterable[bytes]) -> None:
     incoming = claim.renewed_while(_no_more_than(recording.size_bytes - recording.offset, chunks))
-    for parts in recording.storage.append(recording.original, recording.parts, incoming):
-        expires_at = now() + timedelta(seconds=settings.UPLOAD_EXPIRES_AFTER_S)
-        try:
+    parts = recording.parts
+    try:
+        for parts in recording.storage.append(recording.original, recording.parts, incoming):
+            expires_at = now() + timedelta(seconds=settings.UPLOAD_EXPIRES_AFTER_S)
             claim.keep(parts=parts, offset=parts["offset"], expires_at=expires_at)
-        except UploadBusy:
-            if not Recording.objects.filter(pk=recording.pk).exists():  # deleted, which knew nothing of these bytes
-                recording.storage.abort_parts(recording.original, parts)
-                raise UploadNotFound from None
-            raise
-        recording.parts, recording.offset, recording.expires_at = parts, parts["offset"], expires_at
+            recording.parts, recording.offset, recording.expires_at = parts, parts["offset"], expires_at
+    except UploadNotFound:  # its deletion knew nothing of these bytes
+        recording.storage.abort_parts(recording.original, parts)
+        raise
 
 
 def _no_more_than(limit: int, chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -259,10 +258,10 @@ class _Claim:
             raise UploadBusy
 
     def keep(self, **changes: Any) -> None:
-        """Write, as long as the claim holds. Raises UploadBusy."""
+        """Write, as long as the claim holds. Raises UploadBusy; UploadNotFound when the upload was deleted."""
         changes = {name: naive_utc(value) if isinstance(value, datetime) else value for name, value in changes.items()}
         if not self._update({"_id": self._recording.pk, "writer": self.key}, writer_until=_until(), **changes):
-            raise UploadBusy
+            raise UploadBusy if Recording.objects.filter(pk=self._recording.pk).exists() else UploadNotFound
         self._renewed = monotonic()
 
     def renewed_while(self, chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -72,7 +72,9 @@ def watch(api, kind, recording, **headers):
     return sent.status_code, sent.content, sent.headers
 
 
-def test_one_that_arrives_while_its_session_is_deleted_leaves_nothing(there):
+@pytest.mark.parametrize("claim_s", [20, 0])  # 0: the claim is renewed before each piece
+def test_one_that_arrives_while_its_session_is_deleted_leaves_nothing(there, settings, claim_s):
+    settings.UPLOAD_CLAIM_S = claim_s
     session = make_session()
     recording = resumable.begin(session, size_bytes=9)
 
