@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from proctoring_site.calls.answer_headers import HEADERS
 from tests.access import early_in_a_minute
 from tests.browser.conftest import screenshot
-from tests.browser.test_candidate import end, expect_done, start
+from tests.browser.test_candidate import PARTS, end, expect_done, start
 from tests.servers import Web, until
 
 #: What has a value or is pressed, and has no name for those who do not see it.
@@ -74,7 +74,8 @@ class TestTrouble:
         until(lambda: (exam.database["sessions"].find_one({"_id": session_id}) or {}).get("heartbeat"))
         end(page)
         expect_done(page)
-        (started,) = exam.events(session_id)
+        started, ended = exam.events(session_id)
+        assert ended["event_type"] == "sitting_ended"
         assert (started["event_type"], started["data"]) == ("sitting_started", {"camera": False, "microphone": False})
         assert exam.session(session_id)["video_path"] is None
         assert exam.database["sessions"].find_one({"_id": session_id})["heartbeat"]["camera"] is None
@@ -100,15 +101,18 @@ class TestTrouble:
         expect(page.get_by_text("No connection, 2 waiting", exact=True)).to_be_visible()
         end(page)
         expect(page.get_by_role("heading", name="Sending")).to_be_visible()
-        expect(page.get_by_text("No connection, 2 waiting: it goes on by itself.")).to_be_visible()
+        expect(page.get_by_text("No connection, 3 waiting: it goes on by itself.")).to_be_visible()
         visitor.set_offline(False)
         expect_done(page)
-        assert exam.types(session_id) == ["sitting_started", "focus_lost", "network_lost"]
+        assert exam.types(session_id) == ["sitting_started", "focus_lost", "network_lost", "sitting_ended"]
         assert exam.video_path(session_id) == f"videos/{session_id}.webm"
 
     def test_a_page_closed_before_the_video_was_sent_sends_it_at_the_next_visit(self, exam, visitor, page):
         session_id = start(page, exam, "Closes")
         page.wait_for_timeout(2500)
+        page.reload()
+        page.get_by_role("button", name="Go on").click()
+        until(lambda: page.evaluate(PARTS, session_id) == 2)
         visitor.set_offline(True)
         end(page)
         expect(page.get_by_role("heading", name="Sending")).to_be_visible()
@@ -120,6 +124,7 @@ class TestTrouble:
         expect_done(page)
         assert exam.video_path(session_id) == f"videos/{session_id}.webm"
         assert exam.session(session_id)["state"] == "ended"
+        assert exam.types(session_id).count("recording_interrupted") == 1
 
     @pytest.mark.parametrize(
         ("settings", "said"),

@@ -8,40 +8,79 @@
 const DATABASE = "proctoring-recording";
 const SLICE_MS = 2000;
 const KEPT_MS = 24 * 3600 * 1000;
+/** How long somebody waits for a disk that hangs, and then, until it answers again; it holds up neither start nor end. */
+const PATIENCE_MS = 4000;
+const IMPATIENCE_MS = 100;
+/** Slices that a disk is asked to take, should it have refused some. */
+const AT_ONCE = 50;
 const TYPES = ["video/webm;codecs=vp8,opus", "video/webm", "video/mp4"];
 /** About 230 MB an hour. */
 const BITS = { videoBitsPerSecond: 480_000, audioBitsPerSecond: 32_000 };
 
-let opened;
+let opened = null;
+let patienceMs = PATIENCE_MS;
+/** Told when what the disk held may be gone: somebody cleared the browser's data. */
+const onCleared = new Set();
 
 function database() {
-  opened ??= new Promise((resolve, reject) => {
-    const opening = indexedDB.open(DATABASE, 1);
-    opening.onupgradeneeded = () => opening.result.createObjectStore("slices", { autoIncrement: true });
-    opening.onsuccess = () => resolve(opening.result);
-    opening.onerror = () => reject(opening.error);
+  if (opened) return opened;
+  const opening = new Promise((resolve, reject) => {
+    const asked = indexedDB.open(DATABASE, 1);
+    asked.onupgradeneeded = () => asked.result.createObjectStore("slices", { autoIncrement: true });
+    asked.onsuccess = () => resolve(asked.result);
+    asked.onerror = () => reject(asked.error);
   });
-  return opened;
+  const forget = () => opened === opening && (opened = null);
+  const listen = (database) => {
+    database.onclose = database.onversionchange = () => {
+      database.close();
+      forget();
+      for (const tell of onCleared) tell();
+    };
+  };
+  opening.then(listen, forget);
+  return (opened = opening);
 }
 
 async function transact(mode, work) {
-  const transaction = (await database()).transaction("slices", mode);
-  return new Promise((resolve, reject) => {
+  const begun = await inTime(database());
+  const done = new Promise((resolve, reject) => {
+    const transaction = begun.transaction("slices", mode);
     const request = work(transaction.objectStore("slices"));
-    transaction.oncomplete = () => resolve(request.result);
+    transaction.oncomplete = () => resolve(request?.result);
     transaction.onabort = () => reject(transaction.error);
   });
+  const result = await inTime(done);
+  patienceMs = PATIENCE_MS;
+  return result;
 }
 
-/** What no disk would take; lost when the page goes. */
-const inMemory = [];
+async function inTime(promise) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => {
+      patienceMs = IMPATIENCE_MS;
+      reject(new DOMException("The disk does not answer.", "TimeoutError"));
+    }, patienceMs);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
 
+/** What no disk would take yet: it is tried again with each slice, and lost when the page goes before. */
+let inMemory = [];
+
+/** @returns {Promise<boolean>} Whether all is on the disk. */
 async function keep(slice) {
+  inMemory.push(slice);
+  const own = inMemory.slice(0, AT_ONCE);
+  const add = (slices) => own.forEach((one) => slices.add(one));
   try {
-    await transact("readwrite", (slices) => slices.add(slice));
+    await transact("readwrite", add);
   } catch {
-    inMemory.push(slice);
+    return false;
   }
+  inMemory = inMemory.filter((one) => !own.includes(one));
+  return inMemory.length === 0;
 }
 
 /** The parts of a session: when each began, how long it is, and its slices in order. */
@@ -49,11 +88,15 @@ export async function parts(sessionId) {
   const kept = await transact("readonly", (slices) => slices.getAll()).catch(() => []);
   const byPart = new Map();
   for (const slice of [...kept, ...inMemory].filter((one) => one.sessionId === sessionId)) {
-    if (!byPart.has(slice.part)) byPart.set(slice.part, []);
-    byPart.get(slice.part).push(slice);
+    if (!byPart.has(slice.part)) byPart.set(slice.part, new Map());
+    const byNumber = byPart.get(slice.part);
+    byNumber.set(slice.number ?? byNumber.size, slice); // a disk that was late has one twice; an older page had no numbers
   }
-  return [...byPart.values()].map((slices) => {
-    return { startedAt: slices[0].startedAt, seconds: (slices.length * SLICE_MS) / 1000, slices };
+  const playable = [...byPart.values()].filter((byNumber) => byNumber.has(0)); // without its beginning none is
+  return playable.map((byNumber) => {
+    const slices = [...byNumber.entries()].sort(([one], [other]) => one - other).map(([, slice]) => slice);
+    const { startedAt, hasCamera = true } = slices[0];
+    return { startedAt, hasCamera, seconds: (slices.length * SLICE_MS) / 1000, slices };
   });
 }
 
@@ -79,8 +122,7 @@ export async function gaps(sessionId) {
  * only since the disk cannot be read just now, they may still be sent. */
 export async function forget(sessionId = null) {
   const isOver = (slice) => slice.sessionId === sessionId || slice.startedAt < Date.now() - KEPT_MS;
-  const left = inMemory.filter((slice) => !isOver(slice));
-  inMemory.splice(0, Infinity, ...left);
+  inMemory = inMemory.filter((slice) => !isOver(slice));
   const go = (slices) => {
     const reading = slices.openCursor();
     reading.onsuccess = () => {
@@ -93,25 +135,94 @@ export async function forget(sessionId = null) {
   await transact("readwrite", go).catch(() => {});
 }
 
-/** Begin a part. `stop` is over when its last slice is kept. */
-export function record(stream, sessionId) {
+/**
+ * Begin a part, and another one when somebody clears the browser's data: without its beginning nothing plays.
+ * @param {object} page
+ * @param {() => void} page.onMemoryOnly Called when the disk does not take what is recorded.
+ * @param {(seconds: number) => void} page.onLost Called when so much of what was recorded is gone.
+ */
+export function record(stream, sessionId, { onMemoryOnly, onLost }) {
+  let current = recordPart(stream, sessionId, onMemoryOnly);
+  let isStopped = false;
+  let turn = Promise.resolve();
+  const beginAnew = async () => {
+    if (isStopped) return;
+    await current.stop();
+    const left = (await parts(sessionId)).find(({ slices }) => slices[0].part === current.part);
+    const lost = current.seconds - (left?.seconds ?? 0);
+    if (lost > 0) onLost(lost);
+    if (!isStopped) current = recordPart(stream, sessionId, onMemoryOnly);
+  };
+  const hear = () => (turn = turn.then(beginAnew).catch(console.error));
+  onCleared.add(hear);
+  return {
+    get isRunning() {
+      return current.isRunning;
+    },
+    /** Over when the last slice is kept. */
+    async stop() {
+      isStopped = true;
+      onCleared.delete(hear);
+      await turn;
+      await current.stop();
+    },
+  };
+}
+
+function recordPart(stream, sessionId, onMemoryOnly) {
+  const shown = withPicture(stream);
   const mimeType = TYPES.find((type) => MediaRecorder.isTypeSupported(type));
-  const recorder = new MediaRecorder(stream, { mimeType, ...BITS });
+  const recorder = new MediaRecorder(shown.stream, { mimeType, ...BITS });
   const part = crypto.getRandomValues(new Uint32Array(2)).join("-");
+  const hasCamera = shown.stream === stream;
   let startedAt = Date.now();
+  let made = 0;
   let kept = Promise.resolve();
   recorder.onstart = () => (startedAt = Date.now());
   recorder.ondataavailable = ({ data }) => {
-    const slice = { sessionId, part, startedAt, type: recorder.mimeType || data.type, bytes: data };
-    if (data.size) kept = kept.then(() => keep(slice));
+    if (!data.size) return;
+    const type = recorder.mimeType || data.type;
+    const slice = { sessionId, part, number: made++, startedAt, hasCamera, type, bytes: data };
+    kept = kept.then(() => keep(slice)).then((isOnDisk) => isOnDisk || onMemoryOnly());
   };
   const stopped = new Promise((resolve) => (recorder.onstop = resolve));
   recorder.start(SLICE_MS);
   return {
+    part,
+    get isRunning() {
+      return recorder.state === "recording";
+    },
+    get seconds() {
+      return (made * SLICE_MS) / 1000;
+    },
     async stop() {
       if (recorder.state !== "inactive") recorder.stop();
       await stopped;
       await kept;
+      shown.stop();
     },
   };
+}
+
+/** The server takes no recording without a picture, so sound alone is recorded with one that says why there is none. */
+function withPicture(stream) {
+  if (stream.getVideoTracks().length) return { stream, stop() {} };
+  const canvas = Object.assign(document.createElement("canvas"), { width: 320, height: 240 });
+  const brush = canvas.getContext("2d");
+  const draw = () => {
+    brush.fillStyle = "#333";
+    brush.fillRect(0, 0, 320, 240);
+    brush.fillStyle = "#fff";
+    brush.font = "20px sans-serif";
+    brush.textAlign = "center";
+    brush.fillText("No camera: sound only", 160, 126);
+  };
+  const [picture] = canvas.captureStream(1).getVideoTracks();
+  draw();
+  const drawing = setInterval(draw, 1000);
+  const stop = () => {
+    clearInterval(drawing);
+    picture.stop();
+  };
+  return { stream: new MediaStream([picture, ...stream.getAudioTracks()]), stop };
 }
