@@ -137,7 +137,8 @@ export class ProctoringClient extends EventTarget {
       onAnswer: (answer) => this.#tellConnection(answer),
     });
     this.#heartbeat = new Heartbeat({
-      ask: (said) => this.#ask(`${this.#path}/heartbeat`, said, (body) => typeof body?.state === "string"),
+      ask: (said, limitMs) =>
+        this.#ask(`${this.#path}/heartbeat`, said, (body) => typeof body?.state === "string", { limitMs }),
       isStopped: () => this.stopped !== null,
       isRefused: (answer) => this.#isRefused(answer),
       giveUp: (answer) => this.#giveUp(answer),
@@ -412,6 +413,7 @@ export class ProctoringClient extends EventTarget {
     const answer = await this.#ask(`${this.#path}/events/batch`, body, isOutcomeOf(events), { isQuiet });
     if (isTemporary(answer)) {
       if (mayBeAboutContent(answer)) this.#outbox.isolate(events);
+      else if (answer.isSlow) this.#outbox.halve(events);
       return isAgain && this.#record.isEnding && !this.#isEndTold ? this.#endBefore(answer) : answer;
     }
     const { status } = answer;
@@ -458,10 +460,10 @@ export class ProctoringClient extends EventTarget {
   }
 
   /** Each event by its place in the batch. What the answer does not name, or cannot decide yet, is sent again. */
-  async #settle(events, { body: { created = [], duplicate = [], rejected = [] }, retryAfterS = 0 }) {
+  async #settle(events, { body: { created = [], duplicate = [], rejected = [] }, retryAfterS = 0, isSlow = false }) {
     const refused = rejected.filter(({ code }) => code !== "try_again");
     const answered = [...created, ...duplicate, ...refused].map(({ index }) => events[index]);
-    await this.#outbox.remove(answered);
+    await this.#outbox.remove(answered, { isSlow });
     for (const { index, code, detail, fields } of refused) {
       this.#tell("rejected", { event: events[index], code, detail, fields });
     }
