@@ -133,7 +133,8 @@ async function start(event) {
 }
 
 async function openSession(name) {
-  if (await tab.claim()) {
+  const { isOurs } = await tab.claim();
+  if (!isOurs) {
     tab.release();
     return complain("An exam goes on in another tab or window of this browser.");
   }
@@ -386,10 +387,10 @@ async function goOn() {
 }
 
 async function begin() {
-  const elsewhere = await tab.claim();
-  if (elsewhere) {
+  const { isOurs, turn } = await tab.claim();
+  if (!isOurs) {
     show("elsewhere");
-    await elsewhere;
+    await turn;
     return location.reload();
   }
   const unfinished = await ProctoringClient.resume(OPTIONS);

@@ -1,4 +1,4 @@
-/** One tab at a time sits: two of a browser would note and record everything twice, and send each other's unfinished parts. */
+/** One tab at a time sits: two of a browser would note and record all twice, and send each other's unfinished parts. */
 
 const LOCK = "proctoring-candidate";
 /** A page that is reloaded lets go a moment after the next one asks. */
@@ -8,22 +8,22 @@ let letGo = () => {};
 
 /**
  * Be the one, from now on until `release` or the end of this page.
- * @returns {Promise<Promise<void>|null>} null: this is the one. Else another tab is, and the promise is kept once this is.
+ * @returns {Promise<{isOurs: boolean, turn: Promise<void>}>} `turn` is kept once this is the one.
  */
 export function claim() {
   const held = new Promise((resolve) => (letGo = resolve));
   return new Promise((resolve) => {
-    let beTheOne;
-    const isTheOne = new Promise((kept) => (beTheOne = kept));
-    const late = setTimeout(() => resolve(isTheOne), PATIENCE_MS);
-    const own = () => {
-      clearTimeout(late);
-      beTheOne();
-      resolve(null);
-      return held;
-    };
-    // A browser that may keep nothing for this site has no locks; nor has it anything for another tab to find.
-    Promise.resolve(navigator.locks?.request(LOCK, own) ?? own()).catch(own);
+    const turn = new Promise((begin) => {
+      const own = () => {
+        begin();
+        resolve({ isOurs: true, turn });
+        return held;
+      };
+      // A browser that may keep nothing for this site has no locks; nor has it anything for another tab to find.
+      if (navigator.locks) navigator.locks.request(LOCK, own).catch(own);
+      else queueMicrotask(own);
+    });
+    setTimeout(() => resolve({ isOurs: false, turn }), PATIENCE_MS);
   });
 }
 
