@@ -24,6 +24,8 @@ const VISIT = 1_000_000;
 const KEPT_AFTER_EXPIRY_MS = 7 * 24 * 3600 * 1000;
 /** What the server takes for the start of a recording in its session. */
 const START_OFFSET_MAX_S = 7 * 24 * 3600;
+/** More is a clock that was set while the session ran; less may be a beat that was long on its way. */
+const CLOCK_SET_MS = 60_000;
 /** The session takes no more: what the server says, and its status for it. */
 const GONE = new Map([
   ["not_found", 404],
@@ -183,6 +185,18 @@ export class ProctoringClient extends EventTarget {
     return this.#record?.startedAt ?? null;
   }
 
+  /** @type {number|null} How far this browser's clock is ahead of the server's, as the last heartbeat learned. */
+  get clockAheadMs() {
+    return this.#heartbeat.clockAheadMs;
+  }
+
+  /** Seconds from the session's start to an instant of this browser's clock, also where that was set in between. */
+  secondsIn(ms = Date.now(), clockAheadMs = this.clockAheadMs) {
+    const byItself = ms - this.startedAt;
+    const byServer = ms - (clockAheadMs ?? NaN) - Date.parse(this.#record.startTime);
+    return (Math.abs(byServer - byItself) > CLOCK_SET_MS ? byServer : byItself) / 1000;
+  }
+
   get candidateName() {
     return this.#record?.candidateName ?? null;
   }
@@ -205,10 +219,10 @@ export class ProctoringClient extends EventTarget {
   }
 
   /** Take a session that a server of yours has opened: the answer to its `POST /sessions`, at each load of the page. */
-  async adopt({ id, token, token_expires_at: tokenExpiresAt, candidate_name: candidateName }) {
+  async adopt({ id, token, token_expires_at: tokenExpiresAt, candidate_name: candidateName, start_time: startTime }) {
     if (!id || !token) throw new Error("This is not the answer to POST /sessions: it has no id, or no token.");
     const { baseUrl } = this.#options;
-    const told = { id, token, tokenExpiresAt, candidateName, baseUrl };
+    const told = { id, token, tokenExpiresAt, candidateName, startTime, baseUrl };
     const own = { startedAt: Date.now(), visits: 0, followed: [], isEnding: false, isEnded: false, isKept: false };
     await this.#open(new Notebook(), { ...told, ...own });
   }

@@ -19,6 +19,8 @@ const [DOING, DONE, CONFIRMED] = ["doing", "done", "confirmed"];
 export class Heartbeat {
   /** @type {string|null} As the last answer said. */
   state = null;
+  /** @type {number|null} How far this browser's clock is ahead, as the last answer said that has seen it. */
+  clockAheadMs = null;
   #client;
   #signals = null;
   #callOff = () => {};
@@ -94,7 +96,8 @@ export class Heartbeat {
   }
 
   /** An older or newer server may say less, or more. */
-  async #hear({ state, commands, next_beat_s: nextBeatS }, confirmed) {
+  async #hear({ state, commands, next_beat_s: nextBeatS, clock_skew_ms: clockAheadMs }, confirmed) {
+    if (Number.isFinite(clockAheadMs)) this.clockAheadMs = clockAheadMs;
     if (Number.isFinite(nextBeatS)) this.#nextS = Math.min(Math.max(nextBeatS, BEAT_MIN_S), BEAT_MAX_S);
     for (const id of confirmed) this.#commands.set(id, CONFIRMED);
     const isNew = state !== this.state;

@@ -176,7 +176,8 @@ function startRecording() {
   devices.onChange(stream, look);
   const onLost = (seconds) => client.log("recording_lost", { data: { seconds } });
   try {
-    recording = recordings.record(stream, client.id, { onMemoryOnly: warn, onLost });
+    const clockAheadMs = () => client.clockAheadMs;
+    recording = recordings.record(stream, client.id, { clockAheadMs, onMemoryOnly: warn, onLost });
   } catch (error) {
     console.error(error);
     complain("This browser cannot record. The exam goes on, and staff see that nothing is recorded.");
@@ -246,7 +247,7 @@ async function turnOnAgain() {
 }
 
 function tick() {
-  const seconds = Math.max(0, Math.floor((Date.now() - client.startedAt) / 1000));
+  const seconds = Math.max(0, Math.floor(client.secondsIn()));
   const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
   const padded = (n) => String(n).padStart(2, "0");
   byId("elapsed").textContent = h ? `${h}:${padded(m)}:${padded(s)}` : `${m}:${padded(s)}`;
@@ -341,7 +342,7 @@ async function finish(words) {
   show("sending");
   await recording?.stop();
   devices.turnOff(stream);
-  const gaps = await recordings.gaps(client.id);
+  const gaps = await recordings.gaps(client);
   if (isFirst && gaps.parts > 1) client.log("recording_interrupted", { data: gaps });
   const videos = await recordings.files(client.id);
   const reason = await client.end({ keep: videos.length > 0 });

@@ -96,25 +96,27 @@ export async function parts(sessionId) {
   return playable.map((byNumber) => {
     const slices = [...byNumber.entries()].sort(([one], [other]) => one - other).map(([, slice]) => slice);
     const { startedAt, hasCamera = true } = slices[0];
-    return { startedAt, hasCamera, seconds: (slices.length * SLICE_MS) / 1000, slices };
+    const clockAheadMs = slices.find((slice) => Number.isFinite(slice.clockAheadMs))?.clockAheadMs;
+    return { startedAt, clockAheadMs, hasCamera, seconds: (slices.length * SLICE_MS) / 1000, slices };
   });
 }
 
 /** Each part as a file, the longest first: the server shows the first one that it gets as the session's video. */
 export async function files(sessionId) {
   const longestFirst = (await parts(sessionId)).sort((one, other) => other.seconds - one.seconds);
-  return longestFirst.map(({ startedAt, slices }) => {
+  return longestFirst.map(({ startedAt, clockAheadMs, slices }) => {
     const type = slices[0].type.split(";")[0];
     const blob = new Blob(slices.map((slice) => slice.bytes), { type });
-    return { blob, filename: `recording.${type.split("/")[1]}`, startedAt };
+    return { blob, filename: `recording.${type.split("/")[1]}`, startedAt, clockAheadMs };
   });
 }
 
-/** How long nothing was recorded between the parts, and how many there are. */
-export async function gaps(sessionId) {
-  const inOrder = (await parts(sessionId)).sort((one, other) => one.startedAt - other.startedAt);
-  const ends = inOrder.map(({ startedAt, seconds }) => startedAt / 1000 + seconds);
-  const between = inOrder.slice(1).map(({ startedAt }, n) => Math.max(0, startedAt / 1000 - ends[n]));
+/** How long nothing was recorded between a client's parts, and how many there are. */
+export async function gaps(client) {
+  const kept = await parts(client.id);
+  const placed = kept.map((part) => ({ ...part, at: client.secondsIn(part.startedAt, part.clockAheadMs) }));
+  const inOrder = placed.sort((one, other) => one.at - other.at);
+  const between = inOrder.slice(1).map(({ at }, n) => Math.max(0, at - inOrder[n].at - inOrder[n].seconds));
   return { parts: inOrder.length, seconds: Math.round(between.reduce((sum, gap) => sum + gap, 0)) || 0 };
 }
 
@@ -138,11 +140,12 @@ export async function forget(sessionId = null) {
 /**
  * Begin a part, and another one when somebody clears the browser's data: without its beginning nothing plays.
  * @param {object} page
+ * @param {() => number|null} page.clockAheadMs As the client knows it just then.
  * @param {() => void} page.onMemoryOnly Called when the disk does not take what is recorded.
  * @param {(seconds: number) => void} page.onLost Called when so much of what was recorded is gone.
  */
-export function record(stream, sessionId, { onMemoryOnly, onLost }) {
-  let current = recordPart(stream, sessionId, onMemoryOnly);
+export function record(stream, sessionId, { onLost, ...page }) {
+  let current = recordPart(stream, sessionId, page);
   let isStopped = false;
   let turn = Promise.resolve();
   const beginAnew = async () => {
@@ -151,7 +154,7 @@ export function record(stream, sessionId, { onMemoryOnly, onLost }) {
     const left = (await parts(sessionId)).find(({ slices }) => slices[0].part === current.part);
     const lost = current.seconds - (left?.seconds ?? 0);
     if (lost > 0) onLost(lost);
-    if (!isStopped) current = recordPart(stream, sessionId, onMemoryOnly);
+    if (!isStopped) current = recordPart(stream, sessionId, page);
   };
   const hear = () => (turn = turn.then(beginAnew).catch(console.error));
   onCleared.add(hear);
@@ -169,7 +172,7 @@ export function record(stream, sessionId, { onMemoryOnly, onLost }) {
   };
 }
 
-function recordPart(stream, sessionId, onMemoryOnly) {
+function recordPart(stream, sessionId, { clockAheadMs, onMemoryOnly }) {
   const shown = withPicture(stream);
   const mimeType = TYPES.find((type) => MediaRecorder.isTypeSupported(type));
   const recorder = new MediaRecorder(shown.stream, { mimeType, ...BITS });
@@ -182,7 +185,8 @@ function recordPart(stream, sessionId, onMemoryOnly) {
   recorder.ondataavailable = ({ data }) => {
     if (!data.size) return;
     const type = recorder.mimeType || data.type;
-    const slice = { sessionId, part, number: made++, startedAt, hasCamera, type, bytes: data };
+    const told = { sessionId, part, number: made++, startedAt, clockAheadMs: clockAheadMs(), hasCamera, type };
+    const slice = { ...told, bytes: data };
     kept = kept.then(() => keep(slice)).then((isOnDisk) => isOnDisk || onMemoryOnly());
   };
   const stopped = new Promise((resolve) => (recorder.onstop = resolve));

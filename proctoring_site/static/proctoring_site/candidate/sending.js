@@ -7,6 +7,7 @@ const TOLD_AFTER_MS = 5000;
 /**
  * Each one, also when another was refused.
  * @param {import("../../proctoring-client.js").ProctoringClient} client
+ * @param {{blob: Blob, filename: string, startedAt: number, clockAheadMs: number|undefined}[]} videos
  * @param {(part: number, words: string) => void} show 0 to 1, and the same in words.
  * @returns {Promise<ProctoringError[]>} The refusals.
  */
@@ -15,8 +16,8 @@ export async function send(client, videos, show) {
   const refusals = [];
   let done = 0;
   let first = null;
-  for (const { blob, filename, startedAt } of videos) {
-    const startOffsetS = startedAt ? Math.max(0, (startedAt - client.startedAt) / 1000) : null;
+  for (const { blob, filename, startedAt, clockAheadMs } of videos) {
+    const startOffsetS = startedAt ? Math.max(0, client.secondsIn(startedAt, clockAheadMs)) : null;
     const onProgress = (part) => {
       const sent = done + part * blob.size;
       first ??= { at: performance.now(), sent };
@@ -25,13 +26,16 @@ export async function send(client, videos, show) {
     await client.upload(blob, { filename, startOffsetS, onProgress }).catch((error) => refusals.push(error));
     done += blob.size;
   }
+  if (total) show(1, words(total, total));
   return refusals;
 }
 
-function words(sent, total, first) {
-  const share = `${Math.floor((100 * sent) / total)} % of ${(total / MB).toFixed(total < 10 * MB ? 1 : 0)} MB sent`;
+function words(sent, total, first = null) {
+  const percent = first ? Math.min(99, Math.floor((100 * sent) / total)) : 100; // what left the browser is not there yet
+  const share = `${percent} % of ${(total / MB).toFixed(total < 10 * MB ? 1 : 0)} MB sent`;
+  if (!first) return share;
   const [tookMs, moved] = [performance.now() - first.at, sent - first.sent];
-  if (tookMs < TOLD_AFTER_MS || moved <= 0 || sent === total) return share;
+  if (tookMs < TOLD_AFTER_MS || moved <= 0) return share;
   return `${share}, about ${lasting((tookMs * (total - sent)) / moved / 1000)} to go`;
 }
 
