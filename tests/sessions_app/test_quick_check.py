@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sessions_app.examples import EVENT
 from sessions_app.quick_check import CHECKS, plain_event
 from sessions_app.serializers import SentEvent
+from tests.unhurried import UNHURRIED
 
 AWKWARD = ["", " ", " padded ", "a\nb", "nul\0", "\ud800", "ß", "e\u0301", "\u00a0", "x" * 64, "x" * 101, "x" * 4001]
 INSTANTS = ["2026-03-02T12:07:30Z", "2026-03-02T12:07:30.250Z", "2026-03-02T12:07:30.250001Z", "2026-03-02T12:07:30"]
@@ -24,6 +25,7 @@ BODIES = st.fixed_dictionaries(
 )
 
 
+@UNHURRIED
 @given(BODIES | JSON_VALUES)
 def test_what_it_takes_the_serializer_takes_with_the_same_values(raw):
     plain = plain_event(raw)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from orjson import Fragment
 
 from proctoring_site.calls.json_only import DEEP, QuickJSONRenderer, read_json
+from tests.unhurried import UNHURRIED
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -16,6 +17,7 @@ VALUES = st.recursive(
 )
 
 
+@UNHURRIED
 @given(VALUES, st.booleans())
 def test_it_reads_what_was_written(value, ascii_only):
     body = json.dumps(value, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass" if ascii_only else "replace")

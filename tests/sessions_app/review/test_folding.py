@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sessions_app.review.folding import Seen, fold
+from tests.unhurried import UNHURRIED
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 GAP = 30.0
@@ -94,7 +95,7 @@ events = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(UNHURRIED, max_examples=100)
 @given(events=events, gap_s=st.floats(0, 3600), order=st.randoms(use_true_random=False))
 def test_folding_is_the_same_in_every_order_and_every_event_is_in_exactly_one_incident(events, gap_s, order):
     incidents = fold(events, gap_s=gap_s)

@@ -11,6 +11,7 @@ from sessions_app.review.folding import Seen, fold
 from sessions_app.review.states import IncidentState, Severity
 from sessions_app.review.weighing import Judgement, assess, summarize
 from sessions_app.scoring import EVENTS, INCIDENTS, Policy
+from tests.unhurried import UNHURRIED
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PLAIN = Policy.with_overrides({})
@@ -179,7 +180,7 @@ timelines = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(UNHURRIED, max_examples=100)
 @given(events=timelines, late=timelines, policy=policies, data=st.data())
 def test_the_sums_are_exact_every_event_is_in_one_incident_and_judged_ones_keep_theirs(events, late, policy, data):
     folded = fold(events, gap_s=policy.gap_s)
