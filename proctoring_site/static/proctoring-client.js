@@ -288,7 +288,9 @@ export class ProctoringClient extends EventTarget {
       onProgress?.(part);
     };
     const remember = (uploadId) => this.#remember({ uploads: { ...this.#record.uploads, [key]: uploadId } });
-    const to = { url: this.#requests.url(`${this.#path}/uploads`), metadata, remember, onProgress: tell, signal };
+    const onArrived = () => (sent.hasMoved = true); // also what lies behind what a larger part had seemed to reach
+    const url = this.#requests.url(`${this.#path}/uploads`);
+    const to = { url, metadata, remember, onProgress: tell, onArrived, signal };
     return inTurn(`${LOCKS} upload ${this.id} ${key}`, async () => {
       for (let failures = 0; ; failures++) {
         signal?.throwIfAborted();

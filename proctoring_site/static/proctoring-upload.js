@@ -46,6 +46,7 @@ export async function sha256Of(blob) {
  * @param {string|null} to.uploadId Of an earlier call.
  * @param {(uploadId: string) => any} to.remember Called once the server has begun; waited for.
  * @param {(part: number) => void} [to.onProgress] 0 to 1.
+ * @param {() => void} [to.onArrived] Called with each part that the server has.
  * @param {AbortSignal} [to.signal]
  * @param {number} [to.partBytes]
  * @returns {Promise<import("./proctoring-answer.js").Answer>} Of a whole recording: 200 and `{id}`. Never rejects.
@@ -100,6 +101,7 @@ async function sendFrom({ offset, isNew }, uploadId, blob, to) {
     adapt(performance.now() - begunAt, answer.status === 204 && hasMoved);
     if (answer.status !== 204 || !hasMoved) return refusal(answer);
     offset = reached;
+    to.onArrived?.();
     tell(offset);
   }
   tell(size);
