@@ -44,11 +44,9 @@ def names_of(recording: Recording) -> list[str]:
     return [original_name(recording), *watchable, poster_name(recording)]
 
 
-def session_id_of(name: str, *, drive: str = "videos") -> str:
-    """The session that a stored file belongs to, by our way of naming them: `{session id}.webm`,
-    `{session id}.{recording id}.mp4`, `report_{session id}.html`. Adopted ones may have other names."""
-    if drive == "reports":
-        return name.removeprefix("report_").rpartition(".")[0]
+def session_id_of(name: str) -> str:
+    """The session that a stored video belongs to, by our way of naming them: `{session id}.webm`,
+    `{session id}.{recording id}.mp4`. Adopted ones may have other names."""
     match = OF_A_RECORDING.search(name)
     return name[: match.start()] if match else name.partition(".")[0]
 

@@ -75,9 +75,11 @@ class StrangeVersion(ProctoringError):
 class StorageFailed(ProctoringError):
     code = "storage_failed"
     sentence = "The storage of videos and reports failed; try again in a few seconds."
+    is_outage = True  # background work that meets it loses no try
 
 
 class UploadLost(StorageFailed):
     """The storage answers, and has not all the bytes that it had."""
 
     sentence = "The storage no longer knows the upload."
+    is_outage = False

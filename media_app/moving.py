@@ -8,6 +8,7 @@ import hashlib
 import logging
 import re
 from collections import deque
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -16,7 +17,6 @@ from django.core.files.storage import storages
 
 from media_app import arrival, processing, thumbnails
 from media_app.arrival import OF_A_RECORDING
-from media_app.errors import StorageFailed
 from media_app.models import Recording, RecordingState
 from media_app.storage.parts import is_tail
 from proctoring_site.jobs.models import Job, JobState
@@ -27,8 +27,16 @@ logger = logging.getLogger(__name__)
 
 #: Those that are still written to, or looked at, move another time.
 SETTLED = (RecordingState.READY, RecordingState.REJECTED)
+#: By drive, the session that a stored file belongs to, by its name. reports_app has its own (reports_app/apps.py).
+SESSION_OF: dict[str, Callable[[str], str]] = {"videos": arrival.session_id_of}
 #: Of files whose sessions are looked up in one query.
 BATCH = 500
+
+
+class OtherBytes(Exception):
+    """No failure of the storage's that passes: a person has to look."""
+
+    sentence = "A copied file is not the one that was stored; it was not taken."
 
 
 def movable(source: str) -> Any:
@@ -114,7 +122,7 @@ def _wanted(files: list[tuple[str, str]]) -> set[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
     for batch in (files[start : start + BATCH] for start in range(0, len(files), BATCH)):
         recordings = {file: match["id"] for file in batch if (match := _of_a_recording(file))}
-        sessions = {file: arrival.session_id_of(file[1], drive=file[0]) for file in batch}
+        sessions = {(drive, name): SESSION_OF[drive](name) for drive, name in batch}
         for ids, model in ((recordings, Recording), (sessions, Session)):
             known = set(model.objects.filter(pk__in=set(ids.values())).values_list("pk", flat=True))
             found |= {file for file, its_id in ids.items() if its_id in known}
@@ -201,16 +209,16 @@ def _alone(what: str) -> AbstractContextManager[None]:
 
 
 def _copy(name: str, known: str | None, source: Any, target: Any, *, replace: bool = True) -> None:
-    """Raises StorageFailed when what arrived is not what was stored; the source is as it was, whatever happens."""
+    """Raises OtherBytes when what arrived is not what was stored; the source is as it was, whatever happens."""
     size_bytes = source.size(name)
     expected = known or source.sha256(name, size_bytes)
     if target.exists(name):
         if target.sha256(name, target.size(name)) == expected:
             return  # an earlier run came so far
         if not replace:
-            raise StorageFailed("Another file of that name is there already; which one is the evidence, a person says.")
+            raise OtherBytes("Another file of that name is there already; which one is the evidence, a person says.")
         if source.sha256(name, size_bytes) != expected:
-            raise StorageFailed("Neither of two files is the one that was stored; both were left as they are.")
+            raise OtherBytes("Neither of two files is the one that was stored; both were left as they are.")
         target.delete(name)
     last = deque([target.start_parts(name)], maxlen=1)
     try:
@@ -221,7 +229,7 @@ def _copy(name: str, known: str | None, source: Any, target: Any, *, replace: bo
         raise
     if target.sha256(name, size_bytes) != expected:
         target.delete(name)
-        raise StorageFailed("A copied file is not the one that was stored; it was not taken.")
+        raise OtherBytes(OtherBytes.sentence)
 
 
 def _digests(recording: Recording) -> dict[str | None, str | None]:

@@ -73,7 +73,7 @@ def probe(file: BinaryIO, kind: VideoKind) -> VideoFacts:
         sound = next(iter(container.streams.audio), None)
         rate = picture.average_rate or picture.guessed_rate
         return VideoFacts(
-            duration_s=container.duration / av.time_base if container.duration else None,
+            duration_s=_length_s(container),
             width=picture.width or None,
             height=picture.height or None,
             frame_rate=round(float(rate), 3) if rate and rate <= 1000 else None,
@@ -115,7 +115,8 @@ def verify(made: BinaryIO, kind: VideoKind, copied: Copied) -> None:
             end_s = max(end_s, float((packet.pts or packet.dts) * packet.time_base))
         if Copied(tuple(packets.values()), tuple(sizes.values())) != copied:
             raise Unreadable("The seekable copy does not hold all that the recording holds.")
-        if container.duration is None or container.duration / av.time_base < end_s - DURATION_TOLERANCE_S:
+        length_s = _length_s(container)
+        if length_s is None or length_s < end_s - DURATION_TOLERANCE_S:
             raise Unreadable("The seekable copy does not know how long it is.")
 
 
@@ -144,6 +145,10 @@ def poster(file: BinaryIO, kind: VideoKind, at_s: float) -> bytes:
             if frame is not None:
                 return _jpeg(frame, POSTER_WIDTH)
     raise Unreadable
+
+
+def _length_s(container: av.container.InputContainer) -> float | None:
+    return container.duration / av.time_base if container.duration else None
 
 
 @contextmanager

@@ -137,7 +137,7 @@ def _keep(moment: Moment, storage: Any, name: str, content: bytes) -> None:
     try:
         storage.save(name, ContentFile(content, name=name))
     except (OSError, StorageFailed) as error:  # a full disk, say: it is made again next time
-        logger.warning("a thumbnail could not be kept: %s", type(error).__name__)
+        logger.warning("a thumbnail could not be kept: %s", getattr(error, "strerror", None) or error)
     if not Recording.objects.filter(pk=moment.recording.pk).exists():  # deleted meanwhile
         forget(moment.recording.pk, storage)
 

@@ -3,8 +3,13 @@
 import csv
 import io
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+
+#: Without it Excel takes a file that is opened by a double click for one of its own country's letters. For people
+#: alone: to a program it is part of the first cell.
+FOR_EXCEL = BOM_UTF8
 
 #: A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection); an apostrophe keeps it text. The last
 #: four are the wide ones of East Asian keyboards. After a blank LibreOffice Calc (7.4, trimming or not) keeps it text.

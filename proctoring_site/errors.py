@@ -1,7 +1,7 @@
 """Which HTTP status: domain, request and framework errors become one JSON shape, {"detail", "code"} (+ "fields")."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
@@ -31,9 +31,11 @@ from media_app.errors import (
     WrongChecksum,
     WrongOffset,
 )
+from proctoring_site.access import links
 from proctoring_site.calls.field_errors import by_field
 from proctoring_site.calls.json_only import BodyTooLarge
-from proctoring_site.calls.outage import RETRY_AFTER_S
+from proctoring_site.calls.outage import RETRY_AFTER_S, try_again_page
+from proctoring_site.calls.who_asks import wants_page
 from sessions_app.errors import (
     EventIdConflict,
     EventNotStorable,
@@ -112,9 +114,9 @@ STATUS: Mapping[type[ProctoringError], int] = {
 def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """DRF's hook. None leaves the error to Django: a 503 for an outage, else a 500 with its trace in the log."""
     answer = _answer(error)
-    if answer is not None and answer.status_code == 404 and wants_page(context["request"]._request):
-        return not_found_page(context["request"]._request)
-    return answer
+    if answer is None or answer.status_code not in PAGES or not wants_page(request := context["request"]._request):
+        return answer
+    return PAGES[answer.status_code](request, answer)
 
 
 def _answer(error: Exception) -> Response | None:
@@ -176,16 +178,24 @@ def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
     return handler404(request, exception)
 
 
-def wants_page(request: HttpRequest) -> bool:
-    """A person who followed a link, not a program."""
-    return request.get_preferred_type(["application/json", "text/html"]) == "text/html"
-
-
 def not_found_page(request: HttpRequest) -> HttpResponse:
     """The same whether there is something or not; with the way to sign in for staff whose login has expired. Within the
     admin they are signed in: others were sent to do that."""
-    facts = {"is_staffs": request.path.startswith("/admin/")}
+    facts = {"is_staffs": request.path.startswith("/admin/"), "has_link": links.PARAMETER in request.GET}
     return render(request, "proctoring_site/not_found.html", facts, status=404)
+
+
+def _come_back(request: HttpRequest, answer: Response) -> HttpResponse:
+    headers = {name: answer[name] for name in ("Retry-After",) if name in answer}
+    return try_again_page(request, answer.data["detail"], status=answer.status_code, headers=headers)
+
+
+#: Of the API's refusals, those that a person meets who follows a link.
+PAGES: Mapping[int, Callable[[HttpRequest, Response], HttpResponse]] = {
+    404: lambda request, answer: not_found_page(request),
+    429: _come_back,
+    503: _come_back,
+}
 
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -195,6 +205,6 @@ def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
-    if request.path.startswith("/admin/"):
+    if request.path.startswith("/admin/") or wants_page(request):
         return defaults.server_error(request)
     return JsonResponse({"detail": "The server failed; the fault was logged.", "code": "server_error"}, status=500)

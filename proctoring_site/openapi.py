@@ -93,7 +93,7 @@ class AutoSchema(openapi.AutoSchema):
                 "summary": refusal.name,
             }
             own.setdefault("headers", {}).update(OF_STATUS.get(refusal.status, {}))
-            if refusal in {OUTAGE, NOT_FOUND}:  # a browser gets a page
+            if refusal in {OUTAGE, NOT_FOUND, THROTTLED}:  # a browser gets a page
                 own["content"]["text/html"] = {"schema": {"type": "string"}}
         for answer in answers.values():
             answer.setdefault("headers", {}).update(EVERY_ANSWER)

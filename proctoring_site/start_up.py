@@ -6,6 +6,12 @@ Python would, again and again, as there is more and more of it: a seventh of eve
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
+
+import django
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 
 
 def imports_begin() -> None:
@@ -25,3 +31,12 @@ def importing() -> Iterator[None]:
         yield
     finally:
         imports_are_done()
+
+
+def set_up() -> None:
+    """Of Django, in a process that serves. Settings that contradict each other end it, whoever started it."""
+    try:
+        django.setup(set_prefix=False)
+        call_command("check", stdout=StringIO())
+    except (ImproperlyConfigured, SystemCheckError) as fault:
+        raise SystemExit(str(fault)) from None  # what to set, and no trace of each worker around it

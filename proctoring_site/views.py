@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from proctoring_site.calls.answer_headers import CANDIDATE_SECURITY_POLICY, RECORDING_PERMISSIONS_POLICY
-from proctoring_site.errors import wants_page
+from proctoring_site.calls.who_asks import wants_page
 
 STATUS = {"status": "ok", "message": "Proctoring backend is running"}
 

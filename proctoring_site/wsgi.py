@@ -2,17 +2,12 @@
 
 import os
 from collections.abc import Callable, Iterable
-from io import StringIO
 from typing import Any
 
-import django
 from django.conf import settings
 from django.core import signals
 from django.core.cache import close_caches
-from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
-from django.core.management import call_command
-from django.core.management.base import SystemCheckError
 from django.db import close_old_connections, reset_queries
 
 from proctoring_site import start_up
@@ -48,11 +43,7 @@ class Application(WSGIHandler):
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proctoring_site.settings")
 start_up.imports_begin()
-try:
-    django.setup(set_prefix=False)
-    call_command("check", stdout=StringIO())  # settings that contradict each other stop the start, whoever starts it
-except (ImproperlyConfigured, SystemCheckError) as fault:
-    raise SystemExit(str(fault)) from None  # what to set, and no trace of each worker around it
+start_up.set_up()
 application = Application()
 from proctoring_site.jobs import here  # noqa: E402 - needs the models, which are loaded now
 

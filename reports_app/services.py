@@ -66,6 +66,10 @@ def file_name(session_id: str, format_name: str) -> str:
     return f"report_{session_id}{FORMATS[format_name].suffix}"
 
 
+def session_id_of(file_name: str) -> str:
+    return file_name.removeprefix("report_").rpartition(".")[0]
+
+
 def ensure_stored(session: Session, format_name: str) -> str:
     """The name of a stored file that shows the session as it is now; rendered only if there is none yet."""
     name = file_name(session.pk, format_name)

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from django.core.files.storage import storages
 
-from media_app.arrival import session_id_of
 from media_app.verification import Finding
 from reports_app import unchanged
 from reports_app.models import StoredReport
+from reports_app.services import session_id_of
 from sessions_app.models import Session
 
 BATCH = 500
@@ -36,7 +36,7 @@ def _orphans(names: set[str]) -> Iterator[Finding]:
     """The earlier service's reports have no note: they are their session's by name."""
     ordered = sorted(names)
     for batch in (ordered[start : start + BATCH] for start in range(0, len(ordered), BATCH)):
-        ids = {name: session_id_of(name, drive="reports") for name in batch}
+        ids = {name: session_id_of(name) for name in batch}
         known = set(Session.objects.filter(pk__in=set(ids.values())).values_list("pk", flat=True))
         for name in batch:
             if ids[name] not in known:

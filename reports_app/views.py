@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from types import MappingProxyType
 
+from django.core.files.base import ContentFile
 from django.http import FileResponse, Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -13,7 +14,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from media_app.arrival import session_id_of
 from media_app.serializers import LinkSerializer
 from media_app.services import open_stored
 from media_app.views import LINK, NAME
@@ -22,6 +22,8 @@ from proctoring_site.access.permissions import Guarded, Rule, follows_link, hold
 from proctoring_site.access.roles import Right, may
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
+from proctoring_site.calls.who_asks import wants_page
+from proctoring_site.csv_cells import FOR_EXCEL
 from proctoring_site.mongo_engine.documents import Document, instance_of
 from reports_app import services
 from reports_app.builder import Report
@@ -46,7 +48,7 @@ def sees_its_session(request: Request, view: APIView) -> bool:
     """The reports of every session, or of just this one."""
     if not may(request.user, Right.SEE_REPORTS):
         return False
-    session_id = session_id_of(view.kwargs["name"], drive="reports")
+    session_id = services.session_id_of(view.kwargs["name"])
     visible = Session.objects.visible_to(request.user)
     return may(request.user, Right.SEE_SESSIONS) or visible.filter(pk=session_id).exists()
 
@@ -84,7 +86,7 @@ class SessionReportViewSet(OfASession):
     def report_html(self, request: Request, pk: str) -> FileResponse:
         session = self.get_object()
         record(Action.LOOKED, ObjectKind.REPORT, session.pk)
-        return _stored_file(services.ensure_stored(session, "html"))
+        return _stored_file(request, services.ensure_stored(session, "html"))
 
     @extend_schema(
         summary="The events as CSV", operation_id="sessions_report_csv", responses={(200, "text/csv"): OpenApiTypes.STR}
@@ -93,7 +95,7 @@ class SessionReportViewSet(OfASession):
     def report_csv(self, request: Request, pk: str) -> FileResponse:
         session = self.get_object()
         record(Action.EXPORTED, ObjectKind.REPORT, session.pk)
-        return _stored_file(services.ensure_stored(session, "csv"))
+        return _stored_file(request, services.ensure_stored(session, "csv"))
 
     @extend_schema(summary="Make a link to the report", request=ReportLink, responses=LinkSerializer)
     @action(detail=True, methods=["post"], url_path="report/link", url_name="report-link")
@@ -122,14 +124,18 @@ class StoredReportView(Guarded, APIView):
         },
     )
     def get(self, request: Request, name: str) -> FileResponse:
-        file = _stored_file(name)
-        record(Action.LOOKED, ObjectKind.REPORT, session_id_of(name, drive="reports"))
+        file = _stored_file(request, name)
+        record(Action.LOOKED, ObjectKind.REPORT, services.session_id_of(name))
         return file
 
 
-def _stored_file(name: str) -> FileResponse:
+def _stored_file(request: Request, name: str) -> FileResponse:
+    """As it is stored; a CSV file for a person with the mark by which Excel knows its letters."""
     form = next((form for form in FORMATS.values() if form.suffix == PurePath(name).suffix), None)
     file = open_stored("reports", name)
+    if form is FORMATS["csv"] and wants_page(request._request):
+        with file:
+            file = ContentFile(FOR_EXCEL + file.read())
     response = FileResponse(
         file,
         filename=name,

@@ -9,17 +9,22 @@ from django import forms
 from sessions_app import services
 from sessions_app.errors import ProctoringError
 from sessions_app.models import Session
-from sessions_app.serializers import REASON_MAX_LENGTH
+from sessions_app.serializers import TO_CANDIDATE_MAX_LENGTH
 from sessions_app.states import ALLOWED, OPEN, ReasonCode, State
 
 
 class EndForm(forms.Form):
-    """Nothing to say."""
+    """Nothing to say; that it is meant, since nobody can take it back."""
+
+    sure = forms.BooleanField(label="The exam of this candidate is over")
+
+    def clean(self) -> dict[str, Any]:
+        return {}
 
 
 class ReasonForm(forms.Form):
     reason_code = forms.ChoiceField(choices=[("", "no reason code"), *ReasonCode.choices], required=False)
-    reason = forms.CharField(max_length=REASON_MAX_LENGTH, required=False, label="To the candidate")
+    reason = forms.CharField(max_length=TO_CANDIDATE_MAX_LENGTH, required=False, label="To the candidate")
 
     def clean(self) -> dict[str, Any]:
         return {name: value or None for name, value in super().clean().items()}
@@ -30,7 +35,7 @@ class NeededReasonForm(ReasonForm):
 
 
 class MessageForm(forms.Form):
-    message = forms.CharField(max_length=REASON_MAX_LENGTH, label="To the candidate")
+    message = forms.CharField(max_length=TO_CANDIDATE_MAX_LENGTH, label="To the candidate")
 
 
 #: verb → (the state that it leads to, form, service, what is said when it is done)

@@ -49,11 +49,38 @@ def missing_after() -> timedelta:
     return timedelta(seconds=settings.HEARTBEAT_MISSING_AFTER_S)
 
 
+def beats_of(stored: Any) -> Mapping[str, Any] | None:
+    """The sums as `added` leaves them. None: unknown, since there are none, or half of them, or somebody else's."""
+    match stored:
+        case {
+            "first_at": datetime(),
+            "last_at": datetime(),
+            "beats": int(),
+            "clock_skew_ms": int() | None,
+            "camera": _,
+            "microphone": _,
+            "screen": _,
+            "detectors": [*_],
+            "covered_ms": int(),
+            "on_ms": dict(on_ms),
+            "detectors_ms": [*detectors_ms],
+        } if all(isinstance(ms, int) for ms in on_ms.values()) and all(map(_is_detector, detectors_ms)):
+            return stored
+    return None
+
+
+def _is_detector(stored: Any) -> bool:
+    match stored:
+        case {"name": str(), "on_ms": int()}:
+            return True
+    return False
+
+
 def covered_of(document: Mapping[str, Any], *, now: datetime, missing_after: timedelta) -> float | None:
     """The smallest share of all that was meant to watch, by a session's raw document; None: unknown. It is what scores
     go by: the `covered` that is kept in it is of the last beat, and a client that fell silent sends none."""
-    heartbeat = document.get("heartbeat")
-    if not isinstance(heartbeat, Mapping):
+    heartbeat = beats_of(document.get("heartbeat"))
+    if heartbeat is None:
         return None
     known = coverage_of(
         {**heartbeat, "last_at": instant_of(heartbeat["last_at"])},
@@ -66,7 +93,7 @@ def covered_of(document: Mapping[str, Any], *, now: datetime, missing_after: tim
 
 
 def coverage_of(
-    heartbeat: Mapping[str, Any] | None,
+    stored: Mapping[str, Any] | None,
     *,
     start: datetime | None,
     end: datetime | None,
@@ -75,7 +102,8 @@ def coverage_of(
 ) -> Coverage | None:
     """None: unknown, for a client that never sent a heartbeat. While the sitting runs and the client is there, up to
     its last beat; instants are of one kind, all with a zone or all without."""
-    if not isinstance(heartbeat, Mapping) or start is None:
+    heartbeat = beats_of(stored)
+    if heartbeat is None or start is None:
         return None
     last_at = heartbeat["last_at"]
     until = end or (last_at if now - last_at <= missing_after else now)

@@ -73,7 +73,7 @@ def beat(session_id: str, said: Beat, *, at: datetime | None = None) -> Answer:
             raise SessionNotFound
         commands, newly_confirmed = _confirm(stored.get("commands") or [], said.confirmed, naive_at)
         changes: dict[str, Any] = {"commands": commands} if newly_confirmed else {}
-        kept = stored.get("heartbeat") if isinstance(stored.get("heartbeat"), dict) else None
+        kept = coverage.beats_of(stored.get("heartbeat"))
         state = state_of(stored.get("status"), is_closed=instant_of(stored.get("end_time")) is not None)
         if state in OPEN:
             since = kept["last_at"] if kept else stored.get("start_time")
@@ -127,7 +127,8 @@ def _log_rest(session_id: str, kept_id: str, until: datetime) -> None:
 
 def log_last_gap(session: Session) -> None:
     """Keep the silence that a closed session ended with, as known at its end, so not late. Raises EventUndecided."""
-    last_at = session.heartbeat["last_at"] if isinstance(session.heartbeat, dict) else session.end_time
+    beats = coverage.beats_of(session.heartbeat)
+    last_at = beats["last_at"] if beats else session.end_time
     if session.end_time - last_at > missing_after():
         log_gap(session.pk, last_at, session.end_time)
 
@@ -145,9 +146,10 @@ def coverage_of(session: Session) -> Coverage | None:
 
 def missing_since(session: Session, *, at: datetime | None = None) -> datetime | None:
     """The last beat of a client that should be there and is not. None: it is there, has ended, or never had beats."""
-    if session.end_time is not None or not isinstance(session.heartbeat, dict):
+    beats = coverage.beats_of(session.heartbeat)
+    if session.end_time is not None or beats is None:
         return None
-    last_at = session.heartbeat["last_at"]
+    last_at = beats["last_at"]
     return last_at if (at or now()) - last_at > missing_after() else None
 
 

@@ -34,7 +34,7 @@ DATA_IS_SMALL = f"What else to keep: at most {DATA_MAX_BYTES:,} bytes as JSON, n
 SEQUENCE_MAX = 2**53  # what a browser counts exactly
 BATCH_MAX = 500
 DETECTOR_MAX_LENGTH = 64
-REASON_MAX_LENGTH = 500
+TO_CANDIDATE_MAX_LENGTH = 500
 
 
 @extend_schema_serializer(examples=[OpenApiExample("New session", {"candidate_name": "Ada Example"})])
@@ -227,7 +227,7 @@ class Reason(serializers.Serializer):
     """Why staff act; `reason` is shown to the candidate."""
 
     reason_code = serializers.ChoiceField(choices=ReasonCode.choices, required=False, allow_null=True)
-    reason = Text(required=False, allow_null=True, max_length=REASON_MAX_LENGTH)
+    reason = Text(required=False, allow_null=True, max_length=TO_CANDIDATE_MAX_LENGTH)
 
 
 @extend_schema_serializer(
@@ -239,7 +239,7 @@ class NeededReason(Reason):
 
 @extend_schema_serializer(examples=[OpenApiExample("To the candidate", {"message": "Please turn on the light."})])
 class NewMessage(serializers.Serializer):
-    message = Text(max_length=REASON_MAX_LENGTH)
+    message = Text(max_length=TO_CANDIDATE_MAX_LENGTH)
 
 
 class MoveSerializer(serializers.Serializer):

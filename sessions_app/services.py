@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from copy import deepcopy
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -13,9 +12,9 @@ from django.conf import settings
 from proctoring_site.audit.log import record_and_insert
 from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.audit.recorded_insert import RecordedInsert
-from proctoring_site.mongo_engine.documents import document_of, instance_of
+from proctoring_site.mongo_engine.documents import document_of
 from proctoring_site.mongo_engine.group_find import GroupFind
-from sessions_app import counters, heartbeat, ingestion, kept_timelines, mending, moves, reported
+from sessions_app import counters, coverage, heartbeat, ingestion, kept_timelines, mending, moves, reported
 from sessions_app.errors import EventUndecided, IllegalMove, MovedMeanwhile, ProctoringError, SessionNotFound
 from sessions_app.ids import new_event_ids, new_id
 from sessions_app.models import NOT_AT_THE_START, Event, Session, now, to_milliseconds
@@ -29,10 +28,6 @@ from sessions_app.states import State
 logger = logging.getLogger(__name__)
 
 _new, _stored = RecordedInsert(Session._meta.db_table), GroupFind(Session._meta.db_table)
-
-
-def start_session(*, candidate_name: str, at: datetime | None = None) -> Session:
-    return instance_of(Session, deepcopy(start(candidate_name=candidate_name, at=at)))
 
 
 def start(*, candidate_name: str, at: datetime | None = None) -> dict[str, Any]:
@@ -51,19 +46,6 @@ def _blank() -> dict[str, Any]:
     return {name: value for name, value in document_of(Session()).items() if name not in NOT_AT_THE_START}
 
 
-def log_event(
-    session_id: str, event: Reported, *, sent_at: datetime | None = None, received_at: datetime | None = None
-) -> tuple[Event, bool]:
-    """The event as it is stored now, and whether this call created it; a resend of its id finds it there.
-
-    Raises SessionNotFound, SessionClosed, EventIdConflict, EventNotStorable, EventUndecided.
-    """
-    (outcome,) = log_events(session_id, [event], sent_at=sent_at, received_at=received_at)
-    if isinstance(outcome, Exception):
-        raise outcome
-    return instance_of(Event, outcome[0]), outcome[1]
-
-
 def log_events(
     session_id: str,
     events: Sequence[Reported],
@@ -71,9 +53,10 @@ def log_events(
     sent_at: datetime | None = None,
     received_at: datetime | None = None,
 ) -> Sequence[tuple[dict[str, Any], bool] | ProctoringError]:
-    """The same for several at once: an outcome for each, in their order; one that cannot be stored fails no other.
+    """An outcome for each, in their order: the event as it is stored now, for answers.py, and whether this call created
+    it (a resend of its id finds it there); or why not, and one that cannot be stored fails no other.
 
-    The stored events come as documents, for answers.py.
+    That is SessionNotFound, SessionClosed, EventIdConflict, EventNotStorable or EventUndecided.
     """
     at = to_milliseconds(received_at or now())
     ids = iter(new_event_ids(sum(not event.id for event in events)))
@@ -218,9 +201,8 @@ def count_where_missing(sessions: Iterable[Session]) -> None:
 
 def clock_skew_ms(session: Session) -> int | None:
     """How far the client's clock was off when it was last told: by its beats, else by its events. None: unknown."""
-    if isinstance(session.heartbeat, dict):
-        return session.heartbeat["clock_skew_ms"]
-    return session.clock_skew_ms
+    beats = coverage.beats_of(session.heartbeat)
+    return beats["clock_skew_ms"] if beats else session.clock_skew_ms
 
 
 def standing_of(session: Session) -> Standing:

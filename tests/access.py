@@ -30,7 +30,7 @@ from reports_app import services as reports
 from sessions_app import services as sessions
 from sessions_app.models import Session
 from tests import clips
-from tests.factories import NOON, make_api_token, make_session, make_staff
+from tests.factories import NOON, log_event, make_api_token, make_session, make_staff
 
 #: What an answer must not give away about the session of `evidence`.
 CANDIDATE_NAME = "Ada Unmistakable"
@@ -80,7 +80,7 @@ def make_evidence(database: None, data_dir: Path, settings: Any) -> Callable[...
 
     def make(**overrides: Any) -> Evidence:
         session = make_session(**{"candidate_name": CANDIDATE_NAME, **overrides})
-        event, _ = sessions.log_event(
+        event, _ = log_event(
             session.pk, sessions.Reported("phone_detected", message=EVENT_MESSAGE, timestamp=session.start_time)
         )
         name = f"{session.pk}.webm"

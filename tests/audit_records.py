@@ -11,6 +11,7 @@ from typing import Any
 from django.db import connection
 
 from proctoring_site.audit.models import Action, ActorKind, AuditRecord, ObjectKind
+from proctoring_site.csv_cells import FOR_EXCEL
 from tests.factories import NOON
 
 LIST, EXPORT = "/admin/audit/auditrecord/", "/admin/audit/auditrecord/export/"
@@ -57,7 +58,9 @@ def exported(auditor, **query):
     """The rows without the head, and without the export's own record."""
     answer = auditor.get(EXPORT, query)
     assert answer.status_code == 200
-    head, *rows = csv.reader(io.StringIO(answer.getvalue().decode(), newline=""))
+    content = answer.getvalue()
+    assert content.startswith(FOR_EXCEL)
+    head, *rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
     assert head == FIELDS
     rows = [dict(zip(head, row, strict=True)) for row in rows]
     return [row for row in rows if row["action"] != "exported"]

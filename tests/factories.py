@@ -1,6 +1,7 @@
 """Sessions and events for tests: through the product's own code, or in the earlier service's exact shape. And staff."""
 
 from collections.abc import Iterable
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -11,8 +12,10 @@ from django.db import connection
 from django.utils import timezone
 
 from proctoring_site.access import api_tokens
+from proctoring_site.mongo_engine.documents import instance_of
 from sessions_app import services
 from sessions_app.models import Event, Session
+from sessions_app.reported import Reported
 
 #: A moment that BSON keeps as it is; tests count from here.
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -32,7 +35,19 @@ def make_event(session: Session | None = None, **overrides: Any) -> Event:
     session_id = (session or make_session()).pk
     told = {"event_type": "focus_lost", "timestamp": NOON, **overrides}
     at = told["timestamp"] or NOON
-    return services.log_event(session_id, services.Reported(**told), received_at=at)[0]
+    return log_event(session_id, Reported(**told), received_at=at)[0]
+
+
+def start_session(*, candidate_name: str, at: datetime | None = None) -> Session:
+    return instance_of(Session, deepcopy(services.start(candidate_name=candidate_name, at=at)))
+
+
+def log_event(session_id: str, event: Reported, **times: datetime) -> tuple[Event, bool]:
+    """As by a request; an outcome that is an error is raised."""
+    (outcome,) = services.log_events(session_id, [event], **times)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return instance_of(Event, outcome[0]), outcome[1]
 
 
 def make_staff(*groups: str, **overrides: Any) -> Any:

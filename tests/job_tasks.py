@@ -12,6 +12,7 @@ from proctoring_site.jobs.queue import job
 
 logger = logging.getLogger(__name__)
 done: list[tuple[str, str]] = []
+trouble: dict[str, Exception] = {}
 
 
 @job(name="test.note")
@@ -40,6 +41,11 @@ def fail_wholly(key: str) -> None:
 @job(name="test.lose_the_database")
 def lose_the_database(key: str) -> None:
     raise DatabaseError from AutoReconnect()
+
+
+@job(name="test.meet", max_attempts=2, give_up=give_up)
+def meet(key: str) -> None:
+    raise trouble[key]
 
 
 @job(name="test.slow")

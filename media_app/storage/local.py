@@ -2,7 +2,6 @@
 
 import errno
 import fcntl
-import logging
 import os
 import time
 import zlib
@@ -17,8 +16,6 @@ from django.core.files import File
 from django.core.files.storage import FileSystemStorage
 
 from media_app.errors import StorageFailed, UploadLost
-
-logger = logging.getLogger(__name__)
 
 #: Full, in three ways; read-only; broken; not ours to write to.
 DISK_FAILED = frozenset(
@@ -47,9 +44,7 @@ def translated() -> Iterator[None]:
     except OSError as error:
         if error.errno not in DISK_FAILED:
             raise
-        why = errno.errorcode[error.errno]
-        logger.error("the disk of videos and reports failed: %s", why)
-        raise StorageFailed(f"The storage of videos and reports failed ({why}).") from error
+        raise StorageFailed(f"The storage of videos and reports failed ({errno.errorcode[error.errno]}).") from error
 
 
 class LocalStorage(FileSystemStorage):

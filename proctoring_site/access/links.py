@@ -5,11 +5,13 @@ from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core import signing
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from proctoring_site.access.models import ApiToken
 from proctoring_site.audit.actors import Actor, ActorKind, current_actor
 
 PARAMETER = "link"
@@ -31,7 +33,8 @@ def make(request: HttpRequest, view_name: str, name: str) -> Link:
 
 
 def maker_of(request: HttpRequest) -> Actor | None:
-    """Who made the link that this request follows; None without one, or with one for another file, view or time."""
+    """Who made the link that this request follows; None without one, or with one for another file, view or time, or
+    of somebody who is no longer let in."""
     signature = request.GET.get(PARAMETER)
     if not signature:
         return None
@@ -43,4 +46,14 @@ def maker_of(request: HttpRequest) -> Actor | None:
     if (view_name, name) != (asked.view_name, asked.kwargs.get("name")):
         return None
     maker_id, maker_name = maker
-    return Actor(ActorKind.LINK, id=maker_id, name=maker_name)
+    return Actor(ActorKind.LINK, id=maker_id, name=maker_name) if _is_still_in(maker_id) else None
+
+
+def _is_still_in(maker_id: str) -> bool:
+    """Whether the account that made a link, or the token and its owner, could still sign in. Without an id it was
+    anybody, in an open API."""
+    staff = get_user_model().objects.filter(is_active=True, is_staff=True)
+    if not maker_id or staff.filter(pk=maker_id).exists():
+        return True
+    token = ApiToken.objects.filter(pk=maker_id, revoked_at=None).first()
+    return token is not None and staff.filter(pk=token.owner_id).exists()

@@ -7,15 +7,15 @@ from django.db.models import QuerySet
 
 from proctoring_site import keyset
 from proctoring_site.audit.models import AuditRecord
-from proctoring_site.csv_cells import instant, lines, safe, safe_json
+from proctoring_site.csv_cells import FOR_EXCEL, instant, lines, safe, safe_json
 
 ROWS_AT_ONCE = 1000
 COLUMNS = tuple(field.name for field in AuditRecord._meta.fields)
 
 
 def csv_pieces(records: QuerySet) -> Iterator[bytes]:
-    """UTF-8 without a byte order mark; the header first, then the records, newest first."""
-    yield lines([COLUMNS])
+    """The header first, then the records, newest first."""
+    yield FOR_EXCEL + lines([COLUMNS])
     for piece in keyset.pieces_of(records, ("-at", "-id"), size=ROWS_AT_ONCE):
         yield lines([_row(record) for record in piece])
 

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
 from proctoring_site.audit.errors import AuditFailed
+from proctoring_site.calls.who_asks import wants_page
 from proctoring_site.mongo_engine.away import is_away, origins
 
 logger = logging.getLogger(__name__)
@@ -35,11 +36,15 @@ def is_outage(error: BaseException | None) -> bool:
 def outage_response(request: HttpRequest) -> HttpResponse:
     logger.error("database unreachable, answered 503 to %s", request.method)
     headers = {"Retry-After": str(RETRY_AFTER_S)}
-    if request.get_preferred_type(["application/json", "text/html"]) == "text/html":
-        facts = {"sentence": SENTENCE, "may_reload": request.method in ("GET", "HEAD")}
-        page = render_to_string("proctoring_site/try_again.html", facts)  # without the request: its user is in there
-        return HttpResponse(page, status=503, headers=headers)
+    if wants_page(request):
+        return try_again_page(request, SENTENCE, status=503, headers=headers)
     return JsonResponse({"detail": SENTENCE, "code": "database_unavailable"}, status=503, headers=headers)
+
+
+def try_again_page(request: HttpRequest, sentence: str, *, status: int, headers: Mapping[str, str]) -> HttpResponse:
+    facts = {"sentence": sentence, "may_reload": request.method in ("GET", "HEAD")}
+    page = render_to_string("proctoring_site/try_again.html", facts)  # without the request: its user is in there
+    return HttpResponse(page, status=status, headers=headers)
 
 
 @receiver(got_request_exception)

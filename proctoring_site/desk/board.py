@@ -6,6 +6,7 @@ Documents and no models: a board of 500 sessions is asked for every few seconds 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime, timedelta
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
@@ -27,10 +28,11 @@ TOGETHER_MIN = 5
 #: Of what was asked of a client, the latest; all of it is on the session's page.
 ASKED_MAX = 3
 HERE, MISSING, SILENT = "here", "missing", "silent"
+WEIGHED = "weighed"
 _RANK = {MISSING: 0, SILENT: 1, HERE: 2}
-#: What is counted, as people say it.
+#: What is counted and can be shown alone, as people say it.
 KINDS = MappingProxyType(
-    {**{state.value: state.value for state in OPEN}, "weighed": "with points", MISSING: MISSING, SILENT: SILENT}
+    {**{state.value: state.value for state in OPEN}, WEIGHED: "with points", MISSING: MISSING, SILENT: SILENT}
 )
 #: verb → the state that it leads to; None: it stays where it is. A sitting is ended on its own page.
 VERBS: Mapping[str, State | None] = {verb: to for verb, (to, *_) in acts.ACTS.items() if verb != "end"}
@@ -68,14 +70,17 @@ def _row(document: Mapping[str, Any], *, policy: Policy, allowed: Set[str], at: 
     score = integrity_score({name: n for name, n in counts.items() if name not in allowed}, policy=policy)
     presence, since = presence_of(document, at=at)
     beat = document.get("heartbeat")
+    state = state_of(document.get("status"), is_closed=False).value
+    weighed = sum(_weight_of_all(each) for each in score.deductions)
     return {
         "id": str(document["_id"]),
         "name": str(document.get("candidate_name") or ""),
         "key": quote(str(document["_id"])),  # in the address of its page
-        "state": state_of(document.get("status"), is_closed=False).value,
+        "state": state,
+        "kinds": [kind for kind in (state, presence, WEIGHED if weighed else HERE) if kind in KINDS],
         "started": instant_of(document.get("start_time")),
         "points": FULL_SCORE - score.integrity_score,
-        "weighed": sum(_weight_of_all(each) for each in score.deductions),
+        "weighed": weighed,
         "deductions": [[each.event_type, each.count, each.points] for each in score.deductions],
         "allowed": sorted([name, counts[name]] for name in allowed if counts.get(name)),
         "presence": presence,
@@ -129,9 +134,6 @@ def _asked(command: Mapping[str, Any]) -> dict[str, Any]:
 
 def _counts(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     counts = dict.fromkeys(KINDS, 0)
-    for row in rows:
-        counts[row["state"]] += 1
-        if row["presence"] in counts:
-            counts[row["presence"]] += 1
-        counts["weighed"] += row["weighed"] > 0
+    for kind in chain.from_iterable(row["kinds"] for row in rows):
+        counts[kind] += 1
     return counts

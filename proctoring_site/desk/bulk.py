@@ -1,5 +1,8 @@
-"""What is done to many sessions at once: assigning, and after being asked, passing those that are clean, and ending."""
+"""What is done to many sessions at once: assigning, and after being asked, passing those that are clean, and what their
+candidates notice."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from django.contrib import messages
@@ -22,9 +25,17 @@ from sessions_app.review.models import REASON_MAX_LENGTH
 
 LIST = "admin:sessions_app_session_changelist"
 #: In one request: each is looked at again and decided on by itself, which takes some 20 ms.
-PASSED_AT_ONCE = ENDED_AT_ONCE = 200
+PASSED_AT_ONCE = ASKED_AT_ONCE = 200
 NAMED_MAX = 20
 ME, NOBODY = "me", "nobody"
+#: action → the verb, what the session then is, and what that is to its candidate.
+QUESTIONS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
+    {
+        "pause_sessions": ("Pause", "paused", "Each of these candidates waits until somebody resumes the session."),
+        "resume_sessions": ("Resume", "resumed", "Each of these candidates goes on with the exam."),
+        "end_sessions": ("End", "ended", "The exam of each of these candidates is over. This cannot be taken back."),
+    }
+)
 #: Of the clean ones, those of which it is known how much was watched.
 WATCHED = "watched"
 #: By the id of a session, the field of the list that says to whom it was assigned as it was shown.
@@ -106,20 +117,25 @@ def pass_clean(request: HttpRequest, *, desk: Any) -> HttpResponse:
     return redirect(f"{reverse(LIST)}{_back(request)}")
 
 
-def ask_to_end(request: HttpRequest, queryset: QuerySet, *, desk: ModelAdmin) -> HttpResponse:
-    """The page that says whose sittings would end, and asks; those alone are sent."""
-    still_open = list(queryset.open()[: ENDED_AT_ONCE + 1])
-    asked = still_open[:ENDED_AT_ONCE]
+def ask_first(request: HttpRequest, queryset: QuerySet, *, action: str, desk: ModelAdmin) -> HttpResponse:
+    """The page that says to whom it would be done, and asks; those alone are sent."""
+    possible = list(queryset[: ASKED_AT_ONCE + 1])
+    asked = possible[:ASKED_AT_ONCE]
     record(Action.LISTED, ObjectKind.SESSION, filters=["open"], sessions=[session.pk for session in asked])
+    verb, done, meaning = QUESTIONS[action]
     facts: dict[str, Any] = {
         **desk.admin_site.each_context(request),
-        "title": "End sessions",
+        "title": f"{verb} sessions",
+        "action": action,
+        "verb": verb,
+        "done": done,
+        "meaning": meaning,
         "sessions": asked,
-        "is_cut": len(still_open) > len(asked),
+        "is_cut": len(possible) > len(asked),
         "back": _back(request),
         "media": desk.media,
     }
-    return TemplateResponse(request, "desk/end_sessions.html", facts)
+    return TemplateResponse(request, "desk/ask_first.html", facts)
 
 
 def _tell_refused(request: HttpRequest, count: int, *, desk: ModelAdmin) -> None:

@@ -22,7 +22,7 @@ from sessions_app import acts, scoring
 from sessions_app.models import Session, now
 from sessions_app.policy import active_policy
 from sessions_app.review.models import Allowance
-from sessions_app.serializers import REASON_MAX_LENGTH
+from sessions_app.serializers import TO_CANDIDATE_MAX_LENGTH
 from sessions_app.states import ReasonCode
 
 REFRESH_EVERY_S = 3
@@ -56,7 +56,7 @@ def page(request: HttpRequest, *, desk: ModelAdmin) -> HttpResponse:
         "may_act": may(request.user, Right.SUPERVISE),
         "sessions": reverse("admin:sessions_app_session_changelist"),
         "reasons": _reasons(),
-        "reason_max": REASON_MAX_LENGTH,
+        "words_max": TO_CANDIDATE_MAX_LENGTH,
         "shown_max": board.SESSIONS_MAX,
         "kinds": board.KINDS,
     }

@@ -22,7 +22,7 @@ from proctoring_site.access.roles import Right, may
 from proctoring_site.admin_lists import NOTHING
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
-from proctoring_site.desk import bulk, queue_counts, queue_export
+from proctoring_site.desk import bulk, queue_counts, queue_export, queue_next
 from proctoring_site.desk.queue_filters import (
     AssignedFilter,
     BelowFilter,
@@ -40,6 +40,7 @@ from sessions_app.admin import BandFilter, SessionAdmin, SessionChangeList, Vide
 from sessions_app.models import CANDIDATE_NAME_MAX_LENGTH, Session, now
 from sessions_app.querysets import QUEUE_ORDER
 from sessions_app.review import assignment
+from sessions_app.states import State
 
 FILTERS = [
     *(ShowFilter, ReviewFilter, AssignedFilter, StoredBandFilter, BelowFilter),
@@ -98,6 +99,13 @@ class QueueChangeList(SessionChangeList):
         return {"First": self.get_query_string(), **links} if self.page.previous or self.is_beyond else links
 
 
+class Question(QueueChangeList):
+    """The sessions that a list is of, none of which is shown."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        pass
+
+
 class QueuePage(SessionAdmin):
     """What the desk makes of the list of sessions; admin.py mixes it in."""
 
@@ -108,6 +116,8 @@ class QueuePage(SessionAdmin):
     )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[SessionChangeList]:
+        if request.resolver_match and request.resolver_match.url_name == queue_next.NAME:
+            return Question
         return QueueChangeList if shows_queue(request) else super().get_changelist(request, **kwargs)
 
     def get_ordering(self, request: HttpRequest) -> Iterable[str]:
@@ -142,6 +152,11 @@ class QueuePage(SessionAdmin):
                     name=f"sessions_app_session_{name}",
                 )
                 for name, view in views.items()
+            ),
+            path(
+                "<path:object_id>/next/",
+                self.admin_site.admin_view(partial(queue_next.go, desk=self)),
+                name=queue_next.NAME,
             ),
             *super().get_urls(),
         ]
@@ -192,11 +207,23 @@ class QueuePage(SessionAdmin):
     def pass_clean_sessions(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
         return bulk.ask_to_pass(request, queryset, desk=self)
 
+    @admin.action(description="Pause the selected sessions …", permissions=["supervise"])
+    def pause_sessions(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
+        if request.POST.get("post"):
+            return super().pause_sessions(request, queryset)
+        return bulk.ask_first(request, queryset.in_state(State.RUNNING), action="pause_sessions", desk=self)
+
+    @admin.action(description="Resume the selected sessions …", permissions=["supervise"])
+    def resume_sessions(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
+        if request.POST.get("post"):
+            return super().resume_sessions(request, queryset)
+        return bulk.ask_first(request, queryset.in_state(State.PAUSED), action="resume_sessions", desk=self)
+
     @admin.action(description="End the selected sessions …", permissions=["supervise"])
     def end_sessions(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
         if request.POST.get("post"):
             return super().end_sessions(request, queryset)
-        return bulk.ask_to_end(request, queryset, desk=self)
+        return bulk.ask_first(request, queryset.open(), action="end_sessions", desk=self)
 
     @admin.display(description="started (UTC)")
     def begun(self, session: Session) -> str:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET
 from proctoring_site import keyset
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
-from proctoring_site.csv_cells import instant, lines, safe
+from proctoring_site.csv_cells import FOR_EXCEL, instant, lines, safe
 from proctoring_site.desk.queue_filters import may_review, shows_queue
 from sessions_app.models import Session
 from sessions_app.querysets import NEWEST_FIRST, QUEUE_ORDER
@@ -62,8 +62,8 @@ def export(request: HttpRequest, *, desk: Any) -> HttpResponseBase:
 
 
 def csv_pieces(sessions: QuerySet, order: keyset.Order) -> Iterator[bytes]:
-    """UTF-8 without a byte order mark; the header first."""
-    yield lines([list(COLUMNS)])
+    """The header first."""
+    yield FOR_EXCEL + lines([list(COLUMNS)])
     for piece in keyset.pieces_of(sessions, order, size=ROWS_AT_ONCE):
         yield lines([[safe(cell(session)) for cell in COLUMNS.values()] for session in piece])
 

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from django.contrib.auth.base_user import AbstractBaseUser
 
-from proctoring_site.desk import moments
 from proctoring_site.desk.sitting import SittingTime
+from sessions_app import moments
 from sessions_app.models import Session, now
 from sessions_app.review import assignment
 from sessions_app.review.folding import Seen, key_of

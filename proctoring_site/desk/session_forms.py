@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django import forms
 
-from proctoring_site.desk import moments
+from sessions_app import moments
 from sessions_app.models import EVENT_TYPE_MAX_LENGTH
 from sessions_app.review.models import NOTE_MAX_LENGTH, REASON_MAX_LENGTH
 from sessions_app.review.states import Outcome, Severity

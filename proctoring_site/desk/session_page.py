@@ -16,7 +16,7 @@ from django.urls import URLPattern, path, reverse
 from proctoring_site.access.roles import Right, may
 from proctoring_site.audit.looks import record_look
 from proctoring_site.audit.models import ObjectKind
-from proctoring_site.desk import session_acts, session_context
+from proctoring_site.desk import queue_next, session_acts, session_context
 from proctoring_site.desk.session_acts import Answer
 from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session
@@ -82,6 +82,8 @@ class SessionPage(admin.ModelAdmin):
             **self.admin_site.each_context(request),
             **session_context.of(request, session, answer, supervises=self.has_supervise_permission(request)),
             "opts": self.opts,
+            "next_url": queue_next.url_of(request, session.pk),
+            "preserved_filters": self.get_preserved_filters(request),
             "media": self.media,
             "title": session.shown_name,
             "report_links": self.report(session) if may(request.user, Right.SEE_REPORTS) else "",

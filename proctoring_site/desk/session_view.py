@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from proctoring_site.desk import moments, timeline
+from proctoring_site.desk import timeline
 from proctoring_site.desk.review_view import Row
 from proctoring_site.desk.sitting import SittingTime
-from sessions_app import heartbeat
+from sessions_app import heartbeat, moments
 from sessions_app.models import Event, Session
 from sessions_app.review.folding import Seen
 from sessions_app.review.models import EntryAction, ReviewEntry

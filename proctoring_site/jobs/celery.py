@@ -9,7 +9,6 @@ import os
 import threading
 from typing import Any
 
-import django
 from celery import Celery
 from celery.signals import setup_logging, worker_ready
 from django.apps import apps
@@ -19,7 +18,7 @@ from proctoring_site import start_up
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proctoring_site.settings")
 if not apps.ready and not apps.apps_ready:
     with start_up.importing():
-        django.setup()
+        start_up.set_up()
 
 from django.conf import settings
 

@@ -1,23 +1,25 @@
 """Jobs in this process, when there is no broker: one thread that takes what is due, at once or when it looks again."""
 
-import atexit
 import logging
 import threading
+from multiprocessing.util import Finalize
 
 from django.conf import settings
 
 from proctoring_site.jobs import queue
+from proctoring_site.jobs.models import Job
 
 logger = logging.getLogger(__name__)
 
 #: What another process left behind, or could not tell anybody of, is found this often.
 LOOK_EVERY_S = 5
-STOP_PATIENCE_S = 10
+STOP_PATIENCE_S = 5  # our launcher leaves a worker of the web server ten seconds to end in
 
 _told = threading.Event()
 _stopping = threading.Event()
 _start = threading.Lock()
 _thread: threading.Thread | None = None
+_taken: Job | None = None
 
 
 def start() -> None:
@@ -29,16 +31,17 @@ def start() -> None:
         _thread = threading.Thread(target=_work, daemon=True, name="jobs")
         _thread.start()
         queue.on_submit(lambda job_id: _told.set())
-        atexit.register(_stop)
+        Finalize(None, _stop, exitpriority=0)  # as multiprocessing's processes, granian's call nothing of atexit
 
 
 def _work() -> None:
+    global _taken
     reachable = True
     while not _stopping.is_set():
         _told.clear()
         try:
-            while not _stopping.is_set() and (taken := queue.take()):
-                queue.run(taken)
+            while not _stopping.is_set() and (_taken := queue.take()):
+                queue.run(_taken)
             reachable = True
         except Exception as error:  # the database is away: later, and one line is enough
             if reachable:
@@ -48,7 +51,9 @@ def _work() -> None:
 
 
 def _stop() -> None:
-    """What runs may finish, for a while; what does not is done by another once its lease has run out."""
+    """What runs may finish, for a while; what does not is given back to be done by another."""
     _stopping.set()
     _told.set()
     _thread.join(STOP_PATIENCE_S)
+    if _thread.is_alive() and _taken is not None:
+        queue.give_back(_taken)

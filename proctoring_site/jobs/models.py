@@ -45,7 +45,7 @@ class Job(models.Model):
         permissions = [("rerun_job", "Can run failed background work again")]
         indexes = [
             models.Index(fields=["-queued_at", "-id"], name="jobs_newest"),
-            models.Index(fields=["state", "not_before"], name="jobs_state"),
+            models.Index(fields=["state", "not_before", "task"], name="jobs_state_due"),
             models.Index(fields=["state", "-queued_at", "-id"], name="jobs_state_newest"),
             models.Index(fields=["task", "-queued_at", "-id"], name="jobs_task"),
         ]

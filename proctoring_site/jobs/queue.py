@@ -20,7 +20,7 @@ from pymongo import ASCENDING, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from proctoring_site.jobs.models import Job, JobState, new_id
-from proctoring_site.jobs.reasons import reason_of, speaks_to_people
+from proctoring_site.jobs.reasons import costs_no_try, reason_of, speaks_to_people
 from proctoring_site.jobs.renewal import renewed
 from proctoring_site.mongo_engine.away import is_away
 from proctoring_site.mongo_engine.instants import naive_utc
@@ -30,9 +30,9 @@ logger = logging.getLogger(__name__)
 #: A message that a broker lost is sent again after this long; one that only waits its turn does no harm twice.
 TOLD_AGAIN_AFTER_S = 60
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2, 600
-#: While a release is rolled out, processes of both work on one queue: what this one does not know, another may. After
-#: so long nobody does, and somebody must hear of it.
-LEFT_TO_OTHERS_S, LEFT_PAUSE_S = 86_400, 10
+#: While a release is rolled out, processes of both work on one queue: what this one does not know, another may. What
+#: nobody took for so long nobody knows, and somebody must hear of it.
+LEFT_TO_OTHERS_S = 86_400
 ERROR_MAX_LENGTH = 300
 
 
@@ -55,8 +55,6 @@ class Task:
 
 
 TASKS: dict[str, Task] = {}
-#: Names of tasks that this process has none of, and said so: once, for there may be thousands of jobs.
-_left: set[str] = set()
 _wake: list[Callable[[str], None]] = []
 
 
@@ -138,8 +136,20 @@ def run(taken: Job) -> bool:
             task.function(taken.key, **taken.arguments)
     except Exception as error:
         return _failed(taken, error, task)
+    except BaseException:
+        give_back(taken)
+        raise
     _write(taken, state=JobState.DONE.value, finished_at=naive_utc(timezone.now()), slot=None, error=None)
     return True
+
+
+def give_back(taken: Job) -> None:
+    """As if it had not been taken, since this process is told to stop: another has it at once, with all its tries."""
+    back = {"attempts": taken.attempts - 1, "told_at": None}
+    try:
+        _write(taken, state=JobState.WAITING.value, not_before=naive_utc(timezone.now()), **back)
+    except Exception:
+        logger.warning("job %s could not be given back: it waits until its lease has run out", taken.pk)
 
 
 def run_waiting() -> int:
@@ -186,7 +196,7 @@ def requeue() -> int:
     not_lately = {"told_at": {"$not": {"$gte": naive_utc(at - timedelta(seconds=TOLD_AGAIN_AFTER_S))}}}
     not_since = {"$expr": {"$lt": ["$told_at", "$runs_until"]}}  # its worker was lost
     for takeable in _takeable(at):
-        wanted = {**takeable, "$or": [not_lately, not_since]}
+        wanted = {"$and": [takeable, {"$or": [not_lately, not_since]}]}
         told = {"$set": {"told_at": naive_utc(at)}}
         while document := _jobs().find_one_and_update(wanted, told, projection=["_id"], session=connection.session):
             tell(document["_id"])
@@ -195,9 +205,16 @@ def requeue() -> int:
 
 
 def _takeable(at: datetime) -> list[dict[str, Any]]:
-    due = {"state": JobState.WAITING.value, "not_before": {"$lte": naive_utc(at)}}
-    lost = {"state": JobState.RUNNING.value, "runs_until": {"$lt": naive_utc(at)}}
-    return [due, lost]
+    """What is due, and what was lost with its worker: of tasks that this process has, and of those that none has."""
+    left = naive_utc(at - timedelta(seconds=LEFT_TO_OTHERS_S))
+    return [
+        {
+            "state": state.value,
+            since: {"$lte": naive_utc(at)},
+            "$or": [{"task": {"$in": list(TASKS)}}, {since: {"$lte": left}}],
+        }
+        for state, since in ((JobState.WAITING, "not_before"), (JobState.RUNNING, "runs_until"))
+    ]
 
 
 def _insert(waiting: Job, pause_s: float) -> tuple[str, bool]:
@@ -232,33 +249,22 @@ def _failed(taken: Job, error: Exception, task: Task | None) -> bool:
     """For another try after a pause, or for good."""
     reason = reason_of(error)[:ERROR_MAX_LENGTH]
     at = timezone.now()
-    if task is None and at - taken.queued_at < timedelta(seconds=LEFT_TO_OTHERS_S):
-        return _leave_to_others(taken, reason, at)
-    if task is None or taken.attempts >= task.max_attempts:
+    is_free = costs_no_try(error)
+    if task is None or (taken.attempts >= task.max_attempts and not is_free):
         logger.exception("job %s (%s) failed for good", taken.pk, taken.task)
         if _write(taken, state=JobState.FAILED.value, error=reason, finished_at=naive_utc(at), slot=None):
             _give_up(taken, task)
         return True
-    pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (taken.attempts - 1)) * random.uniform(0.5, 1)  # noqa: S311
-    told = (taken.pk, taken.task, type(error).__name__)
+    if is_free:  # as long as that lasts; the longer the job waits, the seldomer it is tried
+        attempts, pause_s = taken.attempts - 1, (at - taken.queued_at).total_seconds() / 10
+    else:
+        attempts, pause_s = taken.attempts, FIRST_PAUSE_S * 2 ** (taken.attempts - 1)
+    pause_s = min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, pause_s)) * random.uniform(0.5, 1)  # noqa: S311
+    told = (taken.pk, taken.task, type(error).__name__, reason)
     details = None if speaks_to_people(error) or is_away(error) else error
-    logger.warning("job %s (%s) failed with %s and is tried again", *told, exc_info=details)
-    not_before = naive_utc(at + timedelta(seconds=pause_s))
-    _write(taken, state=JobState.WAITING.value, error=reason, not_before=not_before, told_at=None)
-    return False
-
-
-def _leave_to_others(taken: Job, reason: str, at: datetime) -> bool:
-    """As if it had not been taken: a try that this release cannot make is none."""
-    if taken.task not in _left:
-        _left.add(taken.task)
-        logger.warning("jobs named %s are left to another release: this one has no such task", taken.task)
-    age_s = (at - taken.queued_at).total_seconds()
-    pause_s = min(LONGEST_PAUSE_S, max(LEFT_PAUSE_S, age_s / 10))  # the longer it waits, the seldomer it is looked at
-    pause_s *= random.uniform(0.5, 1)  # noqa: S311 - or the same process might always be first
-    not_before = naive_utc(at + timedelta(seconds=pause_s))
-    left = {"attempts": taken.attempts - 1, "not_before": not_before, "told_at": None}
-    _write(taken, state=JobState.WAITING.value, error=reason, **left)
+    logger.warning("job %s (%s) failed with %s and is tried again: %s", *told, exc_info=details)
+    again = {"attempts": attempts, "not_before": naive_utc(at + timedelta(seconds=pause_s)), "told_at": None}
+    _write(taken, state=JobState.WAITING.value, error=reason, **again)
     return False
 
 
@@ -274,7 +280,7 @@ def _give_up(failed: Job, task: Task | None) -> None:
 
 def _write(taken: Job, **fields: Any) -> bool:
     """As long as the job is still this runner's; whether it was."""
-    mine = {"_id": taken.pk, "runner": taken.runner}
+    mine = {"_id": taken.pk, "runner": taken.runner, "state": JobState.RUNNING.value}
     return _jobs().update_one(mine, {"$set": fields}, session=connection.session).matched_count == 1
 
 

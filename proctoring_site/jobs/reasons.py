@@ -11,6 +11,7 @@ from functools import cache
 
 from proctoring_site.mongo_engine.away import is_away
 
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 AWAY = "The database could not be reached."
 IN_THE_LOG = "the log says more, under the id of this job"
 #: As earlier releases wrote it: the error's kind, and whatever it said.
@@ -26,6 +27,12 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and error.errno in errno.errorcode:
         return f"{os.strerror(error.errno)}; {IN_THE_LOG}."
     return _unforeseen(type(error).__name__)
+
+
+def costs_no_try(error: BaseException) -> bool:
+    """That something fails which any work needs, and that a person has to mend or that passes: the database or the
+    storage is away, or a disk is full. Storages' errors say so themselves (media_app/errors.py)."""
+    return getattr(error, "is_outage", False) or getattr(error, "errno", None) in NO_ROOM or is_away(error)
 
 
 def speaks_to_people(error: BaseException) -> bool:

@@ -9,6 +9,11 @@ import { after } from "./proctoring-timer.js";
 export const TIMEOUT_MS = 60_000;
 /** What fails after so long may have been too much for the line, or for the patience of something in between. */
 const SLOW_MS = 10_000;
+/** Firefox and Safari break off the requests of a page that is being left, before it is gone: no fault of the network. */
+const LEAVING_MS = 10_000;
+
+let leftAt = -Infinity;
+addEventListener("beforeunload", () => (leftAt = performance.now()));
 
 export class Requests {
   #baseUrl;
@@ -39,7 +44,8 @@ export class Requests {
     const begunAt = performance.now();
     const answer = { ...(await this.#post(path, body, isExpected, limitMs)) };
     answer.isSlow ||= performance.now() - begunAt >= SLOW_MS;
-    if (!isQuiet || !isTemporary(answer)) this.#onAnswer(answer);
+    const isLeaving = performance.now() - leftAt < LEAVING_MS;
+    if (!(isQuiet || isLeaving) || !isTemporary(answer)) this.#onAnswer(answer);
     return answer;
   }
 

@@ -20,7 +20,7 @@ class Format:
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
-        "html": Format(".html", "text/html; charset=utf-8", 8, html_page.render),
+        "html": Format(".html", "text/html; charset=utf-8", 9, html_page.render),
         "csv": Format(".csv", "text/csv; charset=utf-8", 8, csv_file.render),
     }
 )

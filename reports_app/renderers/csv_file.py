@@ -1,4 +1,4 @@
-"""The report as CSV: a block of field,value, a blank line, then one line per event. UTF-8 without a byte order mark."""
+"""The report as CSV: a block of field,value, a blank line, then one line per event."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict

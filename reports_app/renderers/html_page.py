@@ -17,6 +17,9 @@ from sessions_app.scoring import FULL_SCORE
 #: What neither HTML nor XML may hold: control characters, lone surrogates. Adopted texts can have any.
 NOT_FOR_A_PAGE = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
+#: In a string of a style sheet each may be written as its number; what ends the string, or the sheet, has to be.
+NOT_FOR_A_STYLE = re.compile("[^A-Za-z0-9-]")
+
 #: The table of events is put together here: in a template every step costs, and there may be thousands.
 ROW = '<tr><td>{}</td><td>{}</td><td>{}</td><td class="soft">{}</td></tr>\n'
 TIME = '<time datetime="{}">{} {}</time>'
@@ -30,6 +33,7 @@ def render(report: Report, events: Sequence[EventFact]) -> bytes:
         "reports_app/report.html",
         {
             "report": report,
+            "id_in_style": NOT_FOR_A_STYLE.sub(_in_style, report.session_id),
             "event_count": len(events),
             "rows": SafeString("".join(map(_row, events))),
             "timeline": timeline.draw(report, events, weighed=weighed),
@@ -45,6 +49,10 @@ def render(report: Report, events: Sequence[EventFact]) -> bytes:
         },
     )
     return NOT_FOR_A_PAGE.sub("\N{REPLACEMENT CHARACTER}", page).encode()
+
+
+def _in_style(letter: re.Match[str]) -> str:
+    return f"\\{ord(letter[0]):06x}"
 
 
 def _row(event: EventFact) -> str:

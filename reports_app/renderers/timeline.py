@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reports_app.builder import EventFact, Report
+from sessions_app.moments import said
 
 WIDTH = 1000
 LABEL_WIDTH = 180
@@ -77,7 +78,7 @@ def draw(report: Report, events: Sequence[EventFact], *, weighed: Collection[str
         for row, (name, lane) in enumerate(_few_lanes(at))
     )
     begins_s = (first - (report.start_time or first)).total_seconds()
-    ticks = tuple(Tick(x=str(_x(n / TICKS)), label=_clock(begins_s + length_s * n / TICKS)) for n in range(TICKS + 1))
+    ticks = tuple(Tick(x=str(_x(n / TICKS)), label=said(begins_s + length_s * n / TICKS)) for n in range(TICKS + 1))
     return Timeline(lanes=lanes, ticks=ticks, height=len(lanes) * LANE_HEIGHT + AXIS_HEIGHT)
 
 
@@ -98,10 +99,3 @@ def _few_lanes(at: dict[str, list[EventFact]]) -> list[tuple[str, list[EventFact
         return by_count
     shown, rest = by_count[: LANES_MAX - 1], by_count[LANES_MAX - 1 :]
     return [*shown, (FURTHER_TYPES, [event for _, lane in rest for event in lane])]
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(abs(round(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    sign = "−" if round(seconds) < 0 else ""
-    return f"{sign}{hours}:{minutes:02}:{rest:02}" if hours else f"{sign}{minutes}:{rest:02}"

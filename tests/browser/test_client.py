@@ -98,10 +98,13 @@ class TestDelivering:
     def test_more_than_a_batch_takes_is_split(self, exam, visitor, page):
         session_id = open_client(page, "More than a batch")
         requests = batches(page)
+        page.evaluate("dispatchEvent(new Event('beforeunload'))")
         visitor.set_offline(True)
-        log(page, 620, message="ü" * 700)
+        with page.expect_event("requestfailed"):  # as other browsers break it off when somebody leaves
+            log(page, 620, message="ü" * 700)
         visitor.set_offline(False)
         until_answered(page)
+        assert told(page, "connection") == []
         assert sorted(numbers(exam.events(session_id))) == list(range(620))
         assert max(len(request.post_data_buffer) for request in requests) < 1024**2
 

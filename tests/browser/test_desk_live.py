@@ -42,6 +42,9 @@ def test_a_proctor_pauses_messages_and_terminates_by_keyboard_and_sees_it_confir
     dialog = proctor.get_by_role("dialog", name=f"Act on {NAME}")
     expect(dialog).to_be_visible()
     assert serious_barriers(proctor) == []
+    proctor.keyboard.press("Enter")
+    expect(dialog).to_be_visible()  # nothing is chosen beforehand
+    proctor.keyboard.press("Space")
     screenshot(proctor, "desk-live-dialog", full_page=False)
     dialog.get_by_label("To the candidate", exact=True).fill("Please wait.")
     proctor.keyboard.press("Enter")
@@ -140,7 +143,8 @@ def test_what_the_server_refuses_is_said_in_the_dialog(watched, site):
     page.route("**/live/state/", lambda route: route.abort())  # this board does not see it any more
     row.get_by_role("button").click()
     page.request.post(f"/sessions/{sitting.id}/end", headers=sitting.candidate)
-    page.get_by_role("dialog").get_by_role("button", name="Do it").click()
+    page.get_by_role("dialog").get_by_label("pause").check()
+    page.keyboard.press("Enter")
     expect(page.locator("#live-fault")).to_have_text("The session is not open any more.")
     page.keyboard.press("Escape")
     expect(page.locator("#live-freshness")).to_have_class("live-freshness is-stale", timeout=10_000)

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Page, expect
 
+from proctoring_site.csv_cells import FOR_EXCEL
 from tests.browser.barriers import serious_barriers
 from tests.browser.conftest import USERNAME, log_in, screenshot
 from tests.browser.exams import Exam
@@ -109,6 +110,9 @@ def test_a_reviewer_filters_assigns_and_takes_sessions(page):
     page.keyboard.press("Enter")
     expect(page.locator("#result_list tbody tr")).to_have_count(1)
     assert names(page) == [f"{MARK} medium"]
+    page.get_by_role("link", name=f"{MARK} medium").click()
+    page.locator(".breadcrumbs").get_by_role("link", name="Sessions").click()
+    expect(page.locator("#searchbar")).to_have_value(f"{MARK.lower()} med")
 
 
 def test_a_reviewer_passes_the_clean_ones_after_a_page_that_says_how_many(page):
@@ -132,9 +136,14 @@ def test_the_filtered_list_is_downloaded(page):
     page.goto(f"{QUEUE}?q={MARK}+")
     with page.expect_download() as download:
         page.get_by_role("link", name="Export this list as CSV").click()
-    text = download.value.path().read_text()
-    assert text.count(MARK) == len(SESSIONS)
-    assert "مرشحة 👩🏽‍💻" in text
+    content = download.value.path().read_bytes()
+    assert content.startswith(FOR_EXCEL)
+    assert content.decode().count(MARK) == len(SESSIONS)
+    assert "مرشحة 👩🏽‍💻" in content.decode()
+    page.locator("#result_list .field-name a").first.click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+    assert download.value.path().read_bytes().startswith(FOR_EXCEL)
 
 
 def test_a_policy_is_changed_with_a_preview(page):

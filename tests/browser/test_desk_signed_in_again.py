@@ -22,7 +22,8 @@ def test_the_live_board_says_that_nothing_was_done(watched, site, sit):
     row = page.locator("#live-table tbody tr").filter(has_text="Signed Over")
     row.get_by_role("button").click()
     sign_in_again(page)
-    page.get_by_role("dialog").get_by_role("button", name="Do it").click()
+    page.get_by_role("dialog").get_by_label("pause").check()
+    page.keyboard.press("Enter")
     expect(page.locator("#live-fault")).to_contain_text("Nothing was done")
     answer = page.request.get(f"/sessions/{sitting.id}", headers=sitting.candidate)
     assert answer.json()["state"] == "running"

@@ -122,6 +122,9 @@ class TestTheReport:
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         sum_of_all = "getComputedStyle(document.querySelector('tfoot')).display"
         assert page.evaluate(sum_of_all) == "table-row-group", "a footer would stand under the rows of each sheet"
+        on_each_sheet = "[...[...document.styleSheets[0].cssRules].at(-1).cssRules].map((rule) => rule.style.content)"
+        mark = [f'"Session {demo.BUSY}"', 'counter(page) " / " counter(pages)']
+        assert page.evaluate(on_each_sheet) == mark
         screenshot(page, "report-print")
 
     def log(self, page, sitting, event):

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.usefixtures("database")
 
 TUS = {"HTTP_TUS_RESUMABLE": "1.0.0"}
 ROOM, MORE = 64 * 1024, 100_000
+SENTENCE = "The storage of videos and reports failed (EFBIG)."
 
 
 @contextmanager
@@ -50,7 +51,11 @@ def assert_says_that_the_storage_failed(answer):
     assert "EFBIG" in answer.json()["detail"]
 
 
-def test_a_video_that_does_not_fit_is_taken_when_it_comes_again(api, film, videos, run_jobs):
+def said_of_it(caplog):
+    return [record.getMessage() for record in caplog.records if "EFBIG" in record.getMessage()]
+
+
+def test_a_video_that_does_not_fit_is_taken_when_it_comes_again(api, film, videos, run_jobs, caplog):
     session = make_session()
 
     def upload():
@@ -58,6 +63,7 @@ def test_a_video_that_does_not_fit_is_taken_when_it_comes_again(api, film, video
 
     with full_disk():
         assert_says_that_the_storage_failed(upload())
+    assert said_of_it(caplog) == [f"answered 503: {SENTENCE}"]
     assert (stored(videos), unfinished(videos)) == ([], [])
     assert upload().status_code == 200
     run_jobs()
@@ -82,7 +88,9 @@ def test_a_part_that_does_not_fit_goes_on_where_the_disk_has_room_again(as_candi
     assert hashlib.sha256((videos / recording.original).read_bytes()).digest() == hashlib.sha256(film).digest()
 
 
-def test_a_seekable_copy_that_does_not_fit_is_made_when_the_disk_has_room_again(api, tmp_path, videos, run_jobs):
+def test_a_seekable_copy_that_does_not_fit_is_made_when_the_disk_has_room_again(
+    api, tmp_path, videos, run_jobs, caplog
+):
     session = make_session()
     film = clip(tmp_path, ".webm", seconds=8).read_bytes()
     api.post(f"/sessions/{session.pk}/video", {"file": SimpleUploadedFile("film.webm", film)})
@@ -90,7 +98,9 @@ def test_a_seekable_copy_that_does_not_fit_is_made_when_the_disk_has_room_again(
         run_jobs()
     recording, job = Recording.objects.get(), Job.objects.get()
     assert (recording.state, recording.reason) == ("processing", None)
-    assert (job.state, job.error) == ("waiting", "The storage of videos and reports failed (EFBIG).")
+    assert (job.state, job.error) == ("waiting", SENTENCE)
+    (said,) = said_of_it(caplog)
+    assert said.endswith(f"(process_recording) failed with StorageFailed and is tried again: {SENTENCE}")
     assert unfinished(videos) == []
     Job.objects.update(not_before=timezone.now())
     run_jobs()

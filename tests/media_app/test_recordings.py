@@ -4,6 +4,7 @@ import pytest
 
 from media_app import arrival
 from media_app.models import Recording
+from reports_app import services as reports
 from tests import trips
 from tests.access import caller, candidate, machine
 from tests.factories import NOON, make_session, make_staff
@@ -93,14 +94,14 @@ def test_the_list_is_read_by_an_index(committed_database):
 
 
 @pytest.mark.parametrize(
-    ("name", "drive", "session_id"),
+    ("name", "session_of", "session_id"),
     [
-        ("a-b.webm", "videos", "a-b"),
-        (f"a-b.{RECORDING_ID}.original", "videos", "a-b"),
-        (f"adopted.id.{RECORDING_ID}.mp4", "videos", "adopted.id"),
-        ("report_a-b.html", "reports", "a-b"),
-        ("report_adopted.id.csv", "reports", "adopted.id"),
+        ("a-b.webm", arrival.session_id_of, "a-b"),
+        (f"a-b.{RECORDING_ID}.original", arrival.session_id_of, "a-b"),
+        (f"adopted.id.{RECORDING_ID}.mp4", arrival.session_id_of, "adopted.id"),
+        ("report_a-b.html", reports.session_id_of, "a-b"),
+        ("report_adopted.id.csv", reports.session_id_of, "adopted.id"),
     ],
 )
-def test_the_name_of_a_stored_file_tells_its_session(name, drive, session_id):
-    assert arrival.session_id_of(name, drive=drive) == session_id
+def test_the_name_of_a_stored_file_tells_its_session(name, session_of, session_id):
+    assert session_of(name) == session_id

@@ -207,15 +207,16 @@ class TestALinkOfS3:
             assert told.stdout == f"{origin}\n"
 
     def test_serves_who_follows_a_link_of_ours_for_no_longer_than_a_new_one_would(
-        self, settings, s3, data_dir, api, client
+        self, settings, s3, data_dir, as_machine, client
     ):
         settings.STORAGE_BACKEND = "s3"
         session = make_session()
         session.video_path = f"videos/{session.pk}.webm"
         session.save()
         storages["videos"].save(session.video_name, ContentFile(b"hello"))
-        ours = api.post(f"/sessions/{session.pk}/video/link").json()["url"]
-        answers = {client.get(ours): settings.LINK_MAX_AGE_S, api.get(f"/videos/{session.video_name}"): 3600}
+        reviewer = as_machine("Reviewer")
+        ours = reviewer.post(f"/sessions/{session.pk}/video/link").json()["url"]
+        answers = {client.get(ours): settings.LINK_MAX_AGE_S, reviewer.get(f"/videos/{session.video_name}"): 3600}
         for answer, expires_s in answers.items():
             assert f"Expires={expires_s}" in urlsplit(answer["Location"]).query
 

@@ -16,9 +16,11 @@ from media_app.verification import verify
 from proctoring_site.launch.demo_clip import ONE_THREAD
 from reports_app import services as reports
 from sessions_app.models import Session
-from tests.factories import NOON, make_event, make_session
+from tests.factories import NOON, make_event, make_session, old_session, write_old_documents
 
 SECONDS = 12
+#: Of videos of the time before recordings; the first alone as we would call it.
+NAMES = ("old-0.webm", "exam of old-1.webm", "old-2.mp4")
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +88,23 @@ class TestAThumbnail:
         later = record(session, start_offset_s=60.0)
         assert second_of(api.get(f"/sessions/{session.pk}/thumbnail", {"at_s": "63"}).content) == 3
         assert thumbnails.recording_ids(storages["videos"]) == [later.pk]
+
+    def test_is_also_of_a_video_of_the_time_before_recordings(self, api, data_dir, film, run_jobs, capsys):
+        olds = [old_session(_id=f"old-{n}", video_path=f"data/videos/{name}") for n, name in enumerate(NAMES)]
+        write_old_documents(olds)
+        (data_dir / "videos").mkdir(parents=True)
+        for name in NAMES:
+            (data_dir / "videos" / name).write_bytes(film)
+        call_command("process_recordings", "--older", "--dry-run")
+        assert not Recording.objects.exists()
+        call_command("process_recordings", "--older")
+        out, err = capsys.readouterr()
+        assert "1 of 3 older videos are recordings now.\n1 recordings are queued.\n" in out
+        assert [name in err for name in NAMES] == [False, True, True]
+        run_jobs()
+        assert second_of(api.get("/sessions/old-0/thumbnail", {"at_s": "7"}).content) == 7
+        assert (api.get(f"/videos/{NAMES[0]}").status_code, Recording.objects.get().state) == (200, "ready")
+        assert {finding.name for finding in verify(hashes=True)} == set()
 
     def test_is_the_cameras_unless_the_screen_is_asked_for(self, api, record):
         session = make_session()

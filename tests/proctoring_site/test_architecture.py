@@ -18,6 +18,7 @@ LEAVES = (
     "proctoring_site.calls.json_only",
     "proctoring_site.calls.field_errors",
     "proctoring_site.calls.quick_dispatch",
+    "proctoring_site.calls.who_asks",
     "proctoring_site.start_up",
 )
 #: What stands below all three: the database backend, who may do what, the audit log, and background work.

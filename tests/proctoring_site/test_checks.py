@@ -79,16 +79,30 @@ def test_the_command_ends_in_failure_and_names_the_variable(environment, said):
     assert "Traceback" not in done.stderr
 
 
-def test_so_does_the_server_which_says_what_to_set_and_no_more():
+CELERY = ("-m", "celery", "-A", "proctoring_site.jobs.celery", "worker")
+
+
+@pytest.mark.parametrize(
+    ("start", "environment", "said"),
+    [
+        (("-c", "import proctoring_site.wsgi"), {"VIDEO_MAX_BYTES": "2GiB"}, "VIDEO_MAX_BYTES must be a whole number"),
+        (CELERY, {"STORAGE_BACKEND": "floppy", "CELERY_BROKER_URL": "redis://127.0.0.1:1/0"}, "proctoring.E001"),
+    ],
+    ids=["the web server", "Celery"],
+)
+def test_so_does_what_serves_and_it_says_what_to_set_and_no_more(start, environment, said):
     done = subprocess.run(
-        [sys.executable, "-c", "import proctoring_site.wsgi"],
+        [sys.executable, *start],
         cwd=REPOSITORY,
-        env={**os.environ, "VIDEO_MAX_BYTES": "2GiB"},
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         check=False,
+        timeout=60,
     )
-    assert (done.returncode, done.stderr) == (1, "VIDEO_MAX_BYTES must be a whole number above 0, not '2GiB'.\n")
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

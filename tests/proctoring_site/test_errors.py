@@ -88,7 +88,7 @@ class TestFrameworkErrors:
         assert answer.data == {"detail": "Some fields are not valid.", "code": "invalid", "fields": {"a": ["No."]}}
 
     def test_throttling_says_when_to_come_back(self):
-        answer = errors.exception_handler(exceptions.Throttled(wait=7), {})
+        answer = errors.exception_handler(exceptions.Throttled(wait=7), FROM_A_PROGRAM)
         assert (answer.status_code, answer["Retry-After"]) == (429, "7")
 
     def test_a_defect_is_left_to_django_and_its_log(self):
@@ -171,6 +171,24 @@ class TestWhatAPersonFollowsALinkTo:
     def test_it_leads_staff_to_sign_in_and_back(self, nobody):
         path = f"/sessions/{make_session().pk}/report.html"
         assert f'href="/admin/login/?next={quote(path, safe="")}"' in self.get(nobody, path).text
+
+    def test_of_a_signed_link_it_says_how_long_one_is_good(self, nobody):
+        path = f"/videos/{make_session().pk}.webm"
+        said = [("for a few minutes only" in self.get(nobody, path + query).text) for query in ("?link=old", "")]
+        assert said == [True, False]
+
+    @pytest.mark.parametrize(
+        ("error", "status", "after_s"), [(media_errors.StorageFailed(), 503, "5"), (exceptions.Throttled(7), 429, "7")]
+    )
+    def test_to_be_kept_waiting_is_a_page_too(self, rf, error, status, after_s):
+        request = Request(rf.get("/", headers={"Accept": BROWSER}))
+        answer = errors.exception_handler(error, {"request": request})
+        assert (answer.status_code, answer["Retry-After"]) == (status, after_s)
+        assert f"<p>{getattr(error, 'detail', error)}</p>" in answer.text
+
+    def test_a_defect_is_a_page_too(self, rf):
+        answer = errors.handler500(rf.get("/videos/a.webm", headers={"Accept": BROWSER}))
+        assert (answer.status_code, "<h1>The server failed</h1>" in answer.text) == (500, True)
 
     def test_a_path_that_nobody_knows_is_such_a_page_too(self, nobody):
         answer = self.get(nobody, "/no/such/path")

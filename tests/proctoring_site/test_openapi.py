@@ -15,6 +15,7 @@ from django.core.management import call_command
 from django.test import RequestFactory
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from jsonschema import Draft202012Validator, FormatChecker
+from rest_framework.request import Request
 
 from media_app.models import Recording
 from proctoring_site.calls.outage import outage_response
@@ -326,6 +327,6 @@ def test_an_outage_is_said_as_in_its_example():
 def test_an_event_that_is_not_decided_is_said_as_in_its_example():
     """When that happens, test_refused_by_the_server.py says."""
     said = documented("POST", "/sessions/{id}/events", 503)["examples"].values()
-    answer = exception_handler(EventUndecided(), {})
+    answer = exception_handler(EventUndecided(), {"request": Request(RequestFactory().post("/"))})
     assert answer.data in [it["value"] for it in said]
     assert "Retry-After" in answer.headers

@@ -169,6 +169,8 @@ class TestHostileText:
         harmless = render([EventFact("a", "b", NOON), EventFact("phone_detected", "c", None)], video_name="d")
         assert [tag for tag, _ in Page(html).tags] == [tag for tag, _ in Page(harmless).tags]
         assert html.encode().decode() == html
+        on_each_sheet = re.search(r'content: "Session ([A-Za-z0-9\\-]*)"', html)[1]
+        assert re.sub(r"\\([0-9a-f]{6})", lambda number: chr(int(number[1], 16)), on_each_sheet) == text
 
     @pytest.mark.parametrize("text", [text for text in HOSTILE if text.isprintable() and "\r" not in text])
     def test_can_be_read_in_full(self, text):

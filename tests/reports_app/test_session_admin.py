@@ -68,7 +68,7 @@ class TestOneThatIsDeletedInThatMoment:
         return session
 
     def test_is_said_not_to_be_there(self, going, as_staff):
-        page = as_staff("Proctor").post(f"{LIST}{going.pk}/act/", {"verb": "end"}, follow=True)
+        page = as_staff("Proctor").post(f"{LIST}{going.pk}/act/", {"verb": "end", "sure": "on"}, follow=True)
         assert said(page) == ["There is no such session."]
         assert page.redirect_chain[-1][0] == LIST
 

@@ -20,6 +20,7 @@ from tests.callers import bearing
 from tests.drives import unfinished
 from tests.factories import (
     NOON,
+    log_event,
     make_api_token,
     make_event,
     make_session,
@@ -228,7 +229,7 @@ class TestManyAtOnce:
 
         def work(chance, message):
             snapshots.append(Session.objects.get(pk=session.pk))
-            sessions.log_event(session.pk, sessions.Reported("focus_lost", message=message, timestamp=NOON))
+            log_event(session.pk, sessions.Reported("focus_lost", message=message, timestamp=NOON))
             services.store(chance.choice(snapshots), "html")
             return []
 

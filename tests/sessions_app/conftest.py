@@ -5,13 +5,13 @@ from collections.abc import Callable
 import pytest
 from rest_framework.test import APIClient
 
-from sessions_app import services
 from sessions_app.models import Session
+from tests.factories import start_session
 
 
 @pytest.fixture
 def session() -> Session:
-    return services.start_session(candidate_name="Ada Example")
+    return start_session(candidate_name="Ada Example")
 
 
 @pytest.fixture

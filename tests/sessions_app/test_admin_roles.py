@@ -84,13 +84,18 @@ class TestAProctor:
         assert "?state=ended" not in proctor.get(LIST).text  # it could match none
         assert names(proctor, "?q=Enda") == set()
 
-    def test_ends_a_running_one_after_being_asked(self, as_staff, running, ended):
+    def test_pauses_and_ends_a_running_one_after_being_asked(self, as_staff, running, ended):
         proctor = as_staff("Proctor")
         assert actions(proctor) == {"end_sessions", "pause_sessions", "resume_sessions"}
-        make_session(candidate_name="Otto Other")
+        other = make_session(candidate_name="Otto Other")
+        assert "None of these sessions can be resumed." in do(proctor, "resume_sessions", running, ended).text
+        assert "Pause <b>1</b> session?" in do(proctor, "pause_sessions", running, ended).text
+        assert Session.objects.get(pk=running.pk).state == "running"
+        assert "Sessions paused: 1." in do(proctor, "pause_sessions", other, post="yes").text
         question = do(proctor, "end_sessions", running, ended).content.decode()
         assert "End <b>1</b> session?" in question
         assert [name in question for name in ("Runa Running", "Enda Ended", "Otto Other")] == [True, False, False]
+        proctor.post(f"{LIST}{running.pk}/act/", {"verb": "end"})  # without saying that it is meant
         assert Session.objects.get(pk=running.pk).end_time is None
         sent = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', question.partition("queue-question")[2]))
         answer = proctor.post(LIST, sent, follow=True)

@@ -21,7 +21,7 @@ from sessions_app.serializers import (
     SessionSerializer,
     StartedSessionSerializer,
 )
-from tests.factories import make_session, make_staff
+from tests.factories import log_event, make_session, make_staff
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -70,7 +70,7 @@ def test_a_session_with_everything():
     told = Reported(
         "focus_lost", message="x", timestamp=AT, is_naive=True, confidence=1.0, sequence=3, data={"a": [1.5]}
     )
-    services.log_event(session.pk, told, sent_at=AT)
+    log_event(session.pk, told, sent_at=AT)
     services.end_session(Session.objects.get(pk=session.pk))
     session = Session.objects.get(pk=session.pk)
     document = services.find_document(session.pk)

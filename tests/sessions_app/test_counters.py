@@ -13,7 +13,7 @@ from sessions_app.errors import EventNotStorable, SessionNotFound
 from sessions_app.models import Event, Session
 from sessions_app.scoring import DEFAULT_WEIGHTS
 from tests import trips
-from tests.factories import make_event, make_session, old_event, old_session, write_old_documents
+from tests.factories import log_event, make_event, make_session, old_event, old_session, write_old_documents
 
 WEIGHED = DEFAULT_WEIGHTS
 KEYS = {
@@ -86,7 +86,7 @@ class TestCounting:
 
     def test_an_unknown_session_is_refused_and_nothing_is_stored(self, database):
         with pytest.raises(SessionNotFound):
-            services.log_event("nobody", services.Reported("focus_lost"))
+            log_event("nobody", services.Reported("focus_lost"))
         assert not Event.objects.exists()
         assert not Session.objects.exists()
 
@@ -121,12 +121,12 @@ class TestAdoptedSessions:
 
     def test_the_first_event_counts_the_stored_ones_too(self, database):
         session_id = self.adopt("focus_lost", "focus_lost", "a.b", None, "", 5)
-        services.log_event(session_id, services.Reported("focus_lost"))
+        log_event(session_id, services.Reported("focus_lost"))
         assert counts_of(session_id) == {"focus_lost": 3, "a.b": 1, "": 2, "5": 1}
 
     def test_the_first_event_of_a_type_that_is_not_weighed_too(self, database):
         session_id = self.adopt("new type")
-        services.log_event(session_id, services.Reported("new type"))
+        log_event(session_id, services.Reported("new type"))
         assert counts_of(session_id) == {"new type": 2}
 
     def test_the_rarest_types_give_way_to_the_cap_and_weighed_ones_never(self, database):
@@ -146,13 +146,13 @@ class TestAdoptedSessions:
     def test_a_field_that_is_no_counts_is_replaced(self, database):
         session = old_session(event_counts="many")
         write_old_documents([session], [old_event(session)])
-        services.log_event(session["_id"], services.Reported("focus_lost"))
+        log_event(session["_id"], services.Reported("focus_lost"))
         assert counts_of(session["_id"]) == {"focus_lost": 2}
 
     def test_many_at_once_as_first_are_all_counted(self, committed_database):
         for _ in range(5):
             session_id = self.adopt("focus_lost", "x", "x")
-            together(16, lambda n, session_id=session_id: services.log_event(session_id, services.Reported("x")))
+            together(16, lambda n, session_id=session_id: log_event(session_id, services.Reported("x")))
             assert counts_of(session_id) == {"focus_lost": 1, "x": 18} == stored_of(session_id)
 
 
@@ -176,9 +176,7 @@ class TestManyWriters:
     TYPES = ("focus_lost", "phone_detected", "a.b$c", "x")
 
     def write(self, session_id, n):
-        events = [
-            services.log_event(session_id, services.Reported(self.TYPES[(n + i) % 4]))[0] for i in range(self.EVENTS)
-        ]
+        events = [log_event(session_id, services.Reported(self.TYPES[(n + i) % 4]))[0] for i in range(self.EVENTS)]
         return Counter(event.event_type for event in events)
 
     def test_32_on_one_session_are_stored_counted_and_acknowledged_alike(self, committed_database):
@@ -208,7 +206,7 @@ class TestManyWriters:
 
         def work(n):
             for i in range(10):
-                services.log_event(session.pk, services.Reported(f"type {n}.{i}"))
+                log_event(session.pk, services.Reported(f"type {n}.{i}"))
 
         together(16, work)
         counts = counts_of(session.pk)
@@ -284,7 +282,7 @@ class TestAfterACrash:
         session = make_session()
         make_event(session)
         with failing_inserts("events"), pytest.raises(EventNotStorable):
-            services.log_event(session.pk, services.Reported("focus_lost"))
+            log_event(session.pk, services.Reported("focus_lost"))
         assert counts_of(session.pk) == stored_of(session.pk) == {"focus_lost": 1}
 
     def test_while_others_write_nothing_is_taken_for_a_crash(self, committed_database):
@@ -295,7 +293,7 @@ class TestAfterACrash:
         def work(n):
             if n:
                 while not done.is_set():
-                    services.log_event(session.pk, services.Reported("x"))
+                    log_event(session.pk, services.Reported("x"))
                 return None
             try:
                 return counters.recount(session.pk, weighed=WEIGHED)

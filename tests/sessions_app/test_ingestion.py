@@ -12,7 +12,7 @@ from django.db import connection
 from sessions_app import ingestion, reported, services
 from sessions_app.models import Event, Session, now
 from tests import trips
-from tests.factories import NOON
+from tests.factories import NOON, start_session
 from tests.sessions_app.sent_events import log, log_batch
 
 pytestmark = pytest.mark.usefixtures("committed_database")
@@ -57,7 +57,7 @@ class TestAResend:
         assert counts(session) == {"focus_lost": 1}
 
     def test_in_another_session_is_the_same_conflict(self, candidate, session, as_candidate):
-        told, other = new(), services.start_session(candidate_name="Bo")
+        told, other = new(), start_session(candidate_name="Bo")
         log(candidate, session, id=told)
         answer = log(as_candidate(other), other, id=told)
         assert (answer.status_code, answer.json()["code"]) == (409, "event_id_conflict")
@@ -188,7 +188,7 @@ class TestCompanions:
         assert counts(session) == {"focus_lost": 1, "no_face": 1}
 
     def test_many_writers_of_many_sessions_lose_and_double_nothing(self, as_candidate):
-        sessions = [services.start_session(candidate_name=str(n)) for n in range(4)]
+        sessions = [start_session(candidate_name=str(n)) for n in range(4)]
         clients = [as_candidate(session) for session in sessions]
 
         def write(n):
@@ -211,7 +211,7 @@ class TestCompanions:
         assert connection.database["events"].count_documents({}) == 1
 
     def test_a_session_that_cannot_be_counted_fails_nobody_else(self, session):
-        odd, told = services.start_session(candidate_name="Bo"), new()
+        odd, told = start_session(candidate_name="Bo"), new()
         stored = connection.database["sessions"].find_one({"_id": odd.pk})
         largest = "x" * (16 * 1024**2 - len(bson.encode({**stored, "ballast": ""})))
         connection.database["sessions"].update_one({"_id": odd.pk}, {"$set": {"ballast": largest}})
@@ -262,16 +262,16 @@ class TestCompanions:
         assert (session.counts, session.scored_revision) == ({}, session.revision)
 
     def test_open_sessions_are_counted_in_one_trip_however_many(self, session):
-        sessions = [session, services.start_session(candidate_name="Bo"), services.start_session(candidate_name="Cy")]
+        sessions = [session, start_session(candidate_name="Bo"), start_session(candidate_name="Cy")]
         with trips.exactly("update sessions", "insert events"):
             outcomes = ingestion.commit([document(one, "focus_lost") for one in sessions])
         assert [is_new for _, is_new in outcomes] == [True] * 3
         assert [counts(one) for one in sessions] == [{"focus_lost": 1}] * 3
 
     def test_each_kind_of_session_in_one_commit_gets_its_own_answer(self, session):
-        ended, fresh = (services.start_session(candidate_name=name) for name in ("Bo", "Cy"))
+        ended, fresh = (start_session(candidate_name=name) for name in ("Bo", "Cy"))
         Session.objects.filter(pk=ended.pk).update(end_time=now() - timedelta(hours=1), start_time=NOON)
-        adopted, later = services.start_session(candidate_name="Di"), services.start_session(candidate_name="Ed")
+        adopted, later = start_session(candidate_name="Di"), start_session(candidate_name="Ed")
         connection.database["sessions"].update_one({"_id": adopted.pk}, {"$unset": {"event_counts": 1}})
         early = document(later, "focus_lost", timestamp=now() - timedelta(hours=1))
         told = [document(session, "focus_lost"), document(ended, "focus_lost"), document(fresh, "never seen before")]

@@ -8,7 +8,7 @@ from django.db import connection
 from sessions_app import counters, kept_timelines, services
 from sessions_app.heartbeat import Beat, beat
 from tests import trips
-from tests.factories import make_event, make_session
+from tests.factories import make_event, make_session, start_session
 
 pytestmark = pytest.mark.usefixtures("committed_database")
 
@@ -17,7 +17,7 @@ AGAIN = ("find sessions", "insert audit_log")
 
 @pytest.fixture
 def session():
-    session = services.start_session(candidate_name="Ada")
+    session = start_session(candidate_name="Ada")
     make_event(session, message="first")
     return session
 
@@ -75,7 +75,7 @@ def test_of_one_that_was_deleted_elsewhere_they_end_in_time(session, messages, m
 
 
 def test_one_that_is_too_large_is_not_kept_and_drops_no_other(session, messages, monkeypatch):
-    large = services.start_session(candidate_name="Bo")
+    large = start_session(candidate_name="Bo")
     make_event(large, message="x" * 300)
     assert messages(session) == ["first"]
     monkeypatch.setattr(kept_timelines, "KEPT_BYTES_MAX", 500)
@@ -85,7 +85,7 @@ def test_one_that_is_too_large_is_not_kept_and_drops_no_other(session, messages,
 
 
 def test_they_take_so_much_memory_and_no_more(messages, monkeypatch):
-    sessions = [services.start_session(candidate_name="Ada") for _ in range(4)]
+    sessions = [start_session(candidate_name="Ada") for _ in range(4)]
     for session in sessions:
         make_event(session, message="x" * 300)
     monkeypatch.setattr(kept_timelines, "KEPT_BYTES_MAX", 1500)

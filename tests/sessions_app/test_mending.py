@@ -12,7 +12,7 @@ from reports_app import services as reports
 from sessions_app import counters, mending, services
 from sessions_app.models import Event, Session, now
 from tests import drives, trips
-from tests.factories import make_session, make_sessions
+from tests.factories import log_event, make_session, make_sessions, start_session
 from tests.plans import plan_of
 
 pytestmark = pytest.mark.usefixtures("committed_database")
@@ -28,7 +28,7 @@ def _asked_for_nothing_yet():
 
 @pytest.fixture
 def session():
-    session = services.start_session(candidate_name="Ada Example")
+    session = start_session(candidate_name="Ada Example")
     for event_type in ("focus_lost", "focus_lost", "a.b$c%", "phone_detected", "phone_detected"):
         log(session, event_type)
     return session
@@ -46,7 +46,7 @@ def look(run_jobs):
 
 
 def log(session, event_type):
-    services.log_event(session.pk, services.Reported(event_type))
+    log_event(session.pk, services.Reported(event_type))
 
 
 def miscount(session, event_type, n):

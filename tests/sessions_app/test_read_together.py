@@ -9,7 +9,7 @@ from sessions_app import listing, services, timelines
 from sessions_app.models import Event
 from sessions_app.querysets import Scope
 from tests.callers import bearing
-from tests.factories import make_api_token, make_session, make_staff, old_event, write_old_documents
+from tests.factories import log_event, make_api_token, make_session, make_staff, old_event, write_old_documents
 from tests.plans import plan_of
 
 THREADS, ROUNDS = 8, 10
@@ -23,7 +23,7 @@ def test_everybody_sees_the_own_finished_writes(committed_database, django_db_bl
             client = bearing(token)
             for turn in range(ROUNDS):
                 session = services.start(candidate_name=name)
-                event, _ = services.log_event(session["_id"], services.Reported("focus_lost", message=f"{name} {turn}"))
+                event, _ = log_event(session["_id"], services.Reported("focus_lost", message=f"{name} {turn}"))
                 assert session["_id"] in [one["id"] for one in client.get("/sessions?limit=1000").json()]
                 shown = client.get(f"/sessions/{session['_id']}").json()
                 assert shown["candidate_name"] == name

@@ -11,7 +11,7 @@ from sessions_app import counters, heartbeat, import_rows, imports, moves, servi
 from sessions_app.models import Event, Session
 from sessions_app.scoring import DEFAULT_WEIGHTS
 from sessions_app.states import State
-from tests.factories import NOON, make_session
+from tests.factories import NOON, log_event, make_session
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -24,7 +24,7 @@ def stored_and_counted(pk: str) -> tuple[int, int]:
 
 def test_ending_again_mends_what_a_cut_off_end_left():
     session = make_session()
-    services.log_event(session.pk, services.Reported("no_face"))
+    log_event(session.pk, services.Reported("no_face"))
     counters.count_events({session.pk: {"no_face": 1}}, weighed=WEIGHED)  # and the server died before it was stored
     Session.objects.filter(pk=session.pk).update(end_time=session.start_time)  # the end was cut off before its recount
     services.end_session(Session.objects.get(pk=session.pk))

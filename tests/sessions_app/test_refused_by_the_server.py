@@ -14,7 +14,7 @@ from sessions_app.errors import EventUndecided
 from sessions_app.models import Event, Session
 from sessions_app.review.reading import review_of
 from sessions_app.states import ReasonCode, State
-from tests.factories import make_sessions
+from tests.factories import make_sessions, start_session
 from tests.plans import explain
 
 
@@ -31,7 +31,7 @@ def refusing():
 
 @pytest.fixture
 def session(committed_database):
-    return services.start_session(candidate_name="Ada Example")
+    return start_session(candidate_name="Ada Example")
 
 
 def test_the_client_is_asked_to_send_again_and_nothing_is_counted(session, as_candidate):

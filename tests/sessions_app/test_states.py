@@ -16,7 +16,7 @@ from sessions_app.errors import IllegalMove, NobodyThere
 from sessions_app.heartbeat import Beat
 from sessions_app.models import Event, Session
 from sessions_app.states import ALLOWED, OPEN, ReasonCode, State
-from tests.factories import NOON, make_event, make_session, old_session, write_old_documents
+from tests.factories import NOON, log_event, make_event, make_session, old_session, write_old_documents
 
 MOVE = {
     State.RUNNING: services.resume_session,
@@ -178,7 +178,7 @@ class TestClosingStaleSessions:
         closed_at = NOON + timedelta(seconds=settings.SESSION_EXPIRES_AFTER_S + 1)
         services.close_stale_sessions(at=closed_at)
         soon = closed_at + timedelta(seconds=settings.EVENT_GRACE_S - 1)
-        event, _ = services.log_event(session.pk, services.Reported("focus_lost"), received_at=soon)
+        event, _ = log_event(session.pk, services.Reported("focus_lost"), received_at=soon)
         assert event.marks == ["late"]
 
     def test_several_machines_at_once_close_each_once(self, committed_database, settings):
@@ -285,6 +285,25 @@ class TestHeartbeats:
         services.end_session(session, at=NOON + AN_HOUR)
         assert services.score(session).risk_band == "low"
         assert api.get(f"/sessions/{session.pk}").json()["coverage"] is None
+
+    @pytest.mark.parametrize(
+        "half",
+        [{}, {"covered_ms": None}, {"on_ms": {"camera": "long"}}, {"detectors_ms": [{"name": "face"}]}, {"last_at": 7}],
+    )
+    def test_a_document_of_them_that_is_half_or_somebody_elses_tells_nothing(self, api, as_staff, database, half):
+        session = self.beats(make_session(), 0, 10, camera=True)
+        beats = session.heartbeat | half if half else {"last_at": NOON}
+        Session.objects.filter(pk=session.pk).update(heartbeat=beats)
+        told = api.get(f"/sessions/{session.pk}").json()
+        assert (told["coverage"], told["missing_since"]) == (None, None)
+        everybody = as_staff("Reviewer", "Proctor")
+        for page in ("", f"{session.pk}/change/", "live/state/"):
+            assert everybody.get(f"/admin/sessions_app/session/{page}").status_code == 200, page
+        assert api.get(f"/sessions/{session.pk}/report").status_code == 200
+        self.beats(session, 20, 30)
+        assert (session.heartbeat["beats"], session.heartbeat["covered_ms"]) == (2, 30_000)
+        Session.objects.filter(pk=session.pk).update(heartbeat=beats)
+        assert api.post(f"/sessions/{session.pk}/end").status_code == 200
 
     def test_missing_since_is_told_while_the_sitting_is_open(self, database, settings):
         session = self.beats(make_session(), 0)

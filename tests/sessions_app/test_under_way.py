@@ -13,6 +13,7 @@ from reports_app import services as reports
 from sessions_app import counters, counting, ingestion, services
 from sessions_app.models import Event, Session, now
 from tests import drives
+from tests.factories import log_event, start_session
 
 pytestmark = pytest.mark.usefixtures("committed_database")
 
@@ -21,7 +22,7 @@ data_dir = drives.data_dir
 
 @pytest.fixture
 def session():
-    return services.start_session(candidate_name="Ada Example")
+    return start_session(candidate_name="Ada Example")
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def under_way(monkeypatch):
 
     def log(session):
         try:
-            return services.log_event(session.pk, services.Reported("phone_detected"))[0]
+            return log_event(session.pk, services.Reported("phone_detected"))[0]
         finally:
             connections.close_all()
 
@@ -97,7 +98,7 @@ class TestWhileItsSessionEnds:
         assert (Job.objects.get().not_before - session.end_time).total_seconds() > 30
 
     def test_nothing_is_left_to_do_where_the_counts_are_right(self, session):
-        services.log_event(session.pk, services.Reported("phone_detected"))
+        log_event(session.pk, services.Reported("phone_detected"))
         services.end_session(session)
         assert not Job.objects.exists()
 
@@ -122,7 +123,7 @@ class TestWhileItsSessionEnds:
 
         early = session.start_time - timedelta(minutes=1)
         monkeypatch.setattr(room, step, end_meanwhile)
-        event, _ = services.log_event(session.pk, services.Reported("phone_detected", timestamp=early))
+        event, _ = log_event(session.pk, services.Reported("phone_detected", timestamp=early))
         assert event.marks == ["before_start"]
         assert counts_and_score(session) == ({"phone_detected": 1}, 100)
         assert when_it_is_due(run_jobs) == 1

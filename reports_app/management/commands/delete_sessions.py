@@ -7,9 +7,8 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from reports_app import services
-from reports_app.management.commands.regenerate_reports import A_DATE, instant
+from reports_app.management.which_sessions import A_DATE, instant, named, unknown
 from sessions_app.errors import ProctoringError
-from sessions_app.import_rows import uuid_of
 from sessions_app.models import Session
 from sessions_app.review.states import Outcome, outcome_of
 
@@ -29,9 +28,7 @@ class Command(BaseCommand):
     def handle(self, *, ids: list[str], ended_before: datetime | None, dry_run: bool, **options: Any) -> None:
         if bool(ids) == bool(ended_before):
             raise CommandError("Say which: either ids or --ended-before. Nothing was deleted.")
-        # Imported ones go by the id that they came with, too.
-        named = Session.objects.filter(pk__in=[*ids, *map(uuid_of, ids)])
-        which = named if ids else Session.objects.ended_before(ended_before)
+        which = named(ids, Session.objects.all()) if ids else Session.objects.ended_before(ended_before)
         rows = list(which.values_list("pk", "review_outcome"))
         found = {pk: outcome_of(outcome) for pk, outcome in rows if isinstance(pk, str)}  # adopted ones may have others
         undecided = sum(outcome == Outcome.NOT_REVIEWED for outcome in found.values())
@@ -50,5 +47,5 @@ class Command(BaseCommand):
             self.stdout.write(f"{left} were left, whose id is no text (README, Its database).")
         if failed:
             raise CommandError(f"{failed} could not be deleted, or not wholly: see the log, and delete them again.")
-        if unknown := sorted(text for text in ids if text not in found and uuid_of(text) not in found):
-            raise CommandError(f"Not there, or not any more: {', '.join(unknown)}.")
+        if not_there := unknown(ids, found):
+            raise CommandError(f"Not there, or not any more: {', '.join(not_there)}.")

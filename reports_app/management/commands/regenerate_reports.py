@@ -1,24 +1,13 @@
-from argparse import ArgumentParser, ArgumentTypeError
-from datetime import datetime
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from proctoring_site.mongo_engine.instants import parse_instant
 from reports_app import services
+from reports_app.management.which_sessions import A_DATE, instant, named, unknown
 from sessions_app.errors import SessionNotFound
-from sessions_app.import_rows import uuid_of
 from sessions_app.models import Session
-
-A_DATE = "UTC, such as 2026-11-23 or 2026-11-23T10:00:00Z"
-
-
-def instant(text: str) -> datetime:
-    at = parse_instant(text)
-    if at is None:
-        raise ArgumentTypeError(f"{text!r} is not a date or instant ({A_DATE})")
-    return at
 
 
 class Command(BaseCommand):
@@ -36,16 +25,10 @@ class Command(BaseCommand):
         sessions = Session.objects.newest_first().matching(
             started_from=options["started_from"], started_before=options["started_before"]
         )
-        if ids:  # imported sessions go by the id they came with, too
-            sessions = sessions.filter(pk__in=[*ids, *map(uuid_of, ids)])
-        found = list(sessions.values_list("pk", flat=True))
-        unknown = (
-            sorted(text for text in ids if not {text, uuid_of(text)} & set(found))
-            if not (options["started_from"] or options["started_before"])
-            else []
-        )
-        if unknown:
-            raise CommandError(f"There is no session {', '.join(unknown)}. Nothing was written.")
+        found = list((named(ids, sessions) if ids else sessions).values_list("pk", flat=True))
+        is_by_date = options["started_from"] or options["started_before"]
+        if not is_by_date and (not_there := unknown(ids, set(found))):
+            raise CommandError(f"There is no session {', '.join(not_there)}. Nothing was written.")
         rendered, not_found = 0, []
         for pk in tqdm(found, desc="rendering", unit=" sessions", disable=None):
             session = Session.objects.filter(pk=pk).first()

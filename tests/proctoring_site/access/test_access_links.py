@@ -7,8 +7,10 @@ import pytest
 from django.core import signing
 from django.utils import timezone
 
-from proctoring_site.access import links
+from proctoring_site.access import api_tokens, links
+from proctoring_site.access.models import ApiToken
 from proctoring_site.audit.models import Action, AuditRecord
+from proctoring_site.csv_cells import FOR_EXCEL
 from tests import access, drives
 from tests.access import ask, caller, content_of, machine, signed_earlier
 from tests.factories import make_staff
@@ -55,7 +57,10 @@ class TestALink:
     def test_leads_to_the_format_that_was_asked_for(self, evidence, reviewer, form, content_type):
         path = evidence.path("/sessions/{id}/report/link")
         answer = machine(reviewer).post(path, {"format": form}, "application/json")
-        assert ask(caller(), "GET", link_of(answer))["Content-Type"].startswith(content_type)
+        program = ask(caller(), "GET", link := link_of(answer))
+        person = caller().get(link, HTTP_ACCEPT="text/html,*/*;q=0.8")
+        assert program["Content-Type"].startswith(content_type)
+        assert content_of(person) == (FOR_EXCEL if form == "csv" else b"") + content_of(program)
 
     def test_says_when_it_expires(self, evidence, reviewer, settings):
         settings.LINK_MAX_AGE_S = 77
@@ -122,6 +127,19 @@ class TestALinkIsOfNoUse:
         """Signed by us for another purpose: nobody makes such, and if somebody did, it must be no failure."""
         signature = signing.dumps(payload, salt=links.SALT)
         assert follow(evidence.path("/videos/{name}"), signature).status_code == 404
+
+    @pytest.mark.parametrize("taken", ["is_active", "is_staff"])
+    def test_once_its_maker_is_let_in_no_longer(self, evidence, reviewer, video, taken):
+        by_token = link_of(ask(machine(reviewer), "POST", evidence.path("/sessions/{id}/video/link")))
+        assert [ask(caller(), "GET", link).status_code for link in (video, by_token)] == [200, 200]
+        setattr(reviewer, taken, False)
+        reviewer.save()
+        assert [ask(caller(), "GET", link).status_code for link in (video, by_token)] == [404, 404]
+
+    def test_once_the_token_that_made_it_is_revoked(self, evidence, reviewer):
+        by_token = link_of(ask(machine(reviewer), "POST", evidence.path("/sessions/{id}/video/link")))
+        api_tokens.revoke(ApiToken.objects.get(owner=reviewer))
+        assert ask(caller(), "GET", by_token).status_code == 404
 
     def test_under_another_key(self, evidence, video, settings):
         settings.SECRET_KEY = "another key"

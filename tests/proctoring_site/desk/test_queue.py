@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -15,6 +15,7 @@ from proctoring_site.desk import queue, queue_counts
 from sessions_app.models import Session, now
 from sessions_app.querysets import QUEUE_ORDER
 from sessions_app.review.states import Outcome
+from tests.audit_records import recording
 from tests.factories import NOON, make_session, make_staff
 from tests.plans import explain
 from tests.proctoring_site.desk.queued_sessions import COUNTS, EXPORT, LIST, PASS, scored
@@ -51,6 +52,40 @@ class TestTheOrder:
         assert names(reviewer) == ["closed"]
         assert names(reviewer, q="open") == names(reviewer, state="running") == ["open"]
         assert set(names(reviewer, show="all")) == {"closed", "open"}
+
+
+class TestTheNext:
+    def next_of(self, client, session, **asked):
+        """The session to which one leads, by the list that it was opened from; None: back to that list."""
+        with recording() as records:
+            to = urlsplit(client.get(f"{LIST}{session.pk}/next/", asked)["Location"])
+        assert records == [], "none is shown"
+        if to.path == LIST:
+            assert to.query == urlencode(asked)
+            return None
+        assert parse_qs(to.query) == ({"_changelist_filters": [urlencode(asked)]} if asked else {})
+        return Session.objects.get(pk=to.path.removeprefix(LIST).partition("/")[0]).candidate_name
+
+    def test_is_what_follows_of_what_waits_and_after_the_last_the_first(self, reviewer):
+        high, low = scored("high", band="high"), scored("low", start_time=NOON)
+        lower = scored("lower", start_time=NOON - timedelta(hours=1))
+        decided, runs = scored("passed", outcome=Outcome.PASSED), make_session(candidate_name="runs")
+        assert [self.next_of(reviewer, each) for each in (high, low, lower)] == ["low", "lower", "high"]
+        assert [self.next_of(reviewer, each) for each in (decided, runs)] == ["high", "high"]
+        assert (
+            self.next_of(reviewer, decided, band="low") == self.next_of(reviewer, lower, band="low", after="x") == "low"
+        )
+        assert self.next_of(reviewer, high, band="high") is None
+        said = [str(message) for message in reviewer.get(f"{LIST}?band=high").context["messages"]]
+        assert said == ["No other session of this list waits for a decision."]
+        page = reviewer.get(f"{LIST}{low.pk}/change/", {"_changelist_filters": "band=low&q=a b"})
+        assert f'href="{LIST}{low.pk}/next/?band=low&amp;q=a b"' in page.text
+
+    def test_is_for_who_has_a_queue(self, as_staff):
+        runs = make_session()
+        proctor = as_staff("Proctor")
+        assert "rp-next" not in proctor.get(f"{LIST}{runs.pk}/change/").text
+        assert proctor.get(f"{LIST}{runs.pk}/next/").status_code == 404
 
 
 class TestPages:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from proctoring_site.audit.models import Action, AuditRecord
+from proctoring_site.csv_cells import FOR_EXCEL
 from proctoring_site.desk import bulk
 from sessions_app.models import Session
 from sessions_app.review import assignment
@@ -125,7 +126,9 @@ class TestTheExport:
         answer = client.get(EXPORT, query)
         assert answer.status_code == 200
         assert answer["Content-Type"] == "text/csv; charset=utf-8"
-        return list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
+        content = answer.getvalue()
+        assert content.startswith(FOR_EXCEL)
+        return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
 
     def test_is_the_filtered_list_in_its_order(self, reviewer, monkeypatch):
         monkeypatch.setattr("proctoring_site.desk.queue_export.ROWS_AT_ONCE", 2)

@@ -6,8 +6,9 @@ import pytest
 
 from media_app.models import Recording, RecordingState
 from media_app.processing import NOT_LOOKED_AT
-from proctoring_site.desk import moments, playlist, timeline
+from proctoring_site.desk import playlist, timeline
 from proctoring_site.desk.timeline import STEPS, Span, draw
+from sessions_app import moments
 from sessions_app.models import Session
 
 

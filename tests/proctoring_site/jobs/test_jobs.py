@@ -2,7 +2,9 @@
 
 import errno
 import itertools
+import os
 import ssl
+import sys
 import threading
 from datetime import timedelta
 
@@ -10,16 +12,18 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
+from pymongo.errors import AutoReconnect
 
-from media_app.errors import StorageFailed
+from media_app.errors import StorageFailed, UploadLost
 from proctoring_site.audit.models import AuditRecord
 from proctoring_site.jobs import queue, reasons, renewal
 from proctoring_site.jobs.models import Job
 from proctoring_site.jobs.renewal import renewed
+from proctoring_site.launch.child_process import end, start_tied
 from tests import job_tasks, plans, trips
 from tests.access import caller
 from tests.factories import make_staff
-from tests.servers import until
+from tests.servers import free_port, until
 
 NO_LUCK = "Unforeseen (ValueError); the log says more, under the id of this job."
 
@@ -83,6 +87,27 @@ class TestAJob:
         due_now(job)
         assert run_jobs() == 0
 
+    @pytest.mark.parametrize(
+        "outage",
+        [StorageFailed(), OSError(errno.ENOSPC, "full", "/tmp/x"), OSError(errno.EDQUOT, "full"), AutoReconnect()],
+    )
+    def test_that_meets_an_outage_loses_no_try_however_long_that_lasts(self, run_jobs, monkeypatch, outage):
+        monkeypatch.setitem(job_tasks.trouble, "a", outage)
+        job = queue.submit(job_tasks.meet, "a")
+        for age_s, at_most_s in ((0, 2), (600, 60), (86_400, 600)):
+            Job.objects.update(queued_at=timezone.now() - timedelta(seconds=age_s))
+            due_now(job)
+            assert run_jobs() == 1
+            job.refresh_from_db()
+            assert (job.state, job.attempts, job_tasks.done) == ("waiting", 0, [])
+            assert at_most_s / 3 < (job.not_before - timezone.now()).total_seconds() <= at_most_s + 1
+        monkeypatch.setitem(job_tasks.trouble, "a", UploadLost())  # that is no outage
+        for _ in range(2):
+            due_now(job)
+            run_jobs()
+        job.refresh_from_db()
+        assert (job.state, job.error, job_tasks.done) == ("failed", UploadLost.sentence, [("a", "given up")])
+
     def test_that_cannot_even_be_given_up_has_failed_all_the_same(self, run_jobs):
         queue.submit(job_tasks.fail_wholly, "a")
         assert run_jobs() == 1
@@ -98,25 +123,17 @@ class TestAJob:
         queue.run(slow)
         assert (job_tasks.done, Job.objects.get().state) == ([], "running")
 
-    def test_of_a_task_that_this_release_has_not_is_left_to_another_release_for_a_day(
-        self, run_jobs, caplog, monkeypatch
-    ):
-        monkeypatch.setattr(queue, "_left", set())
-        job = Job.objects.create(task="next", key="a", slot="next:a")
-        for _ in range(9):
-            due_now(job)
-            assert run_jobs() == 1
-            job.refresh_from_db()
-            assert (job.state, job.attempts, job.slot) == ("waiting", 0, "next:a")
-            assert job.not_before > timezone.now()
-        (said,) = [record.getMessage() for record in caplog.records if record.name == queue.logger.name]
-        assert said == "jobs named next are left to another release: this one has no such task"
-
-    def test_of_a_task_that_this_release_has_not_has_failed_and_says_so(self, run_jobs):
-        Job.objects.create(task="gone", key="a", slot="gone:a", queued_at=timezone.now() - timedelta(days=1))
-        run_jobs()
-        job = Job.objects.get()
-        assert (job.state, job.error) == ("failed", "This release has no such task.")
+    @pytest.mark.parametrize("state", ["waiting", "running"])
+    def test_of_a_task_that_this_release_has_not_is_left_to_another_release_for_a_day(self, run_jobs, state):
+        a_day_ago = timezone.now() - timedelta(days=1)
+        an_hour = timedelta(hours=1)
+        since = {"state": state, "not_before": a_day_ago + an_hour, "runs_until": a_day_ago + an_hour}
+        job = Job.objects.create(task="next", key="a", slot="next:a", queued_at=a_day_ago, attempts=1, **since)
+        assert (queue.due(), queue.requeue(), queue.take(job.pk), run_jobs()) == (0, 0, None, 0)
+        Job.objects.update(not_before=a_day_ago, runs_until=a_day_ago)
+        assert run_jobs() == 1
+        job.refresh_from_db()
+        assert (job.state, job.error, job.attempts) == ("failed", "This release has no such task.", 2)
 
     def test_that_was_lost_with_its_worker_is_done_by_another(self, run_jobs):
         job = queue.submit(job_tasks.note, "a", word="hello")
@@ -284,19 +301,44 @@ class TestTheAdmin:
         assert run_jobs() == 1
 
 
-def test_one_is_submitted_by_an_index_however_many_are_done(committed_database):
+def test_one_is_submitted_and_taken_by_an_index_however_many_are_done_or_another_releases(committed_database):
     Job.objects.bulk_create([Job(task="test.note", key=str(n), state="done") for n in range(100)])
+    Job.objects.bulk_create([Job(task="next", key=str(n), slot=f"next:{n}") for n in range(100)])
     database = connection.database
     database.command("profile", 2)
     try:
         for word in ("one", "two"):
             queue.submit(job_tasks.note, "a", word=word)
+        assert queue.take().key == "a"
         seen = list(database["system.profile"].find({"command.findAndModify": "jobs"}))
     finally:
         database.command("profile", 0)
         database["system.profile"].drop()
-    assert [entry["docsExamined"] for entry in seen] == [0, 1]
-    assert {entry["planSummary"] for entry in seen} == {"IXSCAN { slot: 1 }"}
+    assert [entry["docsExamined"] for entry in seen] == [0, 1, 1]
+    assert {entry["planSummary"] for entry in seen[:2]} == {"IXSCAN { slot: 1 }"}
+
+
+SLOW_WORK = """
+import django
+django.setup()
+from tests import job_tasks
+from proctoring_site.jobs import here
+here.STOP_PATIENCE_S = 0
+from proctoring_site.wsgi import application
+"""
+
+
+def test_what_a_stopped_web_server_was_doing_is_given_back(committed_database, tmp_path):
+    """Celery's workers are in test_jobs_by_celery.py."""
+    queue.submit(job_tasks.slow, "a", folder=str(tmp_path), seconds=60)
+    (tmp_path / "slow_work.py").write_text(SLOW_WORK)
+    environment = {**os.environ, "MONGODB_DATABASE": connection.settings_dict["NAME"], "PYTHONPATH": str(tmp_path)}
+    command = ["granian", "--interface", "wsgi", "--port", str(free_port()), "slow_work:application"]
+    server = start_tied([sys.executable, "-m", *command], env=environment)
+    until(lambda: list(tmp_path.glob("a.*.begun")))
+    end(server, patience_s=30)
+    job = Job.objects.get()
+    assert (job.state, job.attempts, queue.due()) == ("waiting", 0, 1)
 
 
 def test_what_is_done_is_forgotten_and_what_failed_is_not(committed_database):

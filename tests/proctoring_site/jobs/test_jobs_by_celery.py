@@ -1,6 +1,8 @@
 """Background work with a broker: Debian's Redis, and two real Celery workers, one of which is killed in the middle."""
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -17,11 +19,16 @@ broker, start_worker, hand_over = celery_workers.broker, celery_workers.start_wo
 
 
 def test_a_worker_does_what_was_submitted(start_worker, hand_over, tmp_path):
-    start_worker("one")
+    worker = start_worker("one")
     queue.submit(job_tasks.slow, "a", folder=str(tmp_path), seconds=0)
     until(lambda: Job.objects.get().state == "done")
     assert (tmp_path / "a.done").read_text() == "done\n"
     until(lambda: "INFO tests.job_tasks [-]: done" in (tmp_path / "one.log").read_text())  # by LOG_LEVEL, not Celery's
+
+    queue.submit(job_tasks.slow, "b", folder=str(tmp_path), seconds=60)
+    until(lambda: list(tmp_path.glob("b.*.begun")))
+    os.killpg(worker.pid, signal.SIGTERM)  # as systemd stops it
+    until(lambda: (Job.objects.get(key="b").state, Job.objects.get(key="b").attempts) == ("waiting", 0))
 
 
 def test_what_a_killed_worker_was_doing_is_finished_once_by_another(start_worker, hand_over, tmp_path):

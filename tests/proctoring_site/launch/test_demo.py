@@ -11,7 +11,7 @@ from proctoring_site.launch import demo
 from sessions_app import services
 from sessions_app.models import Event, Session
 from tests.drives import data_dir, stored  # noqa: F401 - data_dir is a fixture
-from tests.factories import NOON
+from tests.factories import NOON, log_event
 
 pytestmark = pytest.mark.usefixtures("database", "data_dir")
 
@@ -62,7 +62,7 @@ def test_a_second_run_changes_nothing(data_dir):  # noqa: F811
 
 def test_what_was_reported_since_stays():
     load_demo()
-    services.log_event(demo.RUNNING, services.Reported("phone_detected"))
+    log_event(demo.RUNNING, services.Reported("phone_detected"))
     load_demo()
     assert Session.objects.get(pk=demo.RUNNING).counts["phone_detected"] == 1
 

@@ -14,7 +14,7 @@ from sessions_app.review import assignment, policies, scores, services
 from sessions_app.review.errors import NobodyToAssign, ReviewChanged
 from sessions_app.review.states import Outcome
 from tests import plans, trips
-from tests.factories import NOON, make_session, make_sessions, make_staff
+from tests.factories import NOON, log_event, make_session, make_sessions, make_staff
 from tests.sessions_app.review.sittings import END, confirm, ended
 
 
@@ -127,7 +127,7 @@ class TestPassingTheClean:
 
     def test_leaves_one_whose_late_events_are_not_in_its_score_yet(self):
         session = ended()
-        sessions.log_event(session.pk, sessions.Reported("phone_detected"), received_at=session.end_time)
+        log_event(session.pk, sessions.Reported("phone_detected"), received_at=session.end_time)
         assert assignment.pass_clean([session.pk], by=make_staff("Reviewer")).refused == (session.pk,)
 
     def test_leaves_one_that_was_decided_on_though_its_place_says_otherwise(self):

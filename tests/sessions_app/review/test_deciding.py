@@ -24,7 +24,7 @@ from sessions_app.review.errors import (
 from sessions_app.review.models import EntryAction, ReviewEntry
 from sessions_app.review.states import OUTCOME_MOVES, Outcome
 from tests.audit_records import recording
-from tests.factories import NOON, make_session, make_staff, naive, old_session, write_old_documents
+from tests.factories import NOON, log_event, make_session, make_staff, naive, old_session, write_old_documents
 from tests.sessions_app.review.sittings import confirm, dismiss, ended
 
 FOUR_PHONES = (0, 100, 200, 300)
@@ -190,7 +190,7 @@ class TestAViolation:
         second_review.look_soon(session, 4)
         late = session.end_time + timedelta(seconds=1)
         for _ in range(4):
-            sessions.log_event(session.pk, sessions.Reported("phone_detected"), received_at=late)
+            log_event(session.pk, sessions.Reported("phone_detected"), received_at=late)
         self.wait()
         run_jobs()
         assert not Job.objects.exclude(state="done").exists()
@@ -211,7 +211,7 @@ class TestAViolation:
     def test_of_one_is_left_alone_by_words_that_change_no_score(self, ada, bob):
         session = decide(confirm(ended(0), by=ada), Outcome.VIOLATION, by=ada)
         for _ in range(4):
-            sessions.log_event(session.pk, sessions.Reported("phone_detected"), received_at=session.end_time)
+            log_event(session.pk, sessions.Reported("phone_detected"), received_at=session.end_time)
         services.add_note(session, text="Late events.", by=bob, seen=2)
         assert session.outcome is Outcome.VIOLATION
 
@@ -243,7 +243,7 @@ class TestReversing:
         session = decide(ended(), Outcome.PASSED, by=ada)
         for _ in range(5):
             told = sessions.Reported("phone_detected")
-            sessions.log_event(session.pk, told, received_at=session.end_time)
+            log_event(session.pk, told, received_at=session.end_time)
         session.refresh_from_db()
         services.review_of(session)
         session.refresh_from_db()

@@ -20,7 +20,7 @@ from sessions_app.review.errors import (
 from sessions_app.review.models import JudgedIncident, Note, ReviewEntry
 from sessions_app.review.states import INCIDENT_MOVES, IncidentState, Outcome, Severity
 from tests.audit_records import recording
-from tests.factories import NOON, make_event, make_staff
+from tests.factories import NOON, log_event, make_event, make_staff
 from tests.sessions_app.review.sittings import confirm, dismiss, ended, judge
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -61,7 +61,7 @@ class TestADismissal:
         session = dismiss(ended(0, 5), by=ada)
         for n in range(100):
             late = NOON + timedelta(seconds=5 + n / 10)
-            sessions.log_event(
+            log_event(
                 session.pk,
                 sessions.Reported("phone_detected", timestamp=late),
                 received_at=session.end_time + timedelta(seconds=10),
@@ -111,7 +111,7 @@ class TestJudging:
         session = ended(0, 5)
         page = services.review_of(session)
         late = session.end_time + timedelta(seconds=5)
-        sessions.log_event(session.pk, sessions.Reported("phone_detected", timestamp=NOON), received_at=late)
+        log_event(session.pk, sessions.Reported("phone_detected", timestamp=NOON), received_at=late)
         services.judge(
             session, page.incidents[0].key, IncidentState.CONFIRMED, by=ada, seen=0, seen_until=page.seen_until
         )
@@ -121,7 +121,7 @@ class TestJudging:
         session = ended(0, 5)
         page = services.review_of(session)
         late = session.end_time + timedelta(seconds=5)
-        sessions.log_event(session.pk, sessions.Reported("phone_detected", timestamp=NOON), received_at=late)
+        log_event(session.pk, sessions.Reported("phone_detected", timestamp=NOON), received_at=late)
         with pytest.raises(IncidentNotFound):
             services.judge(session, page.incidents[0].key, IncidentState.CONFIRMED, by=ada, seen=0)
 

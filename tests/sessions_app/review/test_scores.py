@@ -22,6 +22,7 @@ from sessions_app.states import State
 from tests import trips
 from tests.factories import (
     NOON,
+    log_event,
     make_event,
     make_session,
     make_staff,
@@ -111,7 +112,7 @@ class TestWhenASessionCloses:
 class TestALateEvent:
     def log(self, session, after_s=1):
         told = sessions.Reported("phone_detected")
-        sessions.log_event(session.pk, told, received_at=session.end_time + timedelta(seconds=after_s))
+        log_event(session.pk, told, received_at=session.end_time + timedelta(seconds=after_s))
 
     def test_has_the_score_follow_soon(self, run_jobs):
         session = ended()
@@ -152,7 +153,7 @@ class TestAfterTheDecision:
 
     def late(self, session):
         told = sessions.Reported("phone_detected")
-        sessions.log_event(session.pk, told, received_at=session.end_time + timedelta(seconds=1))
+        log_event(session.pk, told, received_at=session.end_time + timedelta(seconds=1))
         scores.score_closed([session.pk])
 
     def test_what_comes_then_surfaces_until_somebody_judges_it(self):
@@ -232,7 +233,7 @@ class TestHowASessionStands:
         session = ended(0, event_type="a")
         for event_type in ("b", "c", "c"):
             told = sessions.Reported(event_type)
-            sessions.log_event(session.pk, told, received_at=session.end_time)
+            log_event(session.pk, told, received_at=session.end_time)
         session.refresh_from_db()
         assert session.counts == {"a": 1, "b": 1, "(other types)": 2}
         policy = policies.create(policies.Draft(weights={"c": 30}), by=make_staff()).version

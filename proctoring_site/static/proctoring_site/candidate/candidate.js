@@ -23,7 +23,7 @@ const LOGIN = ": something else answers in its place; does your network want a l
 const NO_NOTES = "This browser cannot keep notes: please do not reload or close this page.";
 const TOO_LATE = (count) => ` What this page had noted (${count}) came too late and was not taken.`;
 const NAMES = { video: "camera", audio: "microphone" };
-const ONLY_ONE = { video: "only sound is recorded", audio: "only the picture is recorded" };
+const NO_SOUND = "There is no microphone: only the picture is recorded.";
 const WITHOUT = "You can also start without; then nothing is filmed, and staff see that.";
 /** A device that is silent for a moment was not lost. */
 const SILENT_MS = 3000;
@@ -95,8 +95,7 @@ async function check(choice) {
     let fault;
     ({ stream, fault } = await devices.turnOn(choice));
     await devices.list(stream, { videoinput: byId("camera"), audioinput: byId("microphone") });
-    const missing = missingOf(stream);
-    byId("device-state").textContent = missing ? whyOnlyOne(missing, fault) : "Camera and microphone work.";
+    byId("device-state").textContent = fault ? whyNoSound(fault) : "Camera and microphone work.";
   } catch (error) {
     byId("device-state").textContent = `${devices.faultOf(error)} ${WITHOUT}`;
   }
@@ -104,13 +103,8 @@ async function check(choice) {
   byId("preview").srcObject = stream;
 }
 
-function missingOf(stream) {
-  return Object.keys(NAMES).find((kind) => devices.isGone(stream, kind));
-}
-
-function whyOnlyOne(missing, fault) {
-  const why = fault?.name === "NotFoundError" ? `There is no ${NAMES[missing]}` : devices.faultOf(fault);
-  return fault?.name === "NotFoundError" ? `${why}: ${ONLY_ONE[missing]}.` : `${why} Until then ${ONLY_ONE[missing]}.`;
+function whyNoSound(fault) {
+  return fault.name === "NotFoundError" ? NO_SOUND : `${devices.faultOf(fault)} Until then only the picture is recorded.`;
 }
 
 async function start(event) {
@@ -242,7 +236,7 @@ async function turnOnAgain() {
   lost.clear();
   for (const kind of missing) lost.add(kind);
   if (stream && !missing.length) foundAgain();
-  else showLost(stream ? whyOnlyOne(missing[0], fault) : devices.faultOf(fault));
+  else showLost(stream ? whyNoSound(fault) : devices.faultOf(fault));
   startRecording();
 }
 
@@ -371,19 +365,17 @@ function sayDone(text) {
 // A page that was reloaded or closed in the middle of a sitting.
 
 async function goOn() {
-  used.video = (await recordings.parts(client.id)).some((part) => part.hasCamera);
-  let fault;
+  used.video = (await recordings.parts(client.id)).length > 0;
   try {
-    ({ stream, fault } = await devices.turnOn());
+    ({ stream } = await devices.turnOn());
   } catch (error) {
-    fault = error;
+    showLost(devices.faultOf(error));
   }
   if (isFinishing) return devices.turnOff(stream);
   if (used.video && devices.isGone(stream, "video")) {
     lost.add("video");
     client.log("camera_lost");
   }
-  if (fault) showLost(stream ? whyOnlyOne(missingOf(stream), fault) : devices.faultOf(fault));
   sit("page_reloaded");
 }
 

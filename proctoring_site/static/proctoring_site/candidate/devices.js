@@ -4,7 +4,7 @@
 const FAULTS = {
   NotAllowedError:
     "The browser or you did not allow it. Allow camera and microphone for this page beside its address, and check again.",
-  NotFoundError: "There is no camera or microphone.",
+  NotFoundError: "There is no camera.",
   NotReadableError: "Another program is using the camera or microphone. Close it, and check again.",
   OverconstrainedError: "This camera or microphone is gone. Choose another one.",
 };
@@ -15,14 +15,15 @@ export function faultOf(error) {
 }
 
 /**
- * Both, or the one that there is, with the browser's error about the other. Rejects with it when there is neither.
+ * Both, or the camera alone, with the browser's error about the microphone; a recording without pictures is none. Rejects
+ * with the browser's error.
  * @returns {Promise<{stream: MediaStream, fault: DOMException|undefined}>}
  */
 export async function turnOn({ camera, microphone } = {}) {
   if (!navigator.mediaDevices) throw new DOMException("no secure context", "NotSupportedError");
   const video = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 15 }, ...chosen(camera) };
   const audio = chosen(microphone) ?? true;
-  const tries = [{ video, audio }, { video }, { audio }];
+  const tries = [{ video, audio }, { video }];
   let fault;
   for (const wanted of tries) {
     try {

@@ -13,7 +13,6 @@ const PATIENCE_MS = 4000;
 const IMPATIENCE_MS = 100;
 /** Slices that a disk is asked to take, should it have refused some. */
 const AT_ONCE = 50;
-const TYPES = ["video/webm;codecs=vp8,opus", "video/webm", "video/mp4"];
 /** About 230 MB an hour. */
 const BITS = { videoBitsPerSecond: 480_000, audioBitsPerSecond: 32_000 };
 
@@ -73,9 +72,11 @@ let inMemory = [];
 async function keep(slice) {
   inMemory.push(slice);
   const own = inMemory.slice(0, AT_ONCE);
-  const add = (slices) => own.forEach((one) => slices.add(one));
+  const add = (some) => transact("readwrite", (slices) => some.forEach((one) => slices.add(one)));
+  const asBytes = async (one) => ({ ...one, bytes: await one.bytes.arrayBuffer() });
   try {
-    await transact("readwrite", add);
+    // A private window of Safari keeps no Blob. Else it is one, since all of them are read at the end.
+    await add(own).catch(async () => add(await Promise.all(own.map(asBytes))));
   } catch {
     return false;
   }
@@ -95,9 +96,9 @@ export async function parts(sessionId) {
   const playable = [...byPart.values()].filter((byNumber) => byNumber.has(0)); // without its beginning none is
   return playable.map((byNumber) => {
     const slices = [...byNumber.entries()].sort(([one], [other]) => one - other).map(([, slice]) => slice);
-    const { startedAt, hasCamera = true } = slices[0];
+    const { startedAt } = slices[0];
     const clockAheadMs = slices.find((slice) => Number.isFinite(slice.clockAheadMs))?.clockAheadMs;
-    return { startedAt, clockAheadMs, hasCamera, seconds: (slices.length * SLICE_MS) / 1000, slices };
+    return { startedAt, clockAheadMs, seconds: (slices.length * SLICE_MS) / 1000, slices };
   });
 }
 
@@ -172,12 +173,15 @@ export function record(stream, sessionId, { onLost, ...page }) {
   };
 }
 
+/** No codec for what is not there: with one, Firefox records nothing, and never stops. */
+function typeFor(stream) {
+  const codecs = stream.getAudioTracks().length ? "vp8,opus" : "vp8";
+  return [`video/webm;codecs=${codecs}`, "video/webm", "video/mp4"].find((type) => MediaRecorder.isTypeSupported(type));
+}
+
 function recordPart(stream, sessionId, { clockAheadMs, onMemoryOnly }) {
-  const shown = withPicture(stream);
-  const mimeType = TYPES.find((type) => MediaRecorder.isTypeSupported(type));
-  const recorder = new MediaRecorder(shown.stream, { mimeType, ...BITS });
+  const recorder = new MediaRecorder(stream, { mimeType: typeFor(stream), ...BITS });
   const part = crypto.getRandomValues(new Uint32Array(2)).join("-");
-  const hasCamera = shown.stream === stream;
   let startedAt = Date.now();
   let made = 0;
   let kept = Promise.resolve();
@@ -185,7 +189,7 @@ function recordPart(stream, sessionId, { clockAheadMs, onMemoryOnly }) {
   recorder.ondataavailable = ({ data }) => {
     if (!data.size) return;
     const type = recorder.mimeType || data.type;
-    const told = { sessionId, part, number: made++, startedAt, clockAheadMs: clockAheadMs(), hasCamera, type };
+    const told = { sessionId, part, number: made++, startedAt, clockAheadMs: clockAheadMs(), type };
     const slice = { ...told, bytes: data };
     kept = kept.then(() => keep(slice)).then((isOnDisk) => isOnDisk || onMemoryOnly());
   };
@@ -203,30 +207,6 @@ function recordPart(stream, sessionId, { clockAheadMs, onMemoryOnly }) {
       if (recorder.state !== "inactive") recorder.stop();
       await stopped;
       await kept;
-      shown.stop();
     },
   };
-}
-
-/** The server takes no recording without a picture, so sound alone is recorded with one that says why there is none. */
-function withPicture(stream) {
-  if (stream.getVideoTracks().length) return { stream, stop() {} };
-  const canvas = Object.assign(document.createElement("canvas"), { width: 320, height: 240 });
-  const brush = canvas.getContext("2d");
-  const draw = () => {
-    brush.fillStyle = "#333";
-    brush.fillRect(0, 0, 320, 240);
-    brush.fillStyle = "#fff";
-    brush.font = "20px sans-serif";
-    brush.textAlign = "center";
-    brush.fillText("No camera: sound only", 160, 126);
-  };
-  const [picture] = canvas.captureStream(1).getVideoTracks();
-  draw();
-  const drawing = setInterval(draw, 1000);
-  const stop = () => {
-    clearInterval(drawing);
-    picture.stop();
-  };
-  return { stream: new MediaStream([picture, ...stream.getAudioTracks()]), stop };
 }

@@ -37,18 +37,17 @@ export function openFor(chosen, verbsByState, options = {}) {
   part("fault").textContent = "";
   part("progress").textContent = "";
   const possible = isMany ? FOR_MANY.filter((verb) => among(verb).length) : (verbs[chosen[0].state] ?? []);
-  part("verbs").replaceChildren(...possible.map((verb, index) => choiceOf(verb, index === 0)));
+  part("verbs").replaceChildren(...possible.map(choiceOf));
   showFields();
   dialog.showModal();
 }
 
 const among = (verb) => sessions.filter((session) => verbs[session.state]?.includes(verb));
 
-// Of many nothing is chosen beforehand, so that Enter alone has nobody wait.
-function choiceOf(verb, isFirst) {
+// Nothing is chosen beforehand, so that no press too many has anybody wait.
+function choiceOf(verb) {
   const label = document.createElement("label");
   const choice = element("input", "", { type: "radio", name: "verb", value: verb, required: "" });
-  choice.checked = isFirst && !isMany;
   label.append(choice, isMany ? ` ${verb} (${among(verb).length})` : ` ${verb}`);
   return label;
 }

@@ -2,13 +2,6 @@
 
 import { nameOf, part } from "./parts.js";
 
-const KINDS = {
-  running: (session) => session.state === "running",
-  paused: (session) => session.state === "paused",
-  weighed: (session) => session.weighed > 0,
-  missing: (session) => session.presence === "missing",
-  silent: (session) => session.presence === "silent",
-};
 const buttons = [...part("counts").querySelectorAll("button")];
 const folded = (text) => text.trim().toLocaleLowerCase();
 
@@ -16,7 +9,7 @@ const pressed = () => buttons.find((button) => button.getAttribute("aria-pressed
 
 export function isShown(session) {
   const kind = pressed()?.dataset.show;
-  return (!kind || KINDS[kind](session)) && folded(nameOf(session)).includes(folded(part("find").value));
+  return (!kind || session.kinds.includes(kind)) && folded(nameOf(session)).includes(folded(part("find").value));
 }
 
 export function showCounts(counts) {

@@ -7,7 +7,7 @@ _SECONDS = re.compile(r"\s*(\d{1,7}(?:\.\d{1,3})?)\s*", re.ASCII)
 
 
 def said(seconds: float) -> str:
-    """As static/desk/session/clock.js says it: whole seconds, hours only where there are any."""
+    """As the desk's static/desk/session/clock.js says it: whole seconds, hours only where there are any."""
     whole = int(abs(seconds) + 1e-6)
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
