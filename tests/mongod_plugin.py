@@ -17,8 +17,9 @@ import trustme
 from proctoring_site.launch.child_process import LaunchError
 from proctoring_site.launch.embedded_mongod import EmbeddedMongod
 
-#: Failpoints (`configureFailPoint`) need test commands.
-TEST_COMMANDS = ("--setParameter", "enableTestCommands=1")
+#: Failpoints (`configureFailPoint`) need test commands; and a test is one transaction, for which a machine with much
+#: else to do may need more than a minute.
+TEST_COMMANDS = ("--setParameter", "enableTestCommands=1", "--setParameter", "transactionLifetimeLimitSeconds=600")
 #: Would change settings.py; a test that wants one of them sets it itself.
 CLEARED_VARIABLES = {
     *("MONGODB_DATABASE", "STORAGE_BACKEND", "DEBUG", "PRODUCTION", "SCORE_WEIGHTS"),
@@ -100,6 +101,7 @@ def _set_environment(mongod: TestMongod) -> None:
     os.environ["MONGODB_URL"] = mongod.url
     os.environ["SECRET_KEY"] = secrets.token_urlsafe(50)
     os.environ["DATA_DIR"] = str(mongod.folder / "data")
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"  # none is looked for at each request
     os.environ["SSL_CERT_FILE"] = str(an_authority(mongod.folder))
     os.environ.update(UNREACHED_LIMITS)
 

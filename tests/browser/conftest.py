@@ -187,15 +187,14 @@ _signed_in: dict[tuple[str, str], list[Any]] = {}
 
 def log_in(page: Page, username: str = USERNAME) -> None:
     """By the form, the first time at this site; afterwards with the cookies of that time, since a server takes long to
-    check a password, which is meant."""
-    cookies = _signed_in.get(key := (page.request.get("/healthz").url, username))
-    if cookies:
+    check a password, which is meant. Where the page then is, is its test's affair."""
+    if cookies := _signed_in.get(key := (page.request.get("/healthz").url, username)):
         page.context.add_cookies(cookies)
+        return
     page.goto("/admin/")
-    if not cookies:
-        page.fill("#id_username", username)
-        page.fill("#id_password", PASSWORD)
-        page.click("[type=submit]")
+    page.fill("#id_username", username)
+    page.fill("#id_password", PASSWORD)
+    page.click("[type=submit]")
     expect(page.locator("#user-tools")).to_be_visible()
     _signed_in[key] = page.context.cookies()
 

@@ -86,23 +86,13 @@ class TestTheChecks:
 
 
 class TestTheRealStart:
-    def test_succeeds_with_the_default(self):
-        assert manage_check().returncode == 0
+    """That the environment reaches these settings; what each lacks, the checks above say."""
 
-    @pytest.mark.parametrize(
-        ("environment", "ids"),
-        [
-            ({"STORAGE_BACKEND": "ftp"}, ["E001"]),
-            ({"STORAGE_BACKEND": "s3"}, ["E002"]),
-            ({"DETA_SPACE_APP": "true"}, ["E002"]),
-            ({"DETA_SPACE_APP": "true", "DETA_PROJECT_KEY": "nounderscore"}, ["E004"]),
-        ],
-    )
-    def test_is_stopped_by_name_and_hint(self, environment, ids):
-        run = manage_check(**environment)
+    def test_is_stopped_by_name_and_hint(self):
+        run = manage_check(DETA_SPACE_APP="true", DETA_PROJECT_KEY="nounderscore")
         assert run.returncode != 0
-        assert [number for number in ("E001", "E002", "E004") if f"proctoring.{number}" in run.stderr] == ids
-        assert run.stderr.count("HINT: ") == len(ids)
+        assert [number for number in ("E001", "E002", "E004") if f"proctoring.{number}" in run.stderr] == ["E004"]
+        assert run.stderr.count("HINT: ") == 1
         assert "Traceback" not in run.stderr
 
     def test_inside_deta_space_the_named_backend_still_wins(self):

@@ -29,15 +29,26 @@ USERNAME, PASSWORD = "overseer", "correct horse battery"
 WRONG_TOKEN = "pk_nobody-ever-made-this-one"
 
 
-class Site:
-    """A served site on a database of its own, and everything that its process says."""
+@pytest.fixture(scope="module")
+def sites_database() -> Iterator[str]:
+    yield (name := f"test_log_{uuid4().hex}")
+    with MongoClient(os.environ["MONGODB_URL"]) as client:
+        client.drop_database(name)
 
-    def __init__(self, folder: Path, database: str, **environment: str) -> None:
+
+@pytest.fixture(scope="module")
+def staff(sites_database: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder, url = tmp_path_factory.mktemp("log"), os.environ["MONGODB_URL"]
+    return migrate_with_superuser(USERNAME, PASSWORD, mongodb_url=url, folder=folder, MONGODB_DATABASE=sites_database)
+
+
+class Site:
+    """A served site, and everything that its process says."""
+
+    def __init__(self, folder: Path, database: str, staff: dict[str, str], **environment: str) -> None:
         self.log, url = folder / "log", os.environ["MONGODB_URL"]
-        own = {"MONGODB_DATABASE": database}
-        self.staff = migrate_with_superuser(USERNAME, PASSWORD, mongodb_url=url, folder=folder, **own)
-        self.staff_token = self.staff["Authorization"].removeprefix("Bearer ")
-        self.web = Web(url, folder, log=self.log, **own, **environment)
+        self.staff, self.staff_token = staff, staff["Authorization"].removeprefix("Bearer ")
+        self.web = Web(url, folder, log=self.log, MONGODB_DATABASE=database, **environment)
         self.client = httpx.Client(base_url=self.web.url, timeout=30)
         self.answers: list[httpx.Response] = []
 
@@ -47,16 +58,17 @@ class Site:
 
 
 @pytest.fixture(scope="module", params=["json", "text"])
-def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    database = f"test_log_{uuid4().hex}"
-    site = Site(tmp_path_factory.mktemp("log"), database, LOG_FORMAT=request.param, LOG_LEVEL="DEBUG")
+def site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, sites_database: str, staff: dict[str, str]
+) -> Iterator[Site]:
+    site = Site(tmp_path_factory.mktemp("log"), sites_database, staff, LOG_FORMAT=request.param, LOG_LEVEL="DEBUG")
     try:
         yield site
     finally:
         site.client.close()
         site.web.stop()
         with MongoClient(os.environ["MONGODB_URL"]) as client:
-            client.drop_database(database)
+            client[sites_database].sessions.delete_many({})
 
 
 def sit_an_exam(site: Site, clip: Path) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """PRODUCTION=1 behind a proxy that ends TLS: what a real process sends, and what `check --deploy` says."""
 
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -41,22 +42,18 @@ class TestTheDeployCheck:
     @pytest.mark.parametrize(
         ("environment", "said"),
         [
-            ({"TRUSTED_PROXY": "0"}, "security.W008"),
-            ({"HSTS_SECONDS": "0"}, "security.W004"),
-            ({"SECRET_KEY": "short"}, "security.W009"),
-            ({"DEBUG": "1"}, "security.W018"),
-            ({"PRODUCTION": "0"}, "security.W012"),
-            ({"HSTS_PRELOAD": "1"}, "proctoring.E006"),
-            ({"HSTS_PRELOAD": "1", "HSTS_INCLUDE_SUBDOMAINS": "1", "HSTS_SECONDS": "3600"}, "proctoring.E006"),
-            ({"HSTS_SECONDS": "a year"}, "HSTS_SECONDS"),
-            ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL must be one of DEBUG, INFO"),
-            ({"LOG_FORMAT": "xml"}, "LOG_FORMAT must be one of text, json"),
+            (
+                {"TRUSTED_PROXY": "0", "HSTS_SECONDS": "0", "SECRET_KEY": "short", "DEBUG": "1"},
+                {"security.W008", "security.W004", "security.W009", "security.W018"},
+            ),
+            ({"PRODUCTION": "0"}, {"security.W012"}),
+            ({"HSTS_PRELOAD": "1", "HSTS_INCLUDE_SUBDOMAINS": "1", "HSTS_SECONDS": "3600"}, {"proctoring.E006"}),
         ],
     )
     def test_still_sees_what_is_missing(self, environment, said):
         done = check(**environment)
         assert done.returncode != 0
-        assert said in done.stderr
+        assert said <= set(re.findall(r"[a-z]+\.[EW]\d{3}", done.stderr)), done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -92,40 +92,47 @@ def outcome(answer, asked):
     return "–" if answer.status_code == 404 else str(answer.status_code)
 
 
-@pytest.mark.parametrize("page", PAGES)
 class TestEachPage:
-    def test_is_for_whom_the_table_says(self, page, evidence, address):
-        found = {}
-        for name in sorted(COLUMNS, key=lambda name: "ended session" in name):
-            account = None if name == "nobody" else account_of(name.split(",")[0])
-            if "ended session" in name:
-                evidence.ended()
+    """Down the column of one who looks: that changes nothing for the next page."""
+
+    @pytest.mark.parametrize("name", COLUMNS)
+    def test_is_for_whom_the_table_says(self, name, evidence, address):
+        account = None if name == "nobody" else account_of(name.split(",")[0])
+        if "ended session" in name:
+            evidence.ended()
+        client, found = caller(signed_in=account), {}
+        for page in PAGES:
             asked = address(page, account)
-            found[name] = outcome(caller(signed_in=account).get(asked, follow=True), asked)
-        assert found == TABLE[row_of(page)]
+            found[page] = outcome(client.get(asked, follow=True), asked)
+        assert found == {page: TABLE[row_of(page)][name] for page in PAGES}
 
-    def test_takes_no_post_from_those_to_whom_it_is_not_shown(self, page, evidence, address):
-        for name, expected in TABLE[row_of(page)].items():
-            if expected in ("login", "–") and "ended session" not in name:
-                account = None if name == "nobody" else account_of(name)
-                client, asked = caller(signed_in=account), address(page, account)
-                send_csrf_token(client)
+    @pytest.mark.parametrize("name", [name for name in COLUMNS if "ended session" not in name])
+    def test_takes_no_post_from_those_to_whom_it_is_not_shown(self, name, evidence, address):
+        account = None if name == "nobody" else account_of(name)
+        client = caller(signed_in=account)
+        send_csrf_token(client)
+        expected = {page: TABLE[row_of(page)][name] for page in PAGES}
+        for page in PAGES:
+            if expected[page] in ("login", "–"):
+                asked = address(page, account)
                 answer = client.post(asked, {"post": "yes", "_save": "Save"}, follow=True)
-                assert outcome(answer, asked) in (expected, "405"), name  # or no such method, for anybody
+                assert outcome(answer, asked) in (expected[page], "405"), page  # or no such method, for anybody
 
-    def test_asks_everybody_but_staff_to_log_in(self, page, evidence, address):
-        no_staff = make_staff("Reviewer", is_staff=False, is_superuser=True)
-        fired = make_staff("Reviewer", is_active=False, is_superuser=True)
-        asked = address(page)
-        for client in (
-            candidate(evidence.session),
-            machine(make_staff(is_superuser=True)),
-            caller(signed_in=no_staff),
-            caller(signed_in=fired),
-        ):
-            answer = client.get(asked, follow=True)
-            assert answer.request["PATH_INFO"] == "/admin/login/"
-            assert access.CANDIDATE_NAME not in answer.content.decode()
+    @pytest.mark.parametrize("who", ["a candidate", "a machine", "no staff", "fired"])
+    def test_asks_everybody_but_staff_to_log_in(self, who, evidence, address):
+        match who:
+            case "a candidate":
+                client = candidate(evidence.session)
+            case "a machine":
+                client = machine(make_staff(is_superuser=True))
+            case "no staff":
+                client = caller(signed_in=make_staff("Reviewer", is_staff=False, is_superuser=True))
+            case _:
+                client = caller(signed_in=make_staff("Reviewer", is_active=False, is_superuser=True))
+        for page in PAGES:
+            answer = client.get(address(page), follow=True)
+            assert answer.request["PATH_INFO"] == "/admin/login/", page
+            assert access.CANDIDATE_NAME not in answer.content.decode(), page
 
 
 class TestBesidesTheTable:

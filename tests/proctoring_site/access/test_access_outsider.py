@@ -37,20 +37,16 @@ def test_there_are_routes_to_walk():
 
 class TestTheEvidenceRoutes:
     @outsiders
-    @pytest.mark.parametrize(("method", "path"), EVIDENCE, ids=map(" ".join, EVIDENCE))
-    def test_are_a_404_that_is_the_same_whether_the_session_exists(self, evidence, outsider, method, path):
-        client = outsider(evidence)
-        there = ask(client, method, evidence.path(path))
-        not_there = ask(client, method, evidence.missing().path(path))
-        assert (there.status_code, there.json()["code"]) == (404, "not_found")
-        assert content_of(there) == content_of(not_there)
-        assert headers(there) == headers(not_there)
-
-    @outsiders
-    def test_are_left_as_they_were(self, evidence, outsider, data_dir):
+    def test_are_a_404_that_is_the_same_whether_the_session_exists_and_change_nothing(
+        self, evidence, outsider, data_dir
+    ):
         client, before = outsider(evidence), state_of(evidence, data_dir)
         for method, path in EVIDENCE:
-            ask(client, method, evidence.path(path))
+            there = ask(client, method, evidence.path(path))
+            not_there = ask(client, method, evidence.missing().path(path))
+            assert (there.status_code, there.json()["code"]) == (404, "not_found"), (method, path)
+            assert content_of(there) == content_of(not_there), (method, path)
+            assert headers(there) == headers(not_there), (method, path)
         assert state_of(evidence, data_dir) == before
 
     def test_are_there_for_who_may(self, make_evidence):

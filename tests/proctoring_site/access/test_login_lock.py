@@ -266,22 +266,26 @@ def test_the_login_page_asks_no_database():
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., httpx.Client]]:
-    """The product as it is served, as often as called: each a process of its own on the same database."""
-    database, url, started = f"test_login_{uuid4().hex}", os.environ["MONGODB_URL"], []
-    own = {"MONGODB_DATABASE": database, "DJANGO_SUPERUSER_PASSWORD": RIGHT}
+def own() -> Iterator[dict[str, str]]:
+    """The settings of processes that share a database."""
+    database = f"test_login_{uuid4().hex}"
+    yield {"MONGODB_DATABASE": database, "SECRET_KEY": "x" * 50, "DJANGO_SUPERUSER_PASSWORD": RIGHT}
+    with MongoClient(os.environ["MONGODB_URL"]) as client:
+        client.drop_database(database)
 
-    def start(*commands: tuple[str, ...], mongodb_url: str = url, **environment: str) -> httpx.Client:
-        if commands:
-            manage_in_turn(*commands, mongodb_url=url, folder=tmp_path, **own)
-        started.append(Web(mongodb_url, tmp_path, MONGODB_DATABASE=database, SECRET_KEY="x" * 50, **environment))
+
+@pytest.fixture
+def serve(tmp_path: Path, own: dict[str, str]) -> Iterator[Callable[..., httpx.Client]]:
+    """The product as it is served, as often as called: each a process of its own on the same database."""
+    started = []
+
+    def start(*, mongodb_url: str = os.environ["MONGODB_URL"], **environment: str) -> httpx.Client:
+        started.append(Web(mongodb_url, tmp_path, **own, **environment))
         return httpx.Client(base_url=started[-1].url, timeout=30)
 
     yield start
     for web in started:
         web.stop()
-    with MongoClient(url) as client:
-        client.drop_database(database)
 
 
 def send(client: httpx.Client, password: str) -> httpx.Response:
@@ -290,14 +294,15 @@ def send(client: httpx.Client, password: str) -> httpx.Response:
     return client.post("/admin/login/?next=/admin/", data=form)
 
 
-def test_another_process_knows_the_lock_and_a_command_ends_it(serve):
+def test_another_process_knows_the_lock_and_a_command_ends_it(serve, own, tmp_path):
     superuser = ("createsuperuser", "--noinput", f"--username={NAME}", "--email=")
-    first = serve(("migrate", "--verbosity=0"), superuser, LOGIN_FAILURES="2")
+    place = {"mongodb_url": os.environ["MONGODB_URL"], "folder": tmp_path, **own}
+    manage_in_turn(("migrate", "--verbosity=0"), superuser, **place)
+    first, second = serve(LOGIN_FAILURES="2"), serve(LOGIN_FAILURES="2")
     assert [send(first, WRONG).status_code for _ in range(2)] == [200, 429]
-    second = serve(LOGIN_FAILURES="2")
     assert send(second, RIGHT).status_code == 429
-    third = serve(("axes_reset_username", NAME), LOGIN_FAILURES="2")
-    assert send(third, RIGHT).status_code == 302
+    manage_in_turn(("axes_reset_username", NAME), **place)
+    assert send(second, RIGHT).status_code == 302
 
 
 @pytest.mark.parametrize("per_minute", ["30", "0"])

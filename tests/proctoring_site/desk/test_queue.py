@@ -16,9 +16,9 @@ from sessions_app.models import Session, now
 from sessions_app.querysets import QUEUE_ORDER
 from sessions_app.review.states import Outcome
 from tests.audit_records import recording
-from tests.factories import NOON, make_session, make_staff
+from tests.factories import NOON, make_session, make_sessions, make_staff
 from tests.plans import explain
-from tests.proctoring_site.desk.queued_sessions import COUNTS, EXPORT, LIST, PASS, scored
+from tests.proctoring_site.desk.queued_sessions import COUNTS, EXPORT, LIST, PASS, keep, scored, standing
 
 pytestmark = pytest.mark.usefixtures("committed_database")
 
@@ -91,8 +91,7 @@ class TestTheNext:
 class TestPages:
     def test_follow_each_other_forth_and_back_with_each_session_once(self, reviewer):
         starts = [NOON + timedelta(minutes=n // 3) for n in range(110)] + [None] * 10
-        for n, start in enumerate(starts):
-            scored(f"{n:03}", band="high" if n % 2 else "low", start_time=start)
+        keep(standing(f"{n:03}", band="high" if n % 2 else "low", start_time=at) for n, at in enumerate(starts))
         forth, links = self.walk(reviewer, "Next")
         assert len(forth) == 3
         seen = [name for page in forth for name in page]
@@ -211,15 +210,16 @@ class TestWhatItCosts:
     def test_is_as_many_queries_however_many_sessions_on_the_first_page_and_later(self, reviewer):
         scored()
         few = self.commands(reviewer, "")
-        for n in range(120):
-            scored(start_time=NOON + timedelta(minutes=n))
+        keep(standing(start_time=NOON + timedelta(minutes=n)) for n in range(120))
         assert self.commands(reviewer, "") == few <= 9  # and seven that count, each up to a limit
         (later,) = reviewer.get(LIST).context["cl"].links.values()
         assert self.commands(reviewer, later) <= few + 3  # a page after a cursor is up to four ranges of the index
 
-    @pytest.mark.parametrize(
-        ("query", "index", "examined"),
-        [
+    def test_the_plan_is_the_order_of_an_index(self, reviewer):
+        keep(standing(start_time=NOON + timedelta(minutes=n)) for n in range(100))
+        keep(standing(assigned_to="rita", policy_version=2) for _ in range(100))
+        make_sessions(100)
+        for query, index, examined in (
             ("", "sessions_queue", 51),
             ("review=awaiting", "sessions_queue", 51),
             ("review=awaiting&band=low", "sessions_queue", 51),
@@ -230,22 +230,15 @@ class TestWhatItCosts:
             ("review=late", "sessions_queue", 51),
             ("video=yes", "sessions_queue", 300),
             ("below=50", "sessions_queue", 300),
-        ],
-    )
-    def test_the_plan_is_the_order_of_an_index(self, reviewer, query, index, examined):
-        for n in range(100):
-            scored(start_time=NOON + timedelta(minutes=n))
-            scored(assigned_to="rita", policy_version=2)
-            make_session()
-        queryset = reviewer.get(f"{LIST}?{query}").context["cl"].queryset
-        plan = explain(queryset.order_by(*QUEUE_ORDER)[:51])
-        assert plan.index_names == {index}
-        assert not plan.sorts_in_memory
-        assert plan.docs_examined <= examined
+        ):
+            queryset = reviewer.get(f"{LIST}?{query}").context["cl"].queryset
+            plan = explain(queryset.order_by(*QUEUE_ORDER)[:51])
+            assert plan.index_names == {index}, query
+            assert not plan.sorts_in_memory, query
+            assert plan.docs_examined <= examined, query
 
     def test_the_plan_of_a_later_page_is_one_range_of_it(self):
-        for n in range(200):
-            scored(start_time=NOON + timedelta(minutes=n))
+        keep(standing(start_time=NOON + timedelta(minutes=n)) for n in range(200))
         first = keyset.page_of(Session.objects.in_queue(), QUEUE_ORDER, size=150)
         last = first.rows[-1]
         later = Session.objects.in_queue().filter(queue_rank=3, start_time__lt=last.start_time).order_by(*QUEUE_ORDER)

@@ -13,19 +13,21 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from pymongo import MongoClient
 
 from proctoring_site.launch import web_server
-from proctoring_site.launch.__main__ import is_loopback, kept_secret_key
+from proctoring_site.launch.__main__ import StopSignals, is_loopback, kept_secret_key
+from proctoring_site.launch.__main__ import web_server as configured_web_server
 from proctoring_site.launch.child_process import LaunchError, RestartBudget
-from proctoring_site.launch.embedded_mongod import EmbeddedMongod
-from proctoring_site.launch.named_mongodb import is_new_enough
+from proctoring_site.launch.named_mongodb import NOT_A_URL, is_new_enough
 from tests.launches import Launch, Launcher, wait_for
 from tests.old_server import OldServer
-from tests.servers import REPOSITORY, free_port
+from tests.servers import free_port
 
 
 @pytest.fixture
@@ -145,26 +147,27 @@ def test_a_worker_that_was_left_behind_and_does_not_hear_gives_the_port_back(
             deaf.kill()
 
 
-def test_a_named_server_is_used_and_left_running(launch: Launcher, tmp_path: Path) -> None:
-    with EmbeddedMongod(tmp_path / "somebody-elses") as named:
-        started = launch(MONGODB_URL=named.url, MONGODB_DATABASE="somewhere").until_ready()
-        started.create_session("In the named server")
-        assert started.mongod_processes() == []
-        assert started.stop(signal.SIGTERM) == 0
-        with MongoClient(named.url) as client:
-            assert client.somewhere.sessions.find_one({"candidate_name": "In the named server"})
+@pytest.fixture
+def somebody_elses() -> Iterator[str]:
+    """A database of its own on the tests' server, which so has to be left running."""
+    yield (name := f"test_launch_{uuid4().hex}")
+    with MongoClient(os.environ["MONGODB_URL"]) as client:
+        client.drop_database(name)
 
 
-def test_secrets_may_come_from_files(launch: Launcher, tmp_path: Path) -> None:
-    with EmbeddedMongod(tmp_path / "somebody-elses") as named:
-        (tmp_path / "url").write_text(f"{named.url}\n")
-        (tmp_path / "key").write_text("k" * 50 + "\n")
-        files = {"MONGODB_URL_FILE": str(tmp_path / "url"), "SECRET_KEY_FILE": str(tmp_path / "key")}
-        started = launch(**files, PRODUCTION="1").until_ready()
-        started.create_session("Behind two files")
-        assert started.mongod_processes() == []
-        assert not (started.data_dir / "secret_key").exists()
-        assert started.stop(signal.SIGTERM) == 0
+def test_a_named_server_is_used_and_left_running_and_secrets_may_come_from_files(
+    launch: Launcher, tmp_path: Path, somebody_elses: str
+) -> None:
+    (tmp_path / "url").write_text(f"{os.environ['MONGODB_URL']}\n")
+    (tmp_path / "key").write_text("k" * 50 + "\n")
+    files = {"MONGODB_URL_FILE": str(tmp_path / "url"), "SECRET_KEY_FILE": str(tmp_path / "key")}
+    started = launch(**files, MONGODB_DATABASE=somebody_elses, PRODUCTION="1").until_ready()
+    started.create_session("In the named server")
+    assert started.mongod_processes() == []
+    assert not (started.data_dir / "secret_key").exists()
+    assert started.stop(signal.SIGTERM) == 0
+    with MongoClient(os.environ["MONGODB_URL"]) as client:
+        assert client[somebody_elses].sessions.find_one({"candidate_name": "In the named server"})
 
 
 def test_a_secret_that_cannot_be_read_is_one_line(launch: Launcher, tmp_path: Path) -> None:
@@ -192,19 +195,18 @@ def test_a_taken_port(launch: Launcher) -> None:
     assert said == f"Port {port} on 127.0.0.1 is taken: stop what uses it, or set PORT."
 
 
-@pytest.mark.parametrize("port", ["http", "65536"])
-def test_a_port_that_is_none(launch: Launcher, port: str, tmp_path: Path) -> None:
-    output = tmp_path / "bad-port"
-    environment = {**os.environ, "PORT": port, "DATA_DIR": str(tmp_path / "data")}
-    command = [sys.executable, "-m", "proctoring_site.launch"]
-    with output.open("wb") as file:
-        ended = subprocess.run(command, cwd=REPOSITORY, env=environment, stdout=file, stderr=file, check=False)
-    assert ended.returncode == 1
-    assert re.fullmatch(r"PORT must be a whole number [^\n]+\n", output.read_text())
+@pytest.mark.parametrize(("port", "error"), [("http", ImproperlyConfigured), ("65536", LaunchError)])
+def test_a_port_that_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: str, error: type[Exception]
+) -> None:
+    monkeypatch.setenv("PORT", port)
+    with pytest.raises(error, match=r"^PORT must be a whole number [^\n]+$"):
+        configured_web_server(tmp_path, StopSignals())
 
 
-def test_a_host_that_is_not_of_this_machine(launch: Launcher) -> None:
-    assert refusal(launch, HOST="203.0.113.7").startswith("Cannot serve on 203.0.113.7:")
+def test_a_host_that_is_not_of_this_machine(tmp_path: Path) -> None:
+    with pytest.raises(LaunchError, match=r"^Cannot serve on 203\.0\.113\.7:"):
+        web_server.WebServer("203.0.113.7", free_port(), tmp_path, workers=1, threads=1).claim()
 
 
 def test_an_unreachable_server_is_named_without_its_password(launch: Launcher) -> None:
@@ -212,21 +214,11 @@ def test_an_unreachable_server_is_named_without_its_password(launch: Launcher) -
     said = refusal(launch, MONGODB_URL=f"mongodb://someone:hush@127.0.0.1:{free_port()}/?authSource=admin")
     assert re.match(r"MongoDB at 127\.0\.0\.1:\d+ cannot be reached", said)
     assert "hush" not in said
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 28  # the driver by itself would wait for 30 s
 
 
-@pytest.mark.parametrize(
-    "url", ["localhost", "localhost:27017", "mongodb://someone:hu/sh@host/", "mongodb://host:99999", "mongodb://[x"]
-)
-def test_a_broken_url_is_not_repeated(launch: Launcher, url: str) -> None:
-    said = refusal(launch, MONGODB_URL=url)
-    assert said.startswith("MONGODB_URL is not a MongoDB connection string")
-    assert "hu" not in said.replace("such as mongodb://user:password@host:27017/", "")
-
-
-def test_a_certificate_that_is_not_there(launch: Launcher) -> None:
-    said = refusal(launch, MONGODB_URL="mongodb://127.0.0.1/?tls=true&tlsCAFile=/nowhere.pem")
-    assert said == "MONGODB_URL names a file that cannot be read: No such file or directory."
+def test_a_url_that_is_none(launch: Launcher) -> None:
+    assert refusal(launch, MONGODB_URL="mongodb://someone:hu/sh@host/") == NOT_A_URL
 
 
 def test_a_server_that_is_too_old(launch: Launcher) -> None:
@@ -278,10 +270,10 @@ def test_which_hosts_are_loopback(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
 
 
-def test_a_migration_that_fails_stops_the_start_and_says_why(launch: Launcher, tmp_path: Path) -> None:
-    with EmbeddedMongod(tmp_path / "somebody-elses") as named:
-        with MongoClient(named.url) as client:
-            client.test_odd.command("create", "events", viewOn="elsewhere", pipeline=[])  # no index can be built on it
-        failed = launch(MONGODB_URL=named.url, MONGODB_DATABASE="test_odd")
-        assert failed.process.wait(30) == 1
-        assert failed.said.splitlines()[-1] == "Namespace test_odd.events is a view, not a collection"
+def test_a_migration_that_fails_stops_the_start_and_says_why(launch: Launcher, somebody_elses: str) -> None:
+    url = os.environ["MONGODB_URL"]
+    with MongoClient(url) as client:  # no index can be built on it
+        client[somebody_elses].command("create", "events", viewOn="elsewhere", pipeline=[])
+    failed = launch(MONGODB_URL=url, MONGODB_DATABASE=somebody_elses)
+    assert failed.process.wait(30) == 1
+    assert failed.said.splitlines()[-1] == f"Namespace {somebody_elses}.events is a view, not a collection"

@@ -10,12 +10,13 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from proctoring_site.launch.child_process import end, start_tied
+from proctoring_site.launch.child_process import LaunchError, end, start_tied
 from proctoring_site.launch.embedded_mongod import find_mongod
-from proctoring_site.launch.named_mongodb import NOT_A_URL, fault_of
+from proctoring_site.launch.named_mongodb import NOT_A_URL, fault_of, named_server
 from tests.servers import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+NO_FILE = "MONGODB_URL names a file that cannot be read: No such file or directory."
 
 
 @pytest.fixture(scope="module")
@@ -49,16 +50,27 @@ def test_a_login_that_is_refused_is_told_from_one_that_may_not(guarded: str, log
     assert "Zebediah" not in fault
 
 
+#: What is no connection string, and what of it must not be said.
+BROKEN = ("localhost", "localhost:27017", "mongodb://someone:hu/sh@host/", "mongodb://host:99999", "mongodb://[x")
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("mongodb://someone:hush@[x", NOT_A_URL),
-        ("mongodb://someone:hush@host:99999/", NOT_A_URL),
-        (
-            "mongodb://host/?tls=true&tlsCAFile=/no/file",
-            "MONGODB_URL names a file that cannot be read: No such file or directory.",
-        ),
+        *((url, NOT_A_URL) for url in BROKEN),
+        ("mongodb://127.0.0.1/?tls=true&tlsCAFile=/no/file", NO_FILE),
     ],
+)
+def test_a_broken_url_is_not_repeated(monkeypatch: pytest.MonkeyPatch, url: str, said: str) -> None:
+    monkeypatch.setenv("MONGODB_URL", url)
+    with pytest.raises(LaunchError) as refused:
+        named_server()
+    assert str(refused.value) == said
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [("mongodb://someone:hush@host:99999/", NOT_A_URL), ("mongodb://host/?tls=true&tlsCAFile=/no/file", NO_FILE)],
 )
 def test_a_command_says_in_one_line_what_is_wrong_with_it(url: str, said: str) -> None:
     command = [sys.executable, "manage.py", "showmigrations", "access"]
