@@ -24,6 +24,8 @@ const VISIT = 1_000_000;
 const KEPT_AFTER_EXPIRY_MS = 7 * 24 * 3600 * 1000;
 /** What the server takes for the start of a recording in its session. */
 const START_OFFSET_MAX_S = 7 * 24 * 3600;
+/** More is a clock that was set while the session ran; less may be a beat that was long on its way. */
+const CLOCK_SET_MS = 60_000;
 /** The session takes no more: what the server says, and its status for it. */
 const GONE = new Map([
   ["not_found", 404],
@@ -137,7 +139,8 @@ export class ProctoringClient extends EventTarget {
       onAnswer: (answer) => this.#tellConnection(answer),
     });
     this.#heartbeat = new Heartbeat({
-      ask: (said) => this.#ask(`${this.#path}/heartbeat`, said, (body) => typeof body?.state === "string"),
+      ask: (said, limitMs) =>
+        this.#ask(`${this.#path}/heartbeat`, said, (body) => typeof body?.state === "string", { limitMs }),
       isStopped: () => this.stopped !== null,
       isRefused: (answer) => this.#isRefused(answer),
       giveUp: (answer) => this.#giveUp(answer),
@@ -182,6 +185,18 @@ export class ProctoringClient extends EventTarget {
     return this.#record?.startedAt ?? null;
   }
 
+  /** @type {number|null} How far this browser's clock is ahead of the server's, as the last heartbeat learned. */
+  get clockAheadMs() {
+    return this.#heartbeat.clockAheadMs;
+  }
+
+  /** Seconds from the session's start to an instant of this browser's clock, also where that was set in between. */
+  secondsIn(ms = Date.now(), clockAheadMs = this.clockAheadMs) {
+    const byItself = ms - this.startedAt;
+    const byServer = ms - (clockAheadMs ?? NaN) - Date.parse(this.#record.startTime);
+    return (Math.abs(byServer - byItself) > CLOCK_SET_MS ? byServer : byItself) / 1000;
+  }
+
   get candidateName() {
     return this.#record?.candidateName ?? null;
   }
@@ -204,10 +219,10 @@ export class ProctoringClient extends EventTarget {
   }
 
   /** Take a session that a server of yours has opened: the answer to its `POST /sessions`, at each load of the page. */
-  async adopt({ id, token, token_expires_at: tokenExpiresAt, candidate_name: candidateName }) {
+  async adopt({ id, token, token_expires_at: tokenExpiresAt, candidate_name: candidateName, start_time: startTime }) {
     if (!id || !token) throw new Error("This is not the answer to POST /sessions: it has no id, or no token.");
     const { baseUrl } = this.#options;
-    const told = { id, token, tokenExpiresAt, candidateName, baseUrl };
+    const told = { id, token, tokenExpiresAt, candidateName, startTime, baseUrl };
     const own = { startedAt: Date.now(), visits: 0, followed: [], isEnding: false, isEnded: false, isKept: false };
     await this.#open(new Notebook(), { ...told, ...own });
   }
@@ -273,7 +288,9 @@ export class ProctoringClient extends EventTarget {
       onProgress?.(part);
     };
     const remember = (uploadId) => this.#remember({ uploads: { ...this.#record.uploads, [key]: uploadId } });
-    const to = { url: this.#requests.url(`${this.#path}/uploads`), metadata, remember, onProgress: tell, signal };
+    const onArrived = () => (sent.hasMoved = true); // also what lies behind what a larger part had seemed to reach
+    const url = this.#requests.url(`${this.#path}/uploads`);
+    const to = { url, metadata, remember, onProgress: tell, onArrived, signal };
     return inTurn(`${LOCKS} upload ${this.id} ${key}`, async () => {
       for (let failures = 0; ; failures++) {
         signal?.throwIfAborted();
@@ -412,6 +429,7 @@ export class ProctoringClient extends EventTarget {
     const answer = await this.#ask(`${this.#path}/events/batch`, body, isOutcomeOf(events), { isQuiet });
     if (isTemporary(answer)) {
       if (mayBeAboutContent(answer)) this.#outbox.isolate(events);
+      else if (answer.isSlow) this.#outbox.halve(events);
       return isAgain && this.#record.isEnding && !this.#isEndTold ? this.#endBefore(answer) : answer;
     }
     const { status } = answer;
@@ -458,10 +476,10 @@ export class ProctoringClient extends EventTarget {
   }
 
   /** Each event by its place in the batch. What the answer does not name, or cannot decide yet, is sent again. */
-  async #settle(events, { body: { created = [], duplicate = [], rejected = [] }, retryAfterS = 0 }) {
+  async #settle(events, { body: { created = [], duplicate = [], rejected = [] }, retryAfterS = 0, isSlow = false }) {
     const refused = rejected.filter(({ code }) => code !== "try_again");
     const answered = [...created, ...duplicate, ...refused].map(({ index }) => events[index]);
-    await this.#outbox.remove(answered);
+    await this.#outbox.remove(answered, { isSlow });
     for (const { index, code, detail, fields } of refused) {
       this.#tell("rejected", { event: events[index], code, detail, fields });
     }

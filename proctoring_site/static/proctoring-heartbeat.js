@@ -2,6 +2,7 @@
 
 import { isTemporary } from "./proctoring-answer.js";
 import { instant } from "./proctoring-clock.js";
+import { TIMEOUT_MS } from "./proctoring-requests.js";
 import { after } from "./proctoring-timer.js";
 
 /** @typedef {import("./proctoring-answer.js").Answer} Answer */
@@ -11,22 +12,27 @@ export const CLOSED = new Set(["ended", "terminated", "expired"]);
 /** What the next beat may be told to wait for; a longer timer would fire at once. */
 const BEAT_MIN_S = 1;
 const BEAT_MAX_S = 3600;
+/** A connection that died silently is given up before the server misses the client; where the line is slow, later. */
+const BEAT_LIMIT_MS = 15_000;
 const [DOING, DONE, CONFIRMED] = ["doing", "done", "confirmed"];
 
 export class Heartbeat {
   /** @type {string|null} As the last answer said. */
   state = null;
+  /** @type {number|null} How far this browser's clock is ahead, as the last answer said that has seen it. */
+  clockAheadMs = null;
   #client;
   #signals = null;
   #callOff = () => {};
   #nextS = 10;
+  #limitMs = BEAT_LIMIT_MS;
   #isBeating = false;
   /** How far the page is with each command, by its id: DOING, DONE, CONFIRMED. */
   #commands = new Map();
 
   /**
    * @param {object} client What of it a beat needs.
-   * @param {(body: object) => Promise<Answer>} client.ask
+   * @param {(body: object, limitMs: number) => Promise<Answer>} client.ask
    * @param {() => boolean} client.isStopped
    * @param {(answer: Answer) => boolean} client.isRefused Whether session or token are over.
    * @param {(answer: Answer) => any} client.giveUp
@@ -60,8 +66,11 @@ export class Heartbeat {
     const confirmed = this.#toConfirm;
     const said = { ...this.#saidSignals(), sent_at: instant(), confirmed };
     this.#isBeating = true;
-    const answer = await this.#client.ask(said);
+    const answer = await this.#client.ask(said, this.#limitMs);
     this.#isBeating = false;
+    const wasLost = answer.isSlow && answer.status === 0;
+    this.#limitMs = wasLost ? Math.min(2 * this.#limitMs, TIMEOUT_MS) : BEAT_LIMIT_MS;
+    if (wasLost) return this.#beatAgain(Math.max(answer.retryAfterS, BEAT_MIN_S));
     if (isTemporary(answer)) return this.#beatAgain(Math.max(answer.retryAfterS, this.#nextS));
     if (this.#client.isRefused(answer)) return this.#client.giveUp(answer);
     if (answer.status >= 300) console.error("The heartbeat was refused:", answer.body);
@@ -87,7 +96,8 @@ export class Heartbeat {
   }
 
   /** An older or newer server may say less, or more. */
-  async #hear({ state, commands, next_beat_s: nextBeatS }, confirmed) {
+  async #hear({ state, commands, next_beat_s: nextBeatS, clock_skew_ms: clockAheadMs }, confirmed) {
+    if (Number.isFinite(clockAheadMs)) this.clockAheadMs = clockAheadMs;
     if (Number.isFinite(nextBeatS)) this.#nextS = Math.min(Math.max(nextBeatS, BEAT_MIN_S), BEAT_MAX_S);
     for (const id of confirmed) this.#commands.set(id, CONFIRMED);
     const isNew = state !== this.state;

@@ -121,19 +121,21 @@ export class Outbox {
 
   /** It may be about one of these: less at once next time; and one alone waits behind all others. */
   isolate(events) {
-    if (events.length > 1) {
-      this.#batchMax = Math.ceil(events.length / 2);
-      return;
-    }
+    if (events.length > 1) return this.halve(events);
     for (const { sequence } of events) {
       this.#setAside.delete(sequence);
       this.#setAside.add(sequence);
     }
   }
 
-  /** The server has answered for these, and takes more at once again. */
-  async remove(events) {
-    this.#batchMax = Math.min(2 * this.#batchMax, BATCH_MAX);
+  /** So much was too much at once. */
+  halve(events) {
+    this.#batchMax = Math.ceil(events.length / 2);
+  }
+
+  /** The server has answered for these; unless it took long, more may come through at once again. */
+  async remove(events, { isSlow = false } = {}) {
+    if (!isSlow) this.#batchMax = Math.min(2 * this.#batchMax, BATCH_MAX);
     for (const event of events) {
       this.#unanswered.delete(event.sequence);
       this.#setAside.delete(event.sequence);

@@ -6,7 +6,9 @@ import { after } from "./proctoring-timer.js";
 /** @typedef {import("./proctoring-answer.js").Answer} Answer */
 
 /** Longer than any limit of the server's, so that a request that hangs is seen as one. */
-const TIMEOUT_MS = 60_000;
+export const TIMEOUT_MS = 60_000;
+/** What fails after so long may have been too much for the line, or for the patience of something in between. */
+const SLOW_MS = 10_000;
 /** Firefox and Safari break off the requests of a page that is being left, before it is gone: no fault of the network. */
 const LEAVING_MS = 10_000;
 
@@ -34,28 +36,33 @@ export class Requests {
     return this.#baseUrl + path;
   }
 
-  /** @returns {Promise<Answer>} Never rejects. `isExpected` says of JSON whether it is what was asked for. */
-  async ask(path, body, isExpected, { isQuiet = false } = {}) {
-    const answer = await this.#post(path, body, isExpected);
+  /**
+   * @returns {Promise<Answer & {isSlow: boolean}>} Never rejects. `isExpected` says of JSON whether it is what was asked
+   *   for; `isSlow`: it took its time, whatever came of it.
+   */
+  async ask(path, body, isExpected, { isQuiet = false, limitMs = TIMEOUT_MS } = {}) {
+    const begunAt = performance.now();
+    const answer = { ...(await this.#post(path, body, isExpected, limitMs)) };
+    answer.isSlow ||= performance.now() - begunAt >= SLOW_MS;
     const isLeaving = performance.now() - leftAt < LEAVING_MS;
     if (!(isQuiet || isLeaving) || !isTemporary(answer)) this.#onAnswer(answer);
     return answer;
   }
 
   /** What is asked to go elsewhere does not: a token and a candidate's events are for this server alone. */
-  async #post(path, body, isExpected) {
+  async #post(path, body, isExpected, limitMs) {
     const headers = { "Content-Type": "application/json" };
     const token = this.#token();
     if (token) headers.Authorization = `Bearer ${token}`;
     const how = { method: "POST", headers, credentials: "omit", cache: "no-store", redirect: "manual" };
-    const signal = AbortSignal.timeout?.(TIMEOUT_MS); // Safari has it since 16
+    const signal = AbortSignal.timeout?.(limitMs); // Safari has it since 16
     try {
       const response = await fetch(this.url(path), { ...how, body: JSON.stringify(body), signal });
       const retryAfterS = retryAfter(response.headers.get("Retry-After"));
       const answer = { status: response.status, body: await response.json().catch(() => null), retryAfterS };
       return fromServer(answer, isExpected);
-    } catch {
-      return NO_ANSWER; // no network, or no answer in time
+    } catch (error) {
+      return { ...NO_ANSWER, isSlow: error.name === "TimeoutError" }; // no network, or no answer in time
     }
   }
 }

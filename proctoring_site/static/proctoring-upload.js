@@ -5,8 +5,13 @@
 
 import { NO_ANSWER, retryAfter } from "./proctoring-answer.js";
 
-/** Below what strict proxies let through; Deta's let 5.5 MB. */
+/** The largest part: below what strict proxies let through; Deta's let 5.5 MB. */
 const PART_BYTES = 5 * 1024 * 1024;
+const PART_MIN_BYTES = 64 * 1024;
+/** The next part is twice as large after one that took less, and half as large after one that took more or broke off:
+ * behind a proxy that collects parts nothing is kept of a part that does. */
+const QUICK_MS = 8000;
+const SLOW_MS = 30_000;
 const TUS = { "Tus-Resumable": "1.0.0" };
 /** A connection that moves no byte for so long is given up. */
 const STALLED_MS = 60_000;
@@ -16,6 +21,9 @@ const HASHED_MAX_BYTES = 512 * 1024 * 1024;
 const TRIES_MAX = 3;
 /** HEAD has no body to say it. */
 const CODES = { 401: "invalid_token", 404: "not_found" };
+
+/** What this page's line carried last; at first little, since nobody knows the line. */
+let partBytes = 256 * 1024;
 
 /** In hex; null where the browser cannot: no secure context, too large a recording. */
 export async function sha256Of(blob) {
@@ -38,6 +46,7 @@ export async function sha256Of(blob) {
  * @param {string|null} to.uploadId Of an earlier call.
  * @param {(uploadId: string) => any} to.remember Called once the server has begun; waited for.
  * @param {(part: number) => void} [to.onProgress] 0 to 1.
+ * @param {() => void} [to.onArrived] Called with each part that the server has.
  * @param {AbortSignal} [to.signal]
  * @param {number} [to.partBytes]
  * @returns {Promise<import("./proctoring-answer.js").Answer>} Of a whole recording: 200 and `{id}`. Never rejects.
@@ -81,19 +90,27 @@ async function sendFrom({ offset, isNew }, uploadId, blob, to) {
   const tell = (sent) => to.onProgress?.(Math.min(sent / size, 1));
   for (let isFirst = isNew; isFirst || offset < blob.size; isFirst = false) {
     const start = offset;
+    const begunAt = performance.now();
     const answer = await request("PATCH", `${to.url}/${uploadId}`, to, {
       headers: { "Upload-Offset": String(start), "Content-Type": "application/offset+octet-stream" },
-      body: blob.slice(start, start + (to.partBytes ?? PART_BYTES)),
+      body: blob.slice(start, start + Math.min(partBytes, to.partBytes ?? PART_BYTES)),
       onSent: (bytes) => tell(start + bytes),
     });
     const reached = offsetOf(answer, blob);
     const hasMoved = reached !== null && (reached > start || blob.size === 0);
+    adapt(performance.now() - begunAt, answer.status === 204 && hasMoved);
     if (answer.status !== 204 || !hasMoved) return refusal(answer);
     offset = reached;
+    to.onArrived?.();
     tell(offset);
   }
   tell(size);
   return { status: 200, body: { id: uploadId }, retryAfterS: 0 };
+}
+
+function adapt(tookMs, hasArrived) {
+  if (!hasArrived || tookMs > SLOW_MS) partBytes = Math.max(partBytes / 2, PART_MIN_BYTES);
+  else if (tookMs < QUICK_MS) partBytes = Math.min(partBytes * 2, PART_BYTES);
 }
 
 /** What something in between answers in the server's place says nothing about the recording. */

@@ -67,11 +67,11 @@ def is_elsewhere(url: str, exam: Exam) -> bool:
 
 
 def start(page: Page, exam: Exam, name: str) -> str:
-    """Through consent and devices into the sitting; the session's id."""
+    """Through consent and devices into the sitting, by one click too many; the session's id."""
     page.goto("/candidate/")
     page.get_by_label("Your name").fill(name)
     page.get_by_label("I have read what is recorded, and I agree.").check()
-    page.get_by_role("button", name="Start", exact=True).click()
+    page.get_by_role("button", name="Start", exact=True).dblclick()
     expect(page.get_by_role("heading", name=f"Exam of {name}")).to_be_visible()
     return exam.database["sessions"].find_one({"candidate_name": name}, sort=[("start_time", -1)])["_id"]
 
@@ -104,6 +104,7 @@ class TestASitting:
         page.wait_for_timeout(2500)
         end(page)
         expect_done(page)
+        expect(page.locator("#sent")).to_contain_text("100 % of 0.")
         session = exam.database["sessions"].find_one({"candidate_name": "Whole Sitting"})
         assert (session["status"], session["heartbeat"]["camera"]) == ("ended", True)
         assert exam.types(session["_id"])[0] == "sitting_started"
@@ -135,7 +136,7 @@ class TestASitting:
             page.evaluate(f"{hide.replace('VALUE', value)}; document.dispatchEvent(new Event('visibilitychange'))")
         page.locator("#preview").evaluate(UNPLUG)
         expect(page.get_by_text("The camera stopped working.")).to_be_visible()
-        page.get_by_role("button", name="Turn on again").click()
+        page.get_by_role("button", name="Turn on again").dblclick()
         expect(page.get_by_text("The camera stopped working.")).to_be_hidden()
         end(page)
         expect_done(page)
@@ -157,13 +158,14 @@ class TestASitting:
         page.reload()
         expect(page.get_by_role("heading", name="Your exam is not over")).to_be_visible()
         expect(page.get_by_role("strong").get_by_text("Reloads")).to_be_visible()
-        page.get_by_role("button", name="Go on").click()
+        page.get_by_role("button", name="Go on").dblclick()
         expect(page.get_by_text("Recording", exact=True)).to_be_visible()
         until(lambda: page.evaluate(PARTS, session_id) == 2)
         end(page)
         expect_done(page)
-        assert exam.types(session_id) == ["sitting_started", "page_reloaded", "recording_interrupted"]
-        assert exam.sequences(session_id) == [1, 1_000_001, 1_000_002]
+        assert exam.types(session_id) == ["sitting_started", "page_reloaded", "sitting_ended", "recording_interrupted"]
+        assert exam.sequences(session_id) == [1, 1_000_001, 1_000_002, 1_000_003]
+        assert exam.database["sessions"].count_documents({"candidate_name": "Reloads"}) == 1
         assert exam.video_path(session_id) == f"videos/{session_id}.webm"
         begun = sorted(one["start_offset_s"] for one in exam.recordings(session_id))  # all of them, and when
         assert len(begun) == 2
@@ -190,7 +192,8 @@ class TestWhatStaffDo:
         exam.act(session_id, "pause", reason="The network in the hall is down.")
         wait = page.get_by_role("dialog", name="Please wait")
         expect(wait).to_contain_text("The network in the hall is down.")
-        page.keyboard.press("Escape")
+        for _ in range(3):
+            page.keyboard.press("Escape")
         expect(wait).to_be_visible()
         exam.act(session_id, "resume")
         expect(wait).to_be_hidden()

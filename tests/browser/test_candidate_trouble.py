@@ -1,6 +1,7 @@
 """The candidate's page without a camera, without a network, on a server that refuses; and how it is served and read."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -9,7 +10,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 from proctoring_site.calls.answer_headers import HEADERS
 from tests.access import early_in_a_minute
 from tests.browser.conftest import screenshot
-from tests.browser.test_candidate import end, expect_done, start
+from tests.browser.test_candidate import PARTS, UNPLUG, end, expect_done, start
+from tests.browser.test_client_disk import ASK_TO_DELETE, HOLD
 from tests.servers import Web, until
 
 #: What has a value or is pressed, and has no name for those who do not see it.
@@ -31,6 +33,34 @@ navigator.mediaDevices.getUserMedia = async (wanted) => {
     if (wanted.video) throw new DOMException("", "NotFoundError");
     return all(wanted);
 };"""
+#: The same once `hasNoCamera`: it is unplugged in the middle.
+NO_MORE_CAMERA = """
+    const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async (wanted) => {
+        if (window.hasNoCamera && wanted.video) throw new DOMException("", "NotFoundError");
+        return ask(wanted);
+    };
+"""
+#: As of one that its computer switches off, or back on.
+MUTE = """(video, isMuted) => {
+    const [track] = video.srcObject.getVideoTracks();
+    Object.defineProperty(track, "muted", { value: isMuted, configurable: true });
+    track.dispatchEvent(new Event(isMuted ? "mute" : "unmute"));
+}"""
+#: As Chromium says it when the disk is full: to the recording alone, and from the start.
+FULL_DISK = """
+    window.isFull = true;
+    const add = IDBObjectStore.prototype.add;
+    IDBObjectStore.prototype.add = function (...given) {
+        if (window.isFull) throw new DOMException("", "QuotaExceededError");
+        return add.apply(this, given);
+    };
+"""
+FIRST_BYTES = """async (sessionId) => {
+    const { files } = await import("/static/proctoring_site/candidate/recording.js");
+    const [{ blob }] = await files(sessionId);
+    return [...new Uint8Array(await blob.slice(0, 4).arrayBuffer())];
+}"""
 #: As Chromium does after five minutes to the timers of a tab that nobody looks at and that uses no camera.
 HELD_BACK = "const own = setTimeout; window.setTimeout = (work, ms, ...told) => own(work, ms && 60_000, ...told);"
 
@@ -79,7 +109,8 @@ class TestTrouble:
         until(lambda: (exam.database["sessions"].find_one({"_id": session_id}) or {}).get("heartbeat"))
         end(page)
         expect_done(page)
-        (started,) = exam.events(session_id)
+        started, ended = exam.events(session_id)
+        assert ended["event_type"] == "sitting_ended"
         assert (started["event_type"], started["data"]) == ("sitting_started", {"camera": False, "microphone": False})
         assert exam.session(session_id)["video_path"] is None
         assert exam.database["sessions"].find_one({"_id": session_id})["heartbeat"]["camera"] is None
@@ -106,15 +137,18 @@ class TestTrouble:
         expect(page.get_by_text("No connection, 2 waiting", exact=True)).to_be_visible()
         end(page)
         expect(page.get_by_role("heading", name="Sending")).to_be_visible()
-        expect(page.get_by_text("No connection, 2 waiting: it goes on by itself.")).to_be_visible()
+        expect(page.get_by_text("No connection, 3 waiting: it goes on by itself.")).to_be_visible()
         visitor.set_offline(False)
         expect_done(page)
-        assert exam.types(session_id) == ["sitting_started", "focus_lost", "network_lost"]
+        assert exam.types(session_id) == ["sitting_started", "focus_lost", "network_lost", "sitting_ended"]
         assert exam.video_path(session_id) == f"videos/{session_id}.webm"
 
     def test_a_page_closed_before_the_video_was_sent_sends_it_at_the_next_visit(self, exam, visitor, page):
         session_id = start(page, exam, "Closes")
         page.wait_for_timeout(2500)
+        page.reload()
+        page.get_by_role("button", name="Go on").click()
+        until(lambda: page.evaluate(PARTS, session_id) == 2)
         visitor.set_offline(True)
         end(page)
         expect(page.get_by_role("heading", name="Sending")).to_be_visible()
@@ -126,6 +160,7 @@ class TestTrouble:
         expect_done(page)
         assert exam.video_path(session_id) == f"videos/{session_id}.webm"
         assert exam.session(session_id)["state"] == "ended"
+        assert exam.types(session_id).count("recording_interrupted") == 1
 
     @pytest.mark.parametrize(
         ("settings", "said"),
@@ -147,8 +182,88 @@ class TestTrouble:
         expect(page.get_by_role("alert")).to_be_in_viewport()
         expect(page.get_by_role("button", name="Start", exact=True)).to_be_enabled()
 
+    def test_closed_while_it_was_offline_it_says_so_and_what_came_too_late(self, exam, visitor, page):
+        session_id = start(page, exam, "Came too late")
+        exam.until_stored(session_id, 1)
+        visitor.set_offline(True)
+        page.evaluate("window.dispatchEvent(new Event('blur'))")
+        expect(page.get_by_text("No connection, 2 waiting", exact=True)).to_be_visible()
+        long_ago = {"status": "expired", "end_time": datetime.now(UTC) - timedelta(hours=1)}
+        exam.database["sessions"].update_one({"_id": session_id}, {"$set": long_ago})
+        visitor.set_offline(False)
+        expect_done(page, "came too late and was not taken.")
+        assert exam.types(session_id) == ["sitting_started"]
+
+    def test_in_a_second_tab_it_waits_until_the_first_is_closed_which_asks_before(self, exam, visitor, page):
+        start(page, exam, "Two tabs")
+        other = visitor.new_page()
+        other.goto("/candidate/")
+        expect(other.get_by_role("heading", name="Your exam is open in another tab")).to_be_visible()
+        asked = []
+        page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+        page.close(run_before_unload=True)
+        expect(other.get_by_role("heading", name="Your exam is not over")).to_be_visible()
+        assert asked == ["beforeunload"]
+
+
+class TestACamera:
+    def test_that_falls_silent_or_is_gone_is_told_until_it_is_back(self, exam, page):
+        page.add_init_script(NO_MORE_CAMERA)
+        session_id = start(page, exam, "Without a camera")
+        stopped = page.get_by_text("The camera stopped working.")
+        page.locator("#preview").evaluate(MUTE, True)
+        expect(stopped).to_be_visible()
+        page.locator("#preview").evaluate(MUTE, False)
+        expect(stopped).to_be_hidden()
+        page.evaluate("window.hasNoCamera = true")
+        page.locator("#preview").evaluate(UNPLUG)
+        expect(stopped).to_be_visible()
+        page.get_by_role("button", name="Turn on again").click()
+        expect(page.get_by_text("There is no camera.")).to_be_visible()
+        end(page)
+        expect_done(page)
+        seen = ["sitting_started", "camera_lost", "devices_back", "camera_lost", "sitting_ended"]
+        assert exam.types(session_id) == seen
+        assert [recording["state"] for recording in exam.recordings(session_id)] == ["ready"]
+
+
+class TestADisk:
+    def test_that_is_full_for_a_while_keeps_the_recording_in_its_order(self, exam, page):
+        page.add_init_script(FULL_DISK)
+        session_id = start(page, exam, "Full for a while")
+        expect(page.get_by_text("This browser cannot keep notes")).to_be_visible(timeout=20_000)
+        assert page.evaluate(KEPT) == []
+        page.evaluate("window.isFull = false")
+        until(lambda: len(page.evaluate(KEPT)) >= 2)
+        assert page.evaluate(FIRST_BYTES, session_id) == [0x1A, 0x45, 0xDF, 0xA3]  # of every WebM
+
+    def test_that_is_cleared_has_the_rest_recorded_as_a_part_of_its_own(self, exam, visitor, page):
+        session_id = start(page, exam, "Cleared")
+        until(lambda: page.evaluate(KEPT))
+        asked = {"origin": exam.url, "storageTypes": "indexeddb"}
+        visitor.new_cdp_session(page).send("Storage.clearDataForOrigin", asked)
+        exam.until_stored(session_id, 2)
+        until(lambda: page.evaluate(PARTS, session_id))
+        end(page)
+        expect_done(page)
+        assert exam.types(session_id) == ["sitting_started", "recording_lost", "sitting_ended"]
+        assert [recording["state"] for recording in exam.recordings(session_id)] == ["ready"]
+
+    def test_that_hangs_holds_up_no_page(self, exam, visitor, page):
+        holding, deleting = visitor.new_page(), visitor.new_page()
+        for other, script in ((holding, HOLD), (deleting, ASK_TO_DELETE)):
+            other.goto("/blank")
+            other.evaluate(script.replace("proctoring-client", "proctoring-recording"))
+        page.goto("/candidate/")
+        expect(page.get_by_label("Your name")).to_be_visible(timeout=10_000)
+
 
 class TestThePage:
+    def test_that_does_not_load_whole_says_so(self, page):
+        page.route("**/proctoring-heartbeat*.js", lambda route: route.abort())
+        page.goto("/candidate/")
+        expect(page.get_by_text("check your network and reload.")).to_be_visible()
+
     def test_may_use_camera_and_microphone_and_no_other_page_may(self, exam):
         page, start_page = (httpx.get(f"{exam.url}{path}").headers for path in ("/candidate/", "/"))
         allowed = page["Permissions-Policy"]

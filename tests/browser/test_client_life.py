@@ -94,6 +94,8 @@ class TestAClockThat:
         set_clock(page, off)
         log(page, 2)
         until_answered(page)
+        page.evaluate("client.heartbeat()")
+        assert -5 < page.evaluate("client.secondsIn()") < (datetime.now(UTC) - began).total_seconds() + 5
         for event in exam.events(session_id):
             occurred = datetime.fromisoformat(event["occurred_at"])
             assert began - timedelta(seconds=5) < occurred < datetime.now(UTC) + timedelta(seconds=5)

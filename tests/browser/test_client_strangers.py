@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.exams import log, numbers, open_client
+from tests.browser.exams import log, numbers, open_client, until_gathering
 from tests.browser.impostor import Impostor, Reply, as_json
 from tests.servers import until
 
@@ -30,6 +30,15 @@ STRANGE = [
     as_json(404, {"code": "not_found"}),
     as_json(409, {"code": "session_closed"}),
 ]
+#: Whoever waits for an answer is told at once that it took too long, and `limits` tells how long it would have been.
+IMPATIENT = """
+    window.limits = [];
+    const timeout = AbortSignal.timeout.bind(AbortSignal);
+    AbortSignal.timeout = (ms) => {
+        limits.push(ms);
+        return timeout(ms / 60);
+    };
+"""
 
 
 @pytest.fixture
@@ -88,6 +97,20 @@ class TestAnEvent:
         until_answered(page)
         assert sorted(numbers(exam.events(session_id))) == list(range(60))
         assert told(page, "rejected") == []
+
+    def test_in_a_batch_that_takes_too_long_comes_with_fewer_others(self, exam, page, impostor):
+        page.add_init_script(IMPATIENT)
+        session_id = open_through(impostor, page, "Slow line", gatherMs=2000)
+        until_gathering(page)
+        asked = []
+        page.on("request", lambda request: asked.append(request) if "/events/" in request.url else None)
+        impostor.hold("/events/batch$")
+        log(page, 8)
+        until(lambda: page.evaluate("limits.length") > 2)  # one for the start
+        impostor.let_go()
+        until_answered(page)
+        assert [len(request.post_data_json["events"]) for request in asked[:2]] == [8, 4]
+        assert exam.sequences(session_id) == list(range(1, 9))
 
     def test_is_kept_while_the_server_is_set_up_for_another_host(self, exam, page, impostor):
         session_id = open_through(impostor, page, "Wrong host")
@@ -191,6 +214,16 @@ class TestHeartbeats:
             impostor.answer("/heartbeat", as_json(200, {"state": "running", **more}))
             impostor.until_replied(1)
         assert told(page, "commands") == [["dance", "Now"]]
+
+    def test_give_up_a_connection_that_died_before_the_server_misses_the_client(self, page, impostor):
+        page.add_init_script(IMPATIENT)
+        open_through(impostor, page, "Dead connection")
+        impostor.hold("/heartbeat$")
+        page.evaluate("client.heartbeat()")
+        until(lambda: page.evaluate("client.state") == "running")
+        impostor.let_go()
+        limits = page.evaluate("limits")
+        assert (limits[0], limits[1:3]) == (60_000, [15_000, 30_000])
 
     @pytest.mark.parametrize("wait_s", [0, 1e12], ids=["none", "more than a timer holds"])
     def test_never_come_without_a_pause(self, page, impostor, wait_s):

@@ -3,23 +3,30 @@
 import { ProctoringClient } from "../../proctoring-client.js";
 import * as devices from "./devices.js";
 import * as recordings from "./recording.js";
+import { send } from "./sending.js";
+import * as tab from "./tab.js";
 import { secondsSince, watch } from "./watching.js";
 
-const SECTIONS = ["prepare", "unfinished", "sitting", "sending", "done"];
+const SECTIONS = ["loading", "elsewhere", "prepare", "unfinished", "sitting", "sending", "done"];
 const OPTIONS = { source: "candidate page 1", onCommand: follow };
 const OVER = {
   ended: "Your exam has ended.",
   terminated: "Staff have ended your exam.",
   expired: "Your exam was closed, since nothing was heard of this page for long.",
-  session_closed: "Your exam has ended.",
+  session_closed: "Your exam was closed meanwhile.",
   not_found: "The server no longer knows this exam. Please tell the staff.",
 };
 const NO_TOKEN =
   "The permission for this exam has expired. Please tell the staff. What could not be sent is kept in this browser.";
 const NOT_TAKEN = (why) => `Your exam has ended, but the server did not take the video: ${why} Please tell the staff.`;
 const LOGIN = ": something else answers in its place; does your network want a login?";
-const SILENT = "There is no microphone: only the picture is recorded.";
+const NO_NOTES = "This browser cannot keep notes: please do not reload or close this page.";
+const TOO_LATE = (count) => ` What this page had noted (${count}) came too late and was not taken.`;
+const NAMES = { video: "camera", audio: "microphone" };
+const NO_SOUND = "There is no microphone: only the picture is recorded.";
 const WITHOUT = "You can also start without; then nothing is filmed, and staff see that.";
+/** A device that is silent for a moment was not lost. */
+const SILENT_MS = 3000;
 
 /** @type {ProctoringClient} */
 let client;
@@ -28,14 +35,23 @@ let stream = null;
 let recording = null;
 /** Which devices were there at some time of this sitting: their absence is a loss. */
 const used = { audio: false, video: false };
-/** Since when one of them is missing; null: none is. */
+/** Those of them that are missing; since when one is, and since when each does not work. */
+const lost = new Set();
 let lostSince = null;
+const silentSince = { audio: null, video: null };
 let lastSignals = {};
 let isChecked = false;
 /** Whether something else answers in the server's place. */
 let isIntercepted = false;
 let isFinishing = false;
+/** Something that takes its time was pressed: pressed again it would open a second session, or a second camera. */
+let isBusy = false;
 let stopWatching = () => {};
+/** Why it is over, and that the session took no more when what was noted came. */
+let over = "";
+let tooLate = "";
+/** Whether staff have paused the exam. */
+let isPaused = false;
 
 const byId = (id) => document.getElementById(id);
 
@@ -50,17 +66,36 @@ function complain(text) {
   if (text) byId("error").scrollIntoView({ block: "nearest" }); // what was pressed may stand a screen below
 }
 
+function alone(step) {
+  return async (event) => {
+    event.preventDefault();
+    if (isBusy || isFinishing) return;
+    isBusy = true;
+    try {
+      await step(event);
+    } finally {
+      isBusy = false;
+    }
+  };
+}
+
+/** Whoever leaves now leaves something behind. */
+function askBeforeLeaving(event) {
+  event.preventDefault();
+}
+
 // Before the start.
 
 async function check(choice) {
   devices.turnOff(stream);
   stream = null;
   isChecked = true;
+  byId("device-state").textContent = "The browser may ask you now whether this page may use them.";
   try {
-    stream = await devices.turnOn(choice);
+    let fault;
+    ({ stream, fault } = await devices.turnOn(choice));
     await devices.list(stream, { videoinput: byId("camera"), audioinput: byId("microphone") });
-    const isSilent = devices.works(stream, "audio") === null;
-    byId("device-state").textContent = isSilent ? SILENT : "Camera and microphone work.";
+    byId("device-state").textContent = fault ? whyNoSound(fault) : "Camera and microphone work.";
   } catch (error) {
     byId("device-state").textContent = `${devices.faultOf(error)} ${WITHOUT}`;
   }
@@ -68,8 +103,11 @@ async function check(choice) {
   byId("preview").srcObject = stream;
 }
 
+function whyNoSound(fault) {
+  return fault.name === "NotFoundError" ? NO_SOUND : `${devices.faultOf(fault)} Until then only the picture is recorded.`;
+}
+
 async function start(event) {
-  event.preventDefault();
   complain("");
   if (!isChecked) {
     await check();
@@ -79,14 +117,24 @@ async function start(event) {
   }
   const button = event.submitter ?? byId("prepare").querySelector("button.main");
   button.disabled = true;
-  client = listenTo(new ProctoringClient(OPTIONS));
   try {
-    await client.start(byId("name").value);
-    await sit("sitting_started");
+    await openSession(byId("name").value);
   } catch (error) {
+    tab.release();
     complain(whyNot(error));
   }
   button.disabled = false;
+}
+
+async function openSession(name) {
+  const { isOurs } = await tab.claim();
+  if (!isOurs) {
+    tab.release();
+    return complain("An exam goes on in another tab or window of this browser.");
+  }
+  client = listenTo(new ProctoringClient(OPTIONS));
+  await client.start(name);
+  sit("sitting_started");
 }
 
 function whyNot(error) {
@@ -104,9 +152,10 @@ function whyNot(error) {
 
 // The sitting.
 
-async function sit(eventType) {
+function sit(eventType) {
   for (const place of document.querySelectorAll("[data-show=name]")) place.textContent = client.candidateName;
   show("sitting");
+  addEventListener("beforeunload", askBeforeLeaving);
   startRecording();
   const isThere = (kind) => devices.works(stream, kind) === true;
   client.log(eventType, { data: { camera: isThere("video"), microphone: isThere("audio") } });
@@ -118,8 +167,15 @@ async function sit(eventType) {
 function startRecording() {
   if (!stream) return;
   for (const track of stream.getTracks()) used[track.kind] = true;
-  recording = recordings.record(stream, client.id);
-  devices.onLost(stream, lose);
+  devices.onChange(stream, look);
+  const onLost = (seconds) => client.log("recording_lost", { data: { seconds } });
+  try {
+    const clockAheadMs = () => client.clockAheadMs;
+    recording = recordings.record(stream, client.id, { clockAheadMs, onMemoryOnly: warn, onLost });
+  } catch (error) {
+    console.error(error);
+    complain("This browser cannot record. The exam goes on, and staff see that nothing is recorded.");
+  }
   tick();
 }
 
@@ -130,10 +186,30 @@ function signals() {
   return lastSignals;
 }
 
-function lose(device) {
-  if (isFinishing) return;
-  client.log(`${device}_lost`);
-  showLost(`The ${device} stopped working. Check that it is plugged in and allowed.`);
+/** Which devices are missing now, and which are back. */
+function look() {
+  if (isBusy || isFinishing) return;
+  let words = null;
+  for (const kind of Object.keys(NAMES).filter((kind) => used[kind])) {
+    const isLost = isMissing(kind);
+    if (isLost === lost.has(kind)) continue;
+    if (isLost) client.log(`${NAMES[kind]}_lost`);
+    lost[isLost ? "add" : "delete"](kind);
+    words = [...lost].map((one) => NAMES[one]).join(" and ");
+  }
+  if (words) showLost(`The ${words} stopped working. Check that it is plugged in and allowed.`);
+  if (words === "") foundAgain();
+}
+
+function isMissing(kind) {
+  const isSilent = devices.works(stream, kind) !== true;
+  silentSince[kind] = isSilent ? (silentSince[kind] ?? performance.now()) : null;
+  return isSilent && (devices.isGone(stream, kind) || performance.now() - silentSince[kind] > SILENT_MS);
+}
+
+function foundAgain() {
+  client.log("devices_back", { data: { away_s: secondsSince(lostSince) } });
+  showLost("");
 }
 
 function showLost(text) {
@@ -147,23 +223,30 @@ async function turnOnAgain() {
   await recording?.stop();
   recording = null;
   devices.turnOff(stream);
-  stream = null;
+  byId("device-lost-text").textContent = "The browser may ask you now whether this page may use them.";
+  let fault;
   try {
-    stream = await devices.turnOn();
-    client.log("devices_back", { data: { away_s: secondsSince(lostSince) } });
-    showLost("");
+    ({ stream, fault } = await devices.turnOn());
   } catch (error) {
-    showLost(devices.faultOf(error));
+    stream = null;
+    fault = error;
   }
+  if (isFinishing) return devices.turnOff(stream);
+  const missing = Object.keys(NAMES).filter((kind) => used[kind] && devices.isGone(stream, kind));
+  lost.clear();
+  for (const kind of missing) lost.add(kind);
+  if (stream && !missing.length) foundAgain();
+  else showLost(stream ? whyNoSound(fault) : devices.faultOf(fault));
   startRecording();
 }
 
 function tick() {
-  const seconds = Math.max(0, Math.floor((Date.now() - client.startedAt) / 1000));
+  const seconds = Math.max(0, Math.floor(client.secondsIn()));
   const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
   const padded = (n) => String(n).padStart(2, "0");
   byId("elapsed").textContent = h ? `${h}:${padded(m)}:${padded(s)}` : `${m}:${padded(s)}`;
-  const isRecording = recording !== null && stream.getTracks().some((track) => track.readyState === "live");
+  look();
+  const isRecording = Boolean(recording?.isRunning) && Object.keys(NAMES).some((kind) => devices.works(stream, kind));
   byId("light").hidden = !isRecording;
   byId("no-light").hidden = isRecording;
 }
@@ -181,14 +264,17 @@ function listenTo(session) {
   session.addEventListener("stopped", ({ detail }) => {
     if (detail.reason === "token") complain(NO_TOKEN);
     else if (detail.reason !== "forgotten") finish(OVER[detail.reason]);
+    if (detail.dropped) tooLate = TOO_LATE(detail.dropped);
   });
-  session.addEventListener("warning", () => {
-    complain("This browser cannot keep notes: please do not reload or close this page.");
-  });
+  session.addEventListener("warning", warn);
   session.addEventListener("rejected", ({ detail }) => {
     console.warn("The server refused an event:", detail.code, detail.event.event_type);
   });
   return session;
+}
+
+function warn() {
+  if (byId("error").textContent !== NO_NOTES) complain(NO_NOTES);
 }
 
 function showConnection() {
@@ -214,54 +300,64 @@ function follow({ action, message }) {
   }
 }
 
-function pause(isPaused, reason) {
+function pause(isAsked, reason) {
+  if (isFinishing) return;
   const dialog = byId("paused");
+  isPaused = isAsked;
   if (reason) byId("paused-text").textContent = reason;
-  if (isPaused && !dialog.open) dialog.showModal();
-  if (isPaused) return;
+  if (isPaused) return holdOn();
   dialog.close();
   byId("paused-text").textContent = "Staff have paused the exam.";
 }
 
+/** Also when it was closed: browsers let a second Escape do so. */
+function holdOn() {
+  if (isPaused && !byId("paused").open) byId("paused").showModal();
+}
+
 // The end.
 
+/** By the candidate; the server may hear of it much later. */
+function endIt() {
+  if (!isFinishing) client.log("sitting_ended");
+  finish(OVER.ended);
+}
+
 async function finish(words) {
+  if (!isFinishing || over === OVER.session_closed) over = words; // the next sign of life may say why it was closed
   if (isFinishing) return;
   isFinishing = true;
+  isPaused = false;
+  const isFirst = !client.isEnding; // else an earlier visit has said how it was recorded
+  addEventListener("beforeunload", askBeforeLeaving);
   stopWatching();
   for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
   if (document.fullscreenElement) await document.exitFullscreen().catch(() => {});
   show("sending");
   await recording?.stop();
   devices.turnOff(stream);
-  const gaps = await recordings.gaps(client.id);
-  if (gaps.parts > 1) client.log("recording_interrupted", { data: gaps });
+  const gaps = await recordings.gaps(client);
+  if (isFirst && gaps.parts > 1) client.log("recording_interrupted", { data: gaps });
   const videos = await recordings.files(client.id);
   const reason = await client.end({ keep: videos.length > 0 });
   if (reason === "token") return sayDone(NO_TOKEN);
-  const refusals = await send(videos);
+  const refusals = await send(client, videos, showSent);
   if (refusals.some(({ status }) => status === 401)) return sayDone(NO_TOKEN);
   const sessionId = client.id;
   await client.end(); // and forget it, once nothing waits
   await recordings.forget(sessionId);
-  sayDone(refusals.length ? NOT_TAKEN(refusals[0].message) : words);
+  sayDone((refusals.length ? NOT_TAKEN(refusals[0].message) : over) + tooLate);
 }
 
-/** Each one, also when another was refused. @returns {Promise<ProctoringError[]>} The refusals. */
-async function send(videos) {
-  const total = videos.reduce((sum, { blob }) => sum + blob.size, 0);
-  const refusals = [];
-  let done = 0;
-  for (const { blob, filename, startedAt } of videos) {
-    const startOffsetS = startedAt ? Math.max(0, (startedAt - client.startedAt) / 1000) : null;
-    const onProgress = (part) => (byId("progress").value = (done + part * blob.size) / total);
-    await client.upload(blob, { filename, startOffsetS, onProgress }).catch((error) => refusals.push(error));
-    done += blob.size;
-  }
-  return refusals;
+function showSent(part, words) {
+  byId("progress").value = part;
+  byId("sent").textContent = words;
 }
 
 function sayDone(text) {
+  removeEventListener("beforeunload", askBeforeLeaving);
+  tab.release();
+  complain("");
   byId("done-text").textContent = text;
   show("done");
 }
@@ -269,40 +365,52 @@ function sayDone(text) {
 // A page that was reloaded or closed in the middle of a sitting.
 
 async function goOn() {
-  const wasRecorded = (await recordings.parts(client.id)).length > 0;
+  used.video = (await recordings.parts(client.id)).length > 0;
   try {
-    stream = await devices.turnOn();
+    ({ stream } = await devices.turnOn());
   } catch (error) {
     showLost(devices.faultOf(error));
-    if (wasRecorded) {
-      used.video = true;
-      client.log("camera_lost");
-    }
   }
-  await sit("page_reloaded");
+  if (isFinishing) return devices.turnOff(stream);
+  if (used.video && devices.isGone(stream, "video")) {
+    lost.add("video");
+    client.log("camera_lost");
+  }
+  sit("page_reloaded");
 }
 
-byId("check").addEventListener("click", () => check());
-for (const id of ["camera", "microphone"]) {
-  const chosen = () => ({ camera: byId("camera").value, microphone: byId("microphone").value });
-  byId(id).addEventListener("change", () => check(chosen()));
-}
-byId("prepare").querySelector("form").addEventListener("submit", start);
-byId("go-on").addEventListener("click", goOn);
-byId("give-up").addEventListener("click", () => finish(OVER.ended));
-byId("turn-on").addEventListener("click", turnOnAgain);
-byId("fullscreen").addEventListener("click", () => document.documentElement.requestFullscreen().catch(() => {}));
-byId("end").addEventListener("click", () => byId("really").showModal());
-byId("really").addEventListener("close", () => byId("really").returnValue === "yes" && finish(OVER.ended));
-byId("paused").addEventListener("cancel", (event) => event.preventDefault());
-
-const unfinished = await ProctoringClient.resume(OPTIONS);
-if (unfinished) {
+async function begin() {
+  const { isOurs, turn } = await tab.claim();
+  if (!isOurs) {
+    show("elsewhere");
+    await turn;
+    return location.reload();
+  }
+  const unfinished = await ProctoringClient.resume(OPTIONS);
+  if (!unfinished) {
+    tab.release();
+    await recordings.forget();
+    return show("prepare");
+  }
   client = listenTo(unfinished);
   for (const place of document.querySelectorAll("[data-show=name]")) place.textContent = client.candidateName;
   if (client.isEnding) finish(OVER.ended);
   else show("unfinished");
-} else {
-  await recordings.forget();
-  show("prepare");
 }
+
+byId("check").addEventListener("click", alone(() => check()));
+for (const id of ["camera", "microphone"]) {
+  const chosen = () => ({ camera: byId("camera").value, microphone: byId("microphone").value });
+  byId(id).addEventListener("change", alone(() => check(chosen())));
+}
+byId("prepare").querySelector("form").addEventListener("submit", alone(start));
+byId("go-on").addEventListener("click", alone(goOn));
+byId("give-up").addEventListener("click", endIt);
+byId("turn-on").addEventListener("click", alone(turnOnAgain));
+byId("fullscreen").addEventListener("click", () => document.documentElement.requestFullscreen().catch(() => {}));
+byId("end").addEventListener("click", () => byId("really").showModal());
+byId("really").addEventListener("close", () => byId("really").returnValue === "yes" && endIt());
+byId("paused").addEventListener("cancel", (event) => event.preventDefault());
+byId("paused").addEventListener("close", holdOn);
+
+await begin();

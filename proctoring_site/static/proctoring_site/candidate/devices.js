@@ -14,7 +14,11 @@ export function faultOf(error) {
   return FAULTS[error.name] ?? "Camera and microphone cannot be used here.";
 }
 
-/** Both, or the camera alone; a recording without pictures is none. Rejects with the browser's error. */
+/**
+ * Both, or the camera alone, with the browser's error about the microphone; a recording without pictures is none. Rejects
+ * with the browser's error.
+ * @returns {Promise<{stream: MediaStream, fault: DOMException|undefined}>}
+ */
 export async function turnOn({ camera, microphone } = {}) {
   if (!navigator.mediaDevices) throw new DOMException("no secure context", "NotSupportedError");
   const video = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 15 }, ...chosen(camera) };
@@ -23,7 +27,7 @@ export async function turnOn({ camera, microphone } = {}) {
   let fault;
   for (const wanted of tries) {
     try {
-      return await navigator.mediaDevices.getUserMedia(wanted);
+      return { stream: await navigator.mediaDevices.getUserMedia(wanted), fault };
     } catch (error) {
       fault ??= error;
       if (error.name === "NotAllowedError") break; // asking again would only ask the candidate again
@@ -52,15 +56,21 @@ export async function list(stream, choices) {
   }
 }
 
+/** Whether it is gone for good: what is only silent may come back by itself. */
+export function isGone(stream, kind) {
+  const track = stream?.getTracks().find((one) => one.kind === kind);
+  return track?.readyState !== "live";
+}
+
 /** In the words of a heartbeat: true, false, or null for what is not used. */
 export function works(stream, kind) {
   const track = stream?.getTracks().find((one) => one.kind === kind);
   return track ? track.readyState === "live" && !track.muted : null;
 }
 
-/** Call `lost("camera" or "microphone")` when a device that was there goes away: unplugged, or no longer allowed. */
-export function onLost(stream, lost) {
+/** Call `changed` when one of them is unplugged, no longer allowed, falls silent, or is back from that. */
+export function onChange(stream, changed) {
   for (const track of stream.getTracks()) {
-    track.addEventListener("ended", () => lost(track.kind === "video" ? "camera" : "microphone"));
+    for (const name of ["ended", "mute", "unmute"]) track.addEventListener(name, changed);
   }
 }
