@@ -236,10 +236,10 @@ function showLost(text) {
 
 /** The devices again, in a recording of its own. */
 async function turnOnAgain() {
+  byId("device-lost-text").textContent = "The browser may ask you now whether this page may use them.";
   await recording?.stop();
   recording = null;
   devices.turnOff(stream);
-  byId("device-lost-text").textContent = "The browser may ask you now whether this page may use them.";
   let fault;
   try {
     ({ stream, fault } = await devices.turnOn());
