@@ -17,7 +17,7 @@ NOT_ITS_OWN = "The file is not named for its session and for what it is; import 
 
 
 def sessions_with_one() -> Iterator[Session]:
-    for session in Session.objects.with_video().iterator():
+    for session in Session.objects.with_video().only("video_path").iterator():
         name = session.video_name
         if name and Recording.objects.named(name) is None and arrival.is_old_file(name):
             yield session
@@ -27,7 +27,8 @@ def make_recording(session: Session) -> None:
     """Where it lies, and at the address that it has. Raises ProctoringError."""
     name, storage = session.video_name, storages["videos"]
     with storage.one_at_a_time(session.pk):
-        if not Session.objects.filter(pk=session.pk, video_path=session.video_path).exists():  # meanwhile
+        is_as_it_was = Session.objects.filter(pk=session.pk, video_path=session.video_path).exists()
+        if not is_as_it_was or Recording.objects.named(name):  # meanwhile, as by another run
             raise SessionNotFound
         with services.open_stored("videos", name) as file:
             kind = video.identify(file)

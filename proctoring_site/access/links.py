@@ -55,5 +55,5 @@ def _is_still_in(maker_id: str) -> bool:
     staff = get_user_model().objects.filter(is_active=True, is_staff=True)
     if not maker_id or staff.filter(pk=maker_id).exists():
         return True
-    token = ApiToken.objects.filter(pk=maker_id, revoked_at=None).first()
+    token = ApiToken.objects.filter(pk=maker_id, revoked_at=None, expires_at__gt=timezone.now()).first()
     return token is not None and staff.filter(pk=token.owner_id).exists()

@@ -33,6 +33,9 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 2, 600
 #: While a release is rolled out, processes of both work on one queue: what this one does not know, another may. What
 #: nobody took for so long nobody knows, and somebody must hear of it.
 LEFT_TO_OTHERS_S = 86_400
+#: A weekend, after which a person has seen a full disk. What still fails then may be one object that its storage
+#: refuses for ever: it has to fail, or nobody hears of it, and what waits for it waits for ever, too.
+OUTAGE_AT_MOST_S = 3 * 86_400
 ERROR_MAX_LENGTH = 300
 
 
@@ -99,12 +102,15 @@ def tell(job_id: str) -> None:
             logger.warning("job %s waits: whoever should run it could not be told", job_id)
 
 
-def take(job_id: str | None = None) -> Job | None:
+def take(job_id: str | None = None, *, not_begun_since: datetime | None = None) -> Job | None:
     """The right to run this job, or the one that is due longest; None when there is none, or others have it."""
     at = timezone.now()
+    which: dict[str, Any] = {"_id": job_id} if job_id else {}
+    if not_begun_since:
+        which["started_at"] = {"$not": {"$gte": naive_utc(not_begun_since)}}
     for wanted in _takeable(at):
         document = _jobs().find_one_and_update(
-            wanted | ({"_id": job_id} if job_id else {}),
+            wanted | which,
             {
                 "$set": {
                     "state": JobState.RUNNING.value,
@@ -153,9 +159,10 @@ def give_back(taken: Job) -> None:
 
 
 def run_waiting() -> int:
-    """Everything that is due now, here, one after the other; answers how many that were."""
-    count = 0
-    while taken := take():
+    """Everything that is due, and what comes of it, here, one after the other; answers how many that were. Each once:
+    where many fail, the first are due again before the last was tried, for as long as an outage lasts."""
+    count, began = 0, timezone.now()
+    while taken := take(not_begun_since=began):
         run(taken)
         count += 1
     return count
@@ -249,13 +256,13 @@ def _failed(taken: Job, error: Exception, task: Task | None) -> bool:
     """For another try after a pause, or for good."""
     reason = reason_of(error)[:ERROR_MAX_LENGTH]
     at = timezone.now()
-    is_free = costs_no_try(error)
+    is_free = costs_no_try(error) and at - taken.queued_at < timedelta(seconds=OUTAGE_AT_MOST_S)
     if task is None or (taken.attempts >= task.max_attempts and not is_free):
         logger.exception("job %s (%s) failed for good", taken.pk, taken.task)
         if _write(taken, state=JobState.FAILED.value, error=reason, finished_at=naive_utc(at), slot=None):
             _give_up(taken, task)
         return True
-    if is_free:  # as long as that lasts; the longer the job waits, the seldomer it is tried
+    if is_free:  # the longer the job waits, the seldomer it is tried
         attempts, pause_s = taken.attempts - 1, (at - taken.queued_at).total_seconds() / 10
     else:
         attempts, pause_s = taken.attempts, FIRST_PAUSE_S * 2 ** (taken.attempts - 1)

@@ -11,8 +11,8 @@ LOCALHOST = "mongodb://127.0.0.1:27017"
 
 #: An answered write is on a majority and in the journal (kill -9: 0 of 1,981 lost; without: 267 of 5,220).
 #: A server that is away is given up after 2.5 to 3 s, one that is frozen after 10 to 15 s and from then on as soon;
-#: short writes have a limit of their own (outage.py). Without these, a request hangs 30 s, or for ever. Not timeoutMS:
-#: pymongo waits that long for an absent server, too.
+#: short writes have a limit of their own (calls/outage.py). Without these, a request hangs 30 s, or for ever. Not
+#: timeoutMS: pymongo waits that long for an absent server, too.
 OPTIONS: Mapping[str, str] = MappingProxyType(
     {
         "w": "majority",

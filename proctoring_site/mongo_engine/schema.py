@@ -7,10 +7,12 @@ import pymongo
 from django.db.models import Field, Index, Model
 from django_mongodb_backend.query import wrap_database_errors
 from django_mongodb_backend.schema import DatabaseSchemaEditor as StockDatabaseSchemaEditor
+from pymongo.errors import OperationFailure
 from pymongo.operations import IndexModel
 
 #: One migration's time. The client's own timeoutMS is meant for requests and would cut off a large index build.
 SCHEMA_TIMEOUT_S = 60 * 60
+INDEX_NOT_FOUND = 27
 
 
 class DatabaseSchemaEditor(StockDatabaseSchemaEditor):
@@ -45,6 +47,15 @@ class DatabaseSchemaEditor(StockDatabaseSchemaEditor):
     def add_index(self, model: type[Model], index: Index, *, unique: bool = False, **options: Any) -> None:
         wanted = MissingIndex(UsableUniqueIndex(index) if unique else index)
         super().add_index(model, wanted, unique=unique, **options)
+
+    def remove_index(self, model: type[Model], index: Index) -> None:
+        """One that is not there is removed: by a migration that was cut off before it was recorded, or it never was
+        built, since another of the same keys served (`MissingIndex`)."""
+        try:
+            super().remove_index(model, index)
+        except OperationFailure as error:
+            if error.code != INDEX_NOT_FOUND:
+                raise
 
     def effective_default(self, field: Field) -> dict:
         """D7: AddField and NULL to NOT NULL put the bare default into a `$set`, which reads `{}` or "$x" as code."""

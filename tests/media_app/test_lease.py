@@ -8,10 +8,15 @@ from django.utils import timezone
 
 from media_app.errors import StorageFailed
 from media_app.storage import lease
+from proctoring_site.jobs import lease as leases
 from proctoring_site.jobs.renewal import renewed
 from tests.servers import until
 
 pytestmark = pytest.mark.usefixtures("committed_database")
+
+
+def take(holder):
+    return leases.take(lease._leases(), "a", holder, for_s=lease.HELD_S)
 
 
 def test_who_works_on_keeps_it_though_it_would_have_run_out_long_ago(monkeypatch):
@@ -24,7 +29,7 @@ def test_who_works_on_keeps_it_though_it_would_have_run_out_long_ago(monkeypatch
     def runs_until():
         return lease._leases().find_one({"_id": "a"})["until"]
 
-    monkeypatch.setattr(lease, "renewed", often)
+    monkeypatch.setattr(leases, "renewed", often)
     with lease.one_at_a_time("a"):
         for _ in range(3):
             before = runs_until()
@@ -36,15 +41,15 @@ def test_who_works_on_keeps_it_though_it_would_have_run_out_long_ago(monkeypatch
 
 def test_that_of_the_dead_comes_to_who_waits_for_it(monkeypatch):
     monkeypatch.setattr(lease, "HELD_S", 0.5)
-    assert lease._take("a", "killed")
+    assert take("killed")
     with lease.one_at_a_time("a"):
-        assert not lease._renew("a", "killed")
+        assert not leases.renew(lease._leases(), "a", "killed", for_s=1)
 
 
 def test_it_is_given_back_at_once_also_by_who_fails():
     with pytest.raises(ValueError, match="mine"), lease.one_at_a_time("a"):
         raise ValueError("mine")
-    assert lease._take("a", "the next")
+    assert take("the next")
 
 
 def test_the_clock_of_a_machine_is_not_asked(monkeypatch):
@@ -52,7 +57,7 @@ def test_the_clock_of_a_machine_is_not_asked(monkeypatch):
     with lease.one_at_a_time("a"):
         ahead = timezone.now() + timedelta(hours=1)
         monkeypatch.setattr(timezone, "now", lambda: ahead)
-        assert not lease._take("a", "who is ahead")
+        assert not take("who is ahead")
 
 
 def test_of_many_who_want_it_one_has_it():
@@ -60,7 +65,7 @@ def test_of_many_who_want_it_one_has_it():
 
     def want(number):
         gate.wait()
-        took.append(lease._take("a", str(number)))
+        took.append(take(str(number)))
 
     threads = [threading.Thread(target=want, args=(n,)) for n in range(8)]
     for thread in threads:

@@ -10,11 +10,12 @@ from django.core.files.storage import storages
 from django.core.management import call_command
 from django.db import connections
 
-from media_app import recording_file, resumable, thumbnails
+from media_app import older_videos, recording_file, resumable, thumbnails
 from media_app.models import Recording
 from media_app.verification import verify
 from proctoring_site.launch.demo_clip import ONE_THREAD
 from reports_app import services as reports
+from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session
 from tests.factories import NOON, make_event, make_session, old_session, write_old_documents
 
@@ -101,6 +102,8 @@ class TestAThumbnail:
         out, err = capsys.readouterr()
         assert "1 of 3 older videos are recordings now.\n1 recordings are queued.\n" in out
         assert [name in err for name in NAMES] == [False, True, True]
+        with pytest.raises(SessionNotFound):  # another run had it in its list, too
+            older_videos.make_recording(Session.objects.get(pk="old-0"))
         run_jobs()
         assert second_of(api.get("/sessions/old-0/thumbnail", {"at_s": "7"}).content) == 7
         assert (api.get(f"/videos/{NAMES[0]}").status_code, Recording.objects.get().state) == (200, "ready")

@@ -46,6 +46,10 @@ def follow(path, signature):
     return ask(caller(), "GET", f"{path}?{urlencode({'link': signature})}")
 
 
+def expire(token):
+    ApiToken.objects.filter(pk=token.pk).update(expires_at=timezone.now())
+
+
 class TestALink:
     def test_shows_the_file_to_whoever_holds_it(self, evidence, video, report, data_dir):
         for link, path in ((video, f"videos/{evidence.video}"), (report, f"reports/{evidence.report}")):
@@ -136,9 +140,10 @@ class TestALinkIsOfNoUse:
         reviewer.save()
         assert [ask(caller(), "GET", link).status_code for link in (video, by_token)] == [404, 404]
 
-    def test_once_the_token_that_made_it_is_revoked(self, evidence, reviewer):
+    @pytest.mark.parametrize("end", [api_tokens.revoke, expire])
+    def test_once_the_token_that_made_it_is_revoked_or_over(self, evidence, reviewer, end):
         by_token = link_of(ask(machine(reviewer), "POST", evidence.path("/sessions/{id}/video/link")))
-        api_tokens.revoke(ApiToken.objects.get(owner=reviewer))
+        end(ApiToken.objects.get(owner=reviewer))
         assert ask(caller(), "GET", by_token).status_code == 404
 
     def test_under_another_key(self, evidence, video, settings):

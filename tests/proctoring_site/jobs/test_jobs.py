@@ -91,7 +91,7 @@ class TestAJob:
         "outage",
         [StorageFailed(), OSError(errno.ENOSPC, "full", "/tmp/x"), OSError(errno.EDQUOT, "full"), AutoReconnect()],
     )
-    def test_that_meets_an_outage_loses_no_try_however_long_that_lasts(self, run_jobs, monkeypatch, outage):
+    def test_that_meets_an_outage_loses_no_try_for_three_days(self, run_jobs, monkeypatch, outage):
         monkeypatch.setitem(job_tasks.trouble, "a", outage)
         job = queue.submit(job_tasks.meet, "a")
         for age_s, at_most_s in ((0, 2), (600, 60), (86_400, 600)):
@@ -102,11 +102,16 @@ class TestAJob:
             assert (job.state, job.attempts, job_tasks.done) == ("waiting", 0, [])
             assert at_most_s / 3 < (job.not_before - timezone.now()).total_seconds() <= at_most_s + 1
         monkeypatch.setitem(job_tasks.trouble, "a", UploadLost())  # that is no outage
-        for _ in range(2):
-            due_now(job)
-            run_jobs()
+        due_now(job)
+        run_jobs()
         job.refresh_from_db()
-        assert (job.state, job.error, job_tasks.done) == ("failed", UploadLost.sentence, [("a", "given up")])
+        assert (job.state, job.attempts, job.error) == ("waiting", 1, UploadLost.sentence)
+        monkeypatch.setitem(job_tasks.trouble, "a", outage)
+        Job.objects.update(queued_at=timezone.now() - timedelta(days=3))
+        due_now(job)
+        run_jobs()
+        job.refresh_from_db()
+        assert (job.state, job.error, job_tasks.done) == ("failed", reasons.reason_of(outage), [("a", "given up")])
 
     def test_that_cannot_even_be_given_up_has_failed_all_the_same(self, run_jobs):
         queue.submit(job_tasks.fail_wholly, "a")
@@ -272,6 +277,12 @@ class TestTheCommand:
         call_command("run_jobs")
         assert capsys.readouterr().out.splitlines() == ["1 jobs are due.", "1 jobs were run.", "0 jobs were run."]
         assert job_tasks.done == [("a", "x")]
+
+    def test_tries_each_once_however_soon_it_is_due_again(self, capsys, monkeypatch):
+        monkeypatch.setattr(queue, "LONGEST_PAUSE_S", 0)
+        queue.submit(job_tasks.fail, "a")
+        call_command("run_jobs")
+        assert capsys.readouterr().out == "1 jobs were run.\n"
 
 
 @pytest.mark.usefixtures("database")

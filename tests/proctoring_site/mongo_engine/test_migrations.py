@@ -63,6 +63,17 @@ def test_an_index_of_the_same_keys_under_another_name_serves(notes):
     }
 
 
+def test_an_index_that_is_not_there_is_removed(notes):
+    """As by a migration that was cut off before it was recorded."""
+    after = ProjectState()
+    CREATE.state_forwards("sessions_app", after)
+    migrate()
+    for _ in range(2):
+        with connection.schema_editor() as editor:
+            migrations.RemoveIndex("note", "notes_code").database_forwards("sessions_app", editor, after, after)
+    assert "notes_code" not in notes.index_information()
+
+
 def test_an_index_of_the_same_keys_that_is_not_unique_does_not_serve_for_a_unique_one(notes):
     notes.create_index([("code", 1)], name="by_hand")
     migrate()
