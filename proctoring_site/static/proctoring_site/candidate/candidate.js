@@ -25,7 +25,8 @@ const TOO_LATE = (count) => ` What this page had noted (${count}) came too late 
 const NAMES = { video: "camera", audio: "microphone" };
 const LOST = { video: "camera_lost", audio: "microphone_lost", recording: "recording_stopped" };
 const NO_SOUND = "There is no microphone: only the picture is recorded.";
-const NOTHING_RECORDED = "Nothing is being recorded: the browser's recorder does not work. Turn camera and microphone on again.";
+const NOTHING_RECORDED =
+  "Nothing is being recorded. Turn camera and microphone on again; if that does not help, please tell the staff.";
 const WITHOUT = "You can also start without; then nothing is filmed, and staff see that.";
 /** A device that is silent for a moment was not lost. */
 const SILENT_MS = 3000;
