@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
 from django.contrib.admin.utils import quote, unquote
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
@@ -174,7 +175,9 @@ class SessionAdmin(ReadOnly, admin.ModelAdmin):
         self.message_user(request, sentence, messages.SUCCESS if done else messages.ERROR)
         seen = self.get_queryset(request).filter(pk=session.pk).exists()  # a Proctor's, until it is closed
         here = reverse("admin:sessions_app_session_change", args=[quote(session.pk)])
-        return HttpResponseRedirect(here if seen else reverse("admin:sessions_app_session_changelist"))
+        kept = {"opts": self.opts, "preserved_filters": self.get_preserved_filters(request)}
+        to = here if seen else reverse("admin:sessions_app_session_changelist")
+        return HttpResponseRedirect(add_preserved_filters(kept, to))
 
     @admin.action(description="Pause the selected sessions", permissions=["supervise"])
     def pause_sessions(self, request: HttpRequest, queryset: QuerySet) -> None:

@@ -27,6 +27,11 @@ def url_of(request: HttpRequest, session_id: str) -> str | None:
     return f"{reverse(f'admin:{NAME}', args=[quote(session_id)])}?{request.GET.get(FILTERS, '')}"
 
 
+def kept(request: HttpRequest) -> dict[str, str]:
+    """What the links of a session's page to itself go on to say: which list it was opened from."""
+    return {FILTERS: asked} if (asked := request.GET.get(FILTERS)) else {}
+
+
 @require_GET
 def go(request: HttpRequest, object_id: str, *, desk: Any) -> HttpResponse:
     """What follows it of what nobody decided on; after the last, or once it was decided itself, the first of that."""

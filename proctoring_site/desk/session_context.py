@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from media_app.models import Recording
 from proctoring_site.access.roles import Right, may
-from proctoring_site.desk import playlist, review_view, session_acts, session_view
+from proctoring_site.desk import playlist, queue_next, review_view, session_acts, session_view
 from proctoring_site.desk.review_view import Row
 from proctoring_site.desk.sitting import SittingTime
 from sessions_app import acts, heartbeat, mending, services
@@ -53,7 +53,8 @@ def _evidence(request: HttpRequest, session: Session, answer: session_acts.Answe
     picked = next((row for row in rows if row.key == wanted), None)
     page = _page_of(rows, picked, request.GET.get("incidents"))
     may_decide = may(request.user, Right.DECIDE)
-    here = reverse("admin:sessions_app_session_review", args=[quote(session.pk)])
+    asked = {"incidents": page.number} if page.number > 1 else {}
+    query = {**asked, **queue_next.kept(request)}
     forms = session_acts.forms_of(session, review, picked, by=request.user, answer=answer) if may_decide else {}
     return {
         "review": review_view.of(session, review, time=time, notes=reviews.notes_of(session), reader=request.user),
@@ -78,7 +79,7 @@ def _evidence(request: HttpRequest, session: Session, answer: session_acts.Answe
         "may_decide": may_decide,
         "forms": forms,
         "allowances": [(one, forms.get(f"revoke {one.event_type}")) for one in reviews.allowances_of(session)],
-        "act_url": f"{here}?incidents={page.number}" if page.number > 1 else here,
+        "act_url": reverse("admin:sessions_app_session_review", args=[quote(session.pk)], query=query),
         "history": session_view.history(session, reviews.history_of(session), asked=True, time=time),
         **_events(request, session),
     }

@@ -66,8 +66,10 @@ class SessionPage(admin.ModelAdmin):
             return self._answer(request, session, answer)
         if answer.is_done:
             self.message_user(request, answer.said, messages.SUCCESS)
-            here = reverse("admin:sessions_app_session_change", args=[quote(session.pk)])
-            return HttpResponseRedirect(f"{here}?incident={answer.picked}" if answer.picked else here)
+            asked = {"incident": answer.picked} if answer.picked else {}
+            query = {**asked, **queue_next.kept(request)}
+            here = reverse("admin:sessions_app_session_change", args=[quote(session.pk)], query=query)
+            return HttpResponseRedirect(here)
         context = self._context(request, session, answer)
         return TemplateResponse(request, "desk/session/page.html", context, status=answer.status)
 

@@ -192,6 +192,7 @@ export class ProctoringClient extends EventTarget {
 
   /** Seconds from the session's start to an instant of this browser's clock, also where that was set in between. */
   secondsIn(ms = Date.now(), clockAheadMs = this.clockAheadMs) {
+    this.#mustHaveSession();
     const byItself = ms - this.startedAt;
     const byServer = ms - (clockAheadMs ?? NaN) - Date.parse(this.#record.startTime);
     return (Math.abs(byServer - byItself) > CLOCK_SET_MS ? byServer : byItself) / 1000;

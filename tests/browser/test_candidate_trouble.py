@@ -47,6 +47,17 @@ MUTE = """(video, isMuted) => {
     Object.defineProperty(track, "muted", { value: isMuted, configurable: true });
     track.dispatchEvent(new Event(isMuted ? "mute" : "unmute"));
 }"""
+#: The first recorder gives nothing, without an error, and never stops; the time can be set on.
+DEAF = """
+    const [now, later, begin] = [performance.now.bind(performance), setTimeout, MediaRecorder.prototype.start];
+    performance.now = () => now() + (window.aheadMs ?? 0);
+    window.setTimeout = (work, ms, ...told) => later(work, ms === 10_000 ? 100 : ms, ...told);
+    MediaRecorder.prototype.start = function (ms) {
+        begin.call(this, ms);
+        if (window.isDeaf === undefined) this.ondataavailable = this.onstop = null;
+        window.isDeaf = true;
+    };
+"""
 #: As Chromium says it when the disk is full: to the recording alone, and from the start.
 FULL_DISK = """
     window.isFull = true;
@@ -224,6 +235,23 @@ class TestACamera:
         expect_done(page)
         seen = ["sitting_started", "camera_lost", "devices_back", "camera_lost", "sitting_ended"]
         assert exam.types(session_id) == seen
+        assert [recording["state"] for recording in exam.recordings(session_id)] == ["ready"]
+
+    def test_that_works_while_its_recorder_gives_nothing_is_told_until_it_is_turned_on_again(self, exam, page):
+        page.add_init_script(DEAF)
+        session_id = start(page, exam, "Deaf")
+        expect(page.get_by_text("Recording", exact=True)).to_be_visible()
+        page.evaluate("window.aheadMs = 13_000")
+        expect(page.get_by_text("Not recording")).to_be_visible()
+        page.evaluate("window.aheadMs = 17_000")
+        expect(page.get_by_text("Nothing is being recorded")).to_be_visible()
+        page.get_by_role("button", name="Turn on again").click()
+        expect(page.get_by_text("Recording", exact=True)).to_be_visible()
+        expect(page.get_by_text("Nothing is being recorded")).to_be_hidden()
+        until(lambda: page.evaluate(PARTS, session_id) == 1)
+        end(page)
+        expect_done(page)
+        assert exam.types(session_id) == ["sitting_started", "recording_stopped", "devices_back", "sitting_ended"]
         assert [recording["state"] for recording in exam.recordings(session_id)] == ["ready"]
 
 

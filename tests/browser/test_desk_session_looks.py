@@ -63,6 +63,14 @@ class TestHowItLooks:
     def test_a_field_that_is_wrong_says_why_until_it_is_changed(self, colleague, sit):
         page = colleague("the-reviewer")
         page.goto(page_of(sit(BUSY)))
+        page.keyboard.press("j")
+        for opens in (
+            "d",
+            "Escape",
+        ):  # where there is room below, a form hides neither what it is about nor what is above
+            page.keyboard.press(opens)
+            selected(page).get_by_role("link").click(trial=True)
+            page.locator("#add-incident > summary").click(trial=True)
         page.keyboard.press("n")
         form = page.get_by_role("dialog", name="Note")
         form.locator("textarea").fill("Hands under the table")

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -11,12 +12,12 @@ from django.test.utils import CaptureQueriesContext
 
 from proctoring_site import keyset
 from proctoring_site.audit.models import Action, AuditRecord
-from proctoring_site.desk import queue, queue_counts
+from proctoring_site.desk import queue, queue_counts, session_context
 from sessions_app.models import Session, now
 from sessions_app.querysets import QUEUE_ORDER
 from sessions_app.review.states import Outcome
 from tests.audit_records import recording
-from tests.factories import NOON, make_session, make_sessions, make_staff
+from tests.factories import NOON, make_event, make_session, make_sessions, make_staff
 from tests.plans import explain
 from tests.proctoring_site.desk.queued_sessions import COUNTS, EXPORT, LIST, PASS, keep, scored, standing
 
@@ -80,6 +81,27 @@ class TestTheNext:
         assert said == ["No other session of this list waits for a decision."]
         page = reviewer.get(f"{LIST}{low.pk}/change/", {"_changelist_filters": "band=low&q=a b"})
         assert f'href="{LIST}{low.pk}/next/?band=low&amp;q=a b"' in page.text
+
+    def test_stays_of_the_same_list_whatever_is_pressed_on_the_page(self, reviewer, as_staff, monkeypatch):
+        monkeypatch.setattr(session_context, "EVENTS_PER_PAGE", 1)
+        session, filters = make_session(), {"_changelist_filters": "band=low&q=a b"}
+        for _ in range(2):
+            make_event(session, event_type="phone_detected")
+        kept = urlencode(filters)
+        page = reviewer.get(f"{LIST}{session.pk}/change/", {**filters, "type": "phone_detected"})
+        own = re.findall(r'href="(\?[^"]*)"', page.text)
+        assert {"incident", "events", "type"} <= {name for link in own for name in parse_qs(unescape(link[1:]))}
+        assert [link for link in own if kept not in link] == []
+        assert f'action="{LIST}{session.pk}/review/?{kept}"' in page.text
+        told = {"verb": "note", "review_revision": 0, "text": "Looks"}
+        assert kept in reviewer.post(f"{LIST}{session.pk}/review/?{kept}", told)["Location"]
+        proctor = as_staff("Proctor")
+        assert f'action="{LIST}{session.pk}/act/?{kept}"' in proctor.get(f"{LIST}{session.pk}/change/", filters).text
+        left = proctor.post(f"{LIST}{session.pk}/act/?{kept}", {"verb": "terminate", "reason_code": "other"})[
+            "Location"
+        ]
+        assert urlsplit(left).path == LIST
+        assert parse_qs(urlsplit(left).query) == {"band": ["low"], "q": ["a b"]}
 
     def test_is_for_who_has_a_queue(self, as_staff):
         runs = make_session()

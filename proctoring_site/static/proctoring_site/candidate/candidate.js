@@ -23,22 +23,27 @@ const LOGIN = ": something else answers in its place; does your network want a l
 const NO_NOTES = "This browser cannot keep notes: please do not reload or close this page.";
 const TOO_LATE = (count) => ` What this page had noted (${count}) came too late and was not taken.`;
 const NAMES = { video: "camera", audio: "microphone" };
+const LOST = { video: "camera_lost", audio: "microphone_lost", recording: "recording_stopped" };
 const NO_SOUND = "There is no microphone: only the picture is recorded.";
+const NOTHING_RECORDED =
+  "Nothing is being recorded. Turn camera and microphone on again; if that does not help, please tell the staff.";
 const WITHOUT = "You can also start without; then nothing is filmed, and staff see that.";
 /** A device that is silent for a moment was not lost. */
 const SILENT_MS = 3000;
+/** A recorder gives something every two seconds, on a busy computer later. */
+const RECORDER_SILENT_MS = 12_000;
 
 /** @type {ProctoringClient} */
 let client;
 /** @type {MediaStream|null} */
 let stream = null;
 let recording = null;
-/** Which devices were there at some time of this sitting: their absence is a loss. */
-const used = { audio: false, video: false };
+/** What was there at some time of this sitting: its absence is a loss. */
+const used = { audio: false, video: false, recording: false };
 /** Those of them that are missing; since when one is, and since when each does not work. */
 const lost = new Set();
 let lostSince = null;
-const silentSince = { audio: null, video: null };
+const silentSince = { audio: null, video: null, recording: null };
 let lastSignals = {};
 let isChecked = false;
 /** Whether something else answers in the server's place. */
@@ -172,8 +177,10 @@ function startRecording() {
   try {
     const clockAheadMs = () => client.clockAheadMs;
     recording = recordings.record(stream, client.id, { clockAheadMs, onMemoryOnly: warn, onLost });
+    used.recording = true;
   } catch (error) {
     console.error(error);
+    client.log(LOST.recording);
     complain("This browser cannot record. The exam goes on, and staff see that nothing is recorded.");
   }
   tick();
@@ -186,25 +193,35 @@ function signals() {
   return lastSignals;
 }
 
-/** Which devices are missing now, and which are back. */
+/** What is missing now, and what is back. */
 function look() {
   if (isBusy || isFinishing) return;
-  let words = null;
-  for (const kind of Object.keys(NAMES).filter((kind) => used[kind])) {
+  let hasChanged = false;
+  for (const kind of Object.keys(LOST).filter((kind) => used[kind])) {
     const isLost = isMissing(kind);
     if (isLost === lost.has(kind)) continue;
-    if (isLost) client.log(`${NAMES[kind]}_lost`);
+    if (isLost) client.log(LOST[kind]);
     lost[isLost ? "add" : "delete"](kind);
-    words = [...lost].map((one) => NAMES[one]).join(" and ");
+    hasChanged = true;
   }
+  if (!hasChanged) return;
+  const words = Object.keys(NAMES).filter((kind) => lost.has(kind)).map((kind) => NAMES[kind]).join(" and ");
   if (words) showLost(`The ${words} stopped working. Check that it is plugged in and allowed.`);
-  if (words === "") foundAgain();
+  else if (lost.size) showLost(NOTHING_RECORDED);
+  else foundAgain();
 }
 
 function isMissing(kind) {
-  const isSilent = devices.works(stream, kind) !== true;
+  const isRecording = kind === "recording";
+  const isSilent = isRecording ? isRecorderSilent() : devices.works(stream, kind) !== true;
   silentSince[kind] = isSilent ? (silentSince[kind] ?? performance.now()) : null;
-  return isSilent && (devices.isGone(stream, kind) || performance.now() - silentSince[kind] > SILENT_MS);
+  const isGone = !isRecording && devices.isGone(stream, kind);
+  return isSilent && (isGone || performance.now() - silentSince[kind] > SILENT_MS);
+}
+
+/** Of devices that are lost nothing can be recorded. */
+function isRecorderSilent() {
+  return recording?.silentMs > RECORDER_SILENT_MS && !Object.keys(NAMES).some((kind) => lost.has(kind));
 }
 
 function foundAgain() {
@@ -220,10 +237,10 @@ function showLost(text) {
 
 /** The devices again, in a recording of its own. */
 async function turnOnAgain() {
+  byId("device-lost-text").textContent = "The browser may ask you now whether this page may use them.";
   await recording?.stop();
   recording = null;
   devices.turnOff(stream);
-  byId("device-lost-text").textContent = "The browser may ask you now whether this page may use them.";
   let fault;
   try {
     ({ stream, fault } = await devices.turnOn());
@@ -246,7 +263,8 @@ function tick() {
   const padded = (n) => String(n).padStart(2, "0");
   byId("elapsed").textContent = h ? `${h}:${padded(m)}:${padded(s)}` : `${m}:${padded(s)}`;
   look();
-  const isRecording = Boolean(recording?.isRunning) && Object.keys(NAMES).some((kind) => devices.works(stream, kind));
+  const isSeenOrHeard = Object.keys(NAMES).some((kind) => devices.works(stream, kind));
+  const isRecording = Boolean(recording?.isRunning) && !isRecorderSilent() && isSeenOrHeard;
   byId("light").hidden = !isRecording;
   byId("no-light").hidden = isRecording;
 }

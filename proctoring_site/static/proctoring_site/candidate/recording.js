@@ -11,6 +11,8 @@ const KEPT_MS = 24 * 3600 * 1000;
 /** How long somebody waits for a disk that hangs, and then, until it answers again; it holds up neither start nor end. */
 const PATIENCE_MS = 4000;
 const IMPATIENCE_MS = 100;
+/** A recorder gives its last slice soon after it is stopped; one that never gave any may never say that it stopped. */
+const LAST_SLICE_MS = 10_000;
 /** Slices that a disk is asked to take, should it have refused some. */
 const AT_ONCE = 50;
 /** About 230 MB an hour. */
@@ -145,7 +147,9 @@ export async function forget(sessionId = null) {
  * @param {() => void} page.onMemoryOnly Called when the disk does not take what is recorded.
  * @param {(seconds: number) => void} page.onLost Called when so much of what was recorded is gone.
  */
-export function record(stream, sessionId, { onLost, ...page }) {
+export function record(stream, sessionId, { onLost, ...told }) {
+  let heardAt = performance.now();
+  const page = { ...told, onSlice: () => (heardAt = performance.now()) };
   let current = recordPart(stream, sessionId, page);
   let isStopped = false;
   let turn = Promise.resolve();
@@ -163,6 +167,10 @@ export function record(stream, sessionId, { onLost, ...page }) {
     get isRunning() {
       return current.isRunning;
     },
+    /** For how long nothing came out of it, whatever it says. */
+    get silentMs() {
+      return performance.now() - heardAt;
+    },
     /** Over when the last slice is kept. */
     async stop() {
       isStopped = true;
@@ -179,7 +187,7 @@ function typeFor(stream) {
   return [`video/webm;codecs=${codecs}`, "video/webm", "video/mp4"].find((type) => MediaRecorder.isTypeSupported(type));
 }
 
-function recordPart(stream, sessionId, { clockAheadMs, onMemoryOnly }) {
+function recordPart(stream, sessionId, { clockAheadMs, onMemoryOnly, onSlice }) {
   const recorder = new MediaRecorder(stream, { mimeType: typeFor(stream), ...BITS });
   const part = crypto.getRandomValues(new Uint32Array(2)).join("-");
   let startedAt = Date.now();
@@ -188,6 +196,7 @@ function recordPart(stream, sessionId, { clockAheadMs, onMemoryOnly }) {
   recorder.onstart = () => (startedAt = Date.now());
   recorder.ondataavailable = ({ data }) => {
     if (!data.size) return;
+    onSlice();
     const type = recorder.mimeType || data.type;
     const told = { sessionId, part, number: made++, startedAt, clockAheadMs: clockAheadMs(), type };
     const slice = { ...told, bytes: data };
@@ -205,7 +214,7 @@ function recordPart(stream, sessionId, { clockAheadMs, onMemoryOnly }) {
     },
     async stop() {
       if (recorder.state !== "inactive") recorder.stop();
-      await stopped;
+      await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, LAST_SLICE_MS))]);
       await kept;
     },
   };

@@ -71,8 +71,10 @@ export class Incidents extends EventTarget {
 
   /** Select it wherever it is: on this page also a hidden one, else on the page that holds it. */
   reach(key) {
-    if (this.#row(key)) this.select(key, { jumps: true });
-    else location.assign(`?incident=${encodeURIComponent(key)}`);
+    if (this.#row(key)) return this.select(key, { jumps: true });
+    const asked = new URLSearchParams(location.search);
+    asked.set("incident", key);
+    location.assign(`?${asked}`);
   }
 
   select(key, { jumps = false, focuses = false }) {

@@ -187,11 +187,13 @@ page.addEventListener("click", ({ target }) => {
     if (!details.contains(target)) details.open = false; // one at a time, as a menu
   }
 });
-// A form about a moment or a stretch begins with where the clock stands.
+// A form stands where there is room for it, and one about a moment or a stretch begins with where the clock stands.
 page.addEventListener(
   "toggle",
   ({ target }) => {
     if (!target.open || !target.matches?.("details[data-popup]")) return;
+    const form = target.querySelector("form");
+    form.classList.toggle("is-below", target.getBoundingClientRect().bottom + form.offsetHeight < innerHeight);
     for (const field of target.querySelectorAll("[data-now]")) {
       if (!field.value || field.dataset.filled === field.value) field.value = field.dataset.filled = Clock.said(clock.at);
     }
