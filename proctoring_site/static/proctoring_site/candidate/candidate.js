@@ -2,10 +2,11 @@
 
 import { ProctoringClient } from "../../proctoring-client.js";
 import * as devices from "./devices.js";
+import { Losses } from "./losses.js";
 import * as recordings from "./recording.js";
 import { send } from "./sending.js";
 import * as tab from "./tab.js";
-import { secondsSince, watch } from "./watching.js";
+import { watch } from "./watching.js";
 
 const SECTIONS = ["loading", "elsewhere", "prepare", "unfinished", "sitting", "sending", "done"];
 const OPTIONS = { source: "candidate page 1", onCommand: follow };
@@ -22,28 +23,15 @@ const NOT_TAKEN = (why) => `Your exam has ended, but the server did not take the
 const LOGIN = ": something else answers in its place; does your network want a login?";
 const NO_NOTES = "This browser cannot keep notes: please do not reload or close this page.";
 const TOO_LATE = (count) => ` What this page had noted (${count}) came too late and was not taken.`;
-const NAMES = { video: "camera", audio: "microphone" };
-const LOST = { video: "camera_lost", audio: "microphone_lost", recording: "recording_stopped" };
 const NO_SOUND = "There is no microphone: only the picture is recorded.";
-const NOTHING_RECORDED =
-  "Nothing is being recorded. Turn camera and microphone on again; if that does not help, please tell the staff.";
 const WITHOUT = "You can also start without; then nothing is filmed, and staff see that.";
-/** A device that is silent for a moment was not lost. */
-const SILENT_MS = 3000;
-/** A recorder gives something every two seconds, on a busy computer later. */
-const RECORDER_SILENT_MS = 12_000;
 
 /** @type {ProctoringClient} */
 let client;
 /** @type {MediaStream|null} */
 let stream = null;
 let recording = null;
-/** What was there at some time of this sitting: its absence is a loss. */
-const used = { audio: false, video: false, recording: false };
-/** Those of them that are missing; since when one is, and since when each does not work. */
-const lost = new Set();
-let lostSince = null;
-const silentSince = { audio: null, video: null, recording: null };
+const losses = new Losses((type, details) => client.log(type, details), showLost);
 let lastSignals = {};
 let isChecked = false;
 /** Whether something else answers in the server's place. */
@@ -171,16 +159,16 @@ function sit(eventType) {
 
 function startRecording() {
   if (!stream) return;
-  for (const track of stream.getTracks()) used[track.kind] = true;
+  for (const track of stream.getTracks()) losses.use(track.kind);
   devices.onChange(stream, look);
   const onLost = (seconds) => client.log("recording_lost", { data: { seconds } });
   try {
     const clockAheadMs = () => client.clockAheadMs;
     recording = recordings.record(stream, client.id, { clockAheadMs, onMemoryOnly: warn, onLost });
-    used.recording = true;
+    losses.use("recording");
   } catch (error) {
     console.error(error);
-    client.log(LOST.recording);
+    client.log("recording_stopped");
     complain("This browser cannot record. The exam goes on, and staff see that nothing is recorded.");
   }
   tick();
@@ -188,49 +176,16 @@ function startRecording() {
 
 /** Once the exam is over, what was last true in it: that the page turns its camera off is no loss. */
 function signals() {
-  const said = (kind) => devices.works(stream, kind) ?? (used[kind] ? false : null);
+  const said = (kind) => losses.signal(stream, kind);
   if (!isFinishing) lastSignals = { camera: said("video"), microphone: said("audio"), screen: null };
   return lastSignals;
 }
 
-/** What is missing now, and what is back. */
 function look() {
-  if (isBusy || isFinishing) return;
-  let hasChanged = false;
-  for (const kind of Object.keys(LOST).filter((kind) => used[kind])) {
-    const isLost = isMissing(kind);
-    if (isLost === lost.has(kind)) continue;
-    if (isLost) client.log(LOST[kind]);
-    lost[isLost ? "add" : "delete"](kind);
-    hasChanged = true;
-  }
-  if (!hasChanged) return;
-  const words = Object.keys(NAMES).filter((kind) => lost.has(kind)).map((kind) => NAMES[kind]).join(" and ");
-  if (words) showLost(`The ${words} stopped working. Check that it is plugged in and allowed.`);
-  else if (lost.size) showLost(NOTHING_RECORDED);
-  else foundAgain();
-}
-
-function isMissing(kind) {
-  const isRecording = kind === "recording";
-  const isSilent = isRecording ? isRecorderSilent() : devices.works(stream, kind) !== true;
-  silentSince[kind] = isSilent ? (silentSince[kind] ?? performance.now()) : null;
-  const isGone = !isRecording && devices.isGone(stream, kind);
-  return isSilent && (isGone || performance.now() - silentSince[kind] > SILENT_MS);
-}
-
-/** Of devices that are lost nothing can be recorded. */
-function isRecorderSilent() {
-  return recording?.silentMs > RECORDER_SILENT_MS && !Object.keys(NAMES).some((kind) => lost.has(kind));
-}
-
-function foundAgain() {
-  client.log("devices_back", { data: { away_s: secondsSince(lostSince) } });
-  showLost("");
+  if (!isBusy && !isFinishing) losses.look(stream, recording);
 }
 
 function showLost(text) {
-  lostSince = text ? (lostSince ?? performance.now()) : null;
   byId("device-lost").hidden = !text;
   byId("device-lost-text").textContent = text;
 }
@@ -249,11 +204,7 @@ async function turnOnAgain() {
     fault = error;
   }
   if (isFinishing) return devices.turnOff(stream);
-  const missing = Object.keys(NAMES).filter((kind) => used[kind] && devices.isGone(stream, kind));
-  lost.clear();
-  for (const kind of missing) lost.add(kind);
-  if (stream && !missing.length) foundAgain();
-  else showLost(stream ? whyNoSound(fault) : devices.faultOf(fault));
+  losses.lookAgain(stream, fault && (stream ? whyNoSound(fault) : devices.faultOf(fault)));
   startRecording();
 }
 
@@ -263,8 +214,7 @@ function tick() {
   const padded = (n) => String(n).padStart(2, "0");
   byId("elapsed").textContent = h ? `${h}:${padded(m)}:${padded(s)}` : `${m}:${padded(s)}`;
   look();
-  const isSeenOrHeard = Object.keys(NAMES).some((kind) => devices.works(stream, kind));
-  const isRecording = Boolean(recording?.isRunning) && !isRecorderSilent() && isSeenOrHeard;
+  const isRecording = losses.isRecording(stream, recording);
   byId("light").hidden = !isRecording;
   byId("no-light").hidden = isRecording;
 }
@@ -383,17 +333,15 @@ function sayDone(text) {
 // A page that was reloaded or closed in the middle of a sitting.
 
 async function goOn() {
-  used.video = (await recordings.parts(client.id)).length > 0;
+  const wasFilmed = (await recordings.parts(client.id)).length > 0;
+  if (wasFilmed) losses.use("video");
   try {
     ({ stream } = await devices.turnOn());
   } catch (error) {
-    showLost(devices.faultOf(error));
+    losses.tell(devices.faultOf(error));
   }
   if (isFinishing) return devices.turnOff(stream);
-  if (used.video && devices.isGone(stream, "video")) {
-    lost.add("video");
-    client.log("camera_lost");
-  }
+  if (wasFilmed && devices.isGone(stream, "video")) losses.note("video");
   sit("page_reloaded");
 }
 
