@@ -60,8 +60,9 @@ class CuttingProxy:
             self.sent_bytes += length
             if not self.cuts or self.sent_bytes < self.cuts[0][0]:
                 return False
-            _, meanwhile = self.cuts.pop(0)
+            _, meanwhile = self.cuts[0]
             meanwhile()
+            self.cuts.pop(0)  # who waits for that finds that it has happened
             return True
 
     def close(self) -> None:

@@ -152,8 +152,12 @@ class Web:
             os.kill(pid, signal.SIGKILL)
 
     def freeze(self) -> None:
-        for pid in self.worker_pids:
+        """Returns when all of them stand still."""
+        pids = self.worker_pids
+        assert pids, "nothing serves"
+        for pid in pids:
             os.kill(pid, signal.SIGSTOP)
+        until(lambda: all(state_of(Path(f"/proc/{pid}")) == "T" for pid in pids))
 
     def thaw(self) -> None:
         for pid in self.worker_pids:

@@ -87,7 +87,8 @@ def test_an_upload_that_breaks_off_leaves_the_old_video(site, wire, tmp_path):
     clip = clips.clip(tmp_path, ".webm", seconds=2)
     upload(site, sitting, clip)
     path = f"{site.url}/videos/{sitting.id}.webm"
-    until(lambda: list((site.data_dir / "videos").glob(f"{sitting.id}.*.jpg")))  # it was looked at
+    recordings = f"{site.url}/sessions/{sitting.id}/recordings"
+    until(lambda: httpx.get(recordings, headers=site.staff).json()[0]["state"] == "ready")  # its seekable copy is there
     before = httpx.get(path, headers=site.staff).content
     data = clip.read_bytes()
     part = b"--" + BOUNDARY + b'\r\nContent-Disposition: form-data; name="file"; filename="x.webm"\r\n\r\n'
