@@ -82,8 +82,8 @@ class TestTheTimeline:
         page.goto(page_of(sit([*BUSY, (55, "no_face")])))
         sheet = page.locator("[data-timeline=sheet]")
         box = sheet.bounding_box()
-        length_s = page.evaluate("JSON.parse(document.getElementById('session-facts').textContent).until")  # 60 and a bit
-        place = {"x": box["width"] * 55 / length_s + 2, "y": 30}
+        facts = page.evaluate("JSON.parse(document.getElementById('session-facts').textContent)")
+        place = {"x": box["width"] * 55 / facts["until"] + 2, "y": 30}
         sheet.click(position=place)
         expect(selected(page)).to_contain_text("no_face")
         expect(page.locator("[data-moment]")).to_have_text("0:53")
