@@ -1,9 +1,9 @@
 """How a video becomes a session's recording in one request, and how a stored file is found again."""
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path, PurePath
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from django.conf import settings
 from django.core.exceptions import SuspiciousFileOperation
@@ -133,18 +133,10 @@ def find_video(name: str) -> Stored:
     if not arrival.is_old_file(name):
         raise StoredFileNotFound
     storage = storages["videos"]
-    changed_at, size_bytes = _changed_at(storage, name), storage.size(name)
+    changed_at, size_bytes = storage.changed_at(name), storage.size(name)
     content_type = video.CONTENT_TYPES.get(PurePath(name).suffix.lower(), UNKNOWN_TYPE)
     tag = f"{changed_at.timestamp() if changed_at else 0:.6f}-{size_bytes}"
     return Stored(storage, name, size_bytes, tag, changed_at, content_type, name, content_type == UNKNOWN_TYPE)
-
-
-def _changed_at(storage: Any, name: str) -> datetime | None:
-    """None where the storage tells no times, such as Deta Drive's. Nothing is changed there."""
-    try:
-        return storage.get_modified_time(name)
-    except NotImplementedError:  # the documented answer of Django's Storage for one that has no such thing to tell
-        return None
 
 
 def _of_recording(recording: Recording) -> Stored:

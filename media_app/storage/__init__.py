@@ -97,8 +97,9 @@ class SwitchingStorage(Storage):
     def size(self, name: str) -> int:
         return self.backend.size(name)
 
-    def get_modified_time(self, name: str) -> datetime:
-        return self.backend.get_modified_time(name)
+    def changed_at(self, name: str) -> datetime | None:
+        """None where the backend keeps no times."""
+        return self.backend.changed_at(name)
 
     def read_range(self, name: str, start: int, end: int) -> Iterator[bytes]:
         return self.backend.read_range(name, start, end)

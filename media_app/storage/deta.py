@@ -69,6 +69,9 @@ class DetaDriveStorage(InParts, Storage):
             return False
         return True
 
+    def changed_at(self, name: str) -> None:
+        """A Drive keeps no times."""
+
     def size(self, name: str) -> int:
         """There is no call that asks for it: one byte is read, and what the answer says of the whole."""
         with self._download(name, {"Range": "bytes=0-0"}) as answer:

@@ -7,6 +7,7 @@ import time
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
@@ -177,6 +178,9 @@ class LocalStorage(FileSystemStorage):
         """The bytes from `start` to before `end`. Raises FileNotFoundError at once, before the first is asked for."""
         file = self.open(name)
         return _chunks(file, start, end)
+
+    def changed_at(self, name: str) -> datetime | None:
+        return self.get_modified_time(name)
 
     def local_path(self, name: str) -> Path | None:
         return Path(self.path(name))

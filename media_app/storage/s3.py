@@ -6,6 +6,7 @@ The bucket is private; nothing here asks for an ACL. What the server says of a f
 import mimetypes
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Any, NoReturn
 
 from botocore.config import Config
@@ -60,9 +61,9 @@ class PrivateS3Storage(InParts, S3Storage):
         with _translated(path):
             return super().listdir(path)
 
-    def get_modified_time(self, name: str) -> Any:
+    def changed_at(self, name: str) -> datetime | None:
         with self._by_head(name):
-            return super().get_modified_time(name)
+            return self.get_modified_time(name)
 
     @contextmanager
     def _by_head(self, name: str) -> Iterator[None]:

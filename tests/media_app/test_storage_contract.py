@@ -6,11 +6,13 @@ import itertools
 import json
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
+from django.utils import timezone
 
 from media_app.errors import StorageFailed, UploadLost
 from media_app.storage import SwitchingStorage
@@ -87,6 +89,9 @@ class TestAFile:
         assert storage.save("a.webm", ContentFile(data)) == "a.webm"
         assert content(storage, "a.webm") == data
         assert (storage.size("a.webm"), storage.exists("a.webm")) == (len(data), True)
+        changed_at = storage.changed_at("a.webm")
+        assert (changed_at is None) == (storage.backend_name == "deta")  # a Drive keeps no times
+        assert changed_at is None or abs(changed_at - timezone.now()) < timedelta(hours=1)
 
     def test_may_have_any_name(self, storage):
         storage.save(UNICODE, ContentFile(b"x"))
