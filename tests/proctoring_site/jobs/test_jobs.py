@@ -1,11 +1,8 @@
 """Background work: once, again after a failure, by another after a death, and seen by Operators."""
 
 import errno
-import itertools
 import os
-import ssl
 import sys
-import threading
 from datetime import timedelta
 
 import pytest
@@ -16,9 +13,8 @@ from pymongo.errors import AutoReconnect
 
 from media_app.errors import StorageFailed, UploadLost
 from proctoring_site.audit.models import AuditRecord
-from proctoring_site.jobs import queue, reasons, renewal
+from proctoring_site.jobs import queue, reasons
 from proctoring_site.jobs.models import Job
-from proctoring_site.jobs.renewal import renewed
 from proctoring_site.launch.child_process import end, start_tied
 from tests import job_tasks, plans, trips
 from tests.access import caller
@@ -163,90 +159,6 @@ class TestAJob:
     def test_without_a_trip_for_nothing(self):
         with trips.exactly("findAndModify jobs"):
             queue.submit(job_tasks.note, "a", word="x")
-
-
-class TestTheReason:
-    """What an Operator reads of a failure, who may not see where the server keeps what."""
-
-    @pytest.mark.parametrize(
-        ("error", "said"),
-        [
-            (
-                FileNotFoundError(errno.ENOENT, "No such file", "/srv/exams/secret.webm"),
-                "No such file or directory; the log says more, under the id of this job.",
-            ),
-            (OSError("/srv/exams is gone"), "Unforeseen (OSError); the log says more, under the id of this job."),
-            (KeyError("/srv/exams"), "Unforeseen (KeyError); the log says more, under the id of this job."),
-            (StorageFailed("The storage failed (full)."), "The storage failed (full)."),
-            (
-                ssl.SSLCertVerificationError(1, "certificate verify failed"),  # a number of OpenSSL's, not the system's
-                "Unforeseen (SSLCertVerificationError); the log says more, under the id of this job.",
-            ),
-        ],
-    )
-    def test_quotes_only_what_was_written_for_people(self, error, said):
-        assert reasons.reason_of(error) == said
-
-    def test_of_an_earlier_release_is_shown_without_what_it_quoted(self, database):
-        job = Job.objects.create(task="t", key="a", state="failed", error="OSError: [Errno 28] full: '/srv/exams'")
-        operator = caller(signed_in=make_staff("Operator"))
-        for page in ("/admin/jobs/job/", f"/admin/jobs/job/{job.pk}/change/"):
-            shown = operator.get(page).content.decode()
-            assert "Unforeseen (OSError); the log says more" in shown
-            assert "/srv/exams" not in shown
-        assert f">{job.pk}<" in shown  # by which it is found in the log
-
-    @pytest.mark.parametrize(
-        "stored",
-        ["StorageFailed: Another file of that name is there already.", "WorkerLost: at the last of 3 tries"],
-    )
-    def test_of_an_earlier_release_stays_where_it_was_written_for_people(self, stored):
-        assert reasons.readable(stored) == stored
-
-    def test_is_whole_in_the_log(self, database, run_jobs, caplog):
-        job = queue.submit(job_tasks.fail, "a")
-        run_jobs()
-        (said,) = (one for one in caplog.records if job.pk in one.getMessage())
-        assert str(said.exc_info[1]) == "no luck"
-
-    def test_is_a_line_of_the_log_while_the_database_is_away(self, database, run_jobs, caplog):
-        job = queue.submit(job_tasks.lose_the_database, "a")
-        run_jobs()
-        (said,) = (one for one in caplog.records if job.pk in one.getMessage())
-        assert "failed with DatabaseError and is tried again" in said.getMessage()
-        assert said.exc_info is None
-        assert Job.objects.get(pk=job.pk).error == "The database could not be reached."
-
-
-class TestALease:
-    def held(self, answers, *, every_s):
-        """The lease, and the tries so far to renew it."""
-        tries, left = [], iter(answers)
-
-        def renew():
-            tries.append(next(left))
-            if isinstance(tries[-1], Exception):
-                raise tries[-1]
-            return tries[-1]
-
-        return renewed("a job", renew, every_s=every_s), tries
-
-    def test_is_renewed_as_long_as_somebody_works(self):
-        lease, tries = self.held(itertools.repeat(True), every_s=0.01)
-        with lease:
-            until(lambda: len(tries) >= 5)
-
-    def test_that_could_not_be_renewed_is_tried_again_soon(self, monkeypatch):
-        monkeypatch.setattr(renewal, "AGAIN_AFTER_S", 0.01)
-        lease, tries = self.held(itertools.repeat(ConnectionError()), every_s=1)
-        with lease:
-            until(lambda: len(tries) >= 50, patience_s=30)
-
-    def test_that_another_took_is_left_to_them(self):
-        lease, tries = self.held([False], every_s=0.01)
-        with lease:
-            until(lambda: tries and not any(thread.name == "lease" for thread in threading.enumerate()))
-        assert tries == [False]
 
 
 @pytest.mark.usefixtures("database")
