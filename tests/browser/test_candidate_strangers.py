@@ -6,7 +6,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 from tests.browser.exams import Exam
 from tests.browser.impostor import Impostor, Reply, as_json
 from tests.browser.test_candidate import end, expect_done
-from tests.browser.test_candidate_trouble import KEPT, fill_in
+from tests.browser.test_candidate_devices import KEPT
+from tests.browser.test_candidate_trouble import fill_in
 from tests.servers import until
 
 TOO_LARGE = as_json(413, {"detail": "Too large.", "code": "video_too_large"}, Tus_Resumable="1.0.0")
