@@ -47,6 +47,7 @@ from sessions_app.errors import (
     SessionClosed,
     SessionNotFound,
     TooManyCommands,
+    TooManyEvents,
 )
 from sessions_app.review.errors import (
     AssignedMeanwhile,
@@ -85,6 +86,7 @@ STATUS: Mapping[type[ProctoringError], int] = {
     NobodyThere: 409,
     SessionClosed: 409,
     TooManyCommands: 409,
+    TooManyEvents: 409,
     EventIdConflict: 409,
     TooManyRecordings: 409,
     UploadBusy: 409,

@@ -10,7 +10,14 @@ from proctoring_site.access.authentication import INVALID
 from proctoring_site.access.permissions import NOT_YOURS
 from proctoring_site.calls import outage
 from proctoring_site.errors import STATUS
-from sessions_app.errors import EventIdConflict, EventUndecided, MovedMeanwhile, ProctoringError, SessionClosed
+from sessions_app.errors import (
+    EventIdConflict,
+    EventUndecided,
+    MovedMeanwhile,
+    ProctoringError,
+    SessionClosed,
+    TooManyEvents,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,7 @@ NOT_A_VIDEO = _by(NotAVideo, "No video")
 UNSAFE_NAME = _by(UnsafeFileName, "Not a plain name")
 SESSION_CLOSED = _by(SessionClosed, "Too late")
 ILLEGAL_MOVE = Refusal(409, "illegal_move", "Not in this state", "The session is expired and cannot become ended.")
+TOO_MANY_EVENTS = _by(TooManyEvents, "Too many")
 ID_CONFLICT = _by(EventIdConflict, "An id used before")
 THROTTLED = Refusal(429, "throttled", "Too often", "Request was throttled. Expected available in 42 seconds.")
 OUTAGE = Refusal(503, "database_unavailable", "The database is away", outage.SENTENCE)
@@ -84,6 +92,7 @@ ALSO: Mapping[tuple[str, str], tuple[Refusal, ...]] = MappingProxyType(
             _invalid("event_type", REQUIRED),
             SESSION_CLOSED,
             ID_CONFLICT,
+            TOO_MANY_EVENTS,
             TRY_AGAIN,
         ),
         ("POST", "/sessions/{id}/events/batch"): (_invalid("events", REQUIRED), SESSION_CLOSED),

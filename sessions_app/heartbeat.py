@@ -107,7 +107,7 @@ def log_gap(session_id: str, since: datetime, until: datetime) -> None:
         source=SOURCE,
     )
     with pymongo.timeout(settings.SHORT_WRITE_LIMIT_S):  # an end has none of its own, and may lead events that do
-        (outcome,) = ingestion.write([document_of(session_id, gap, pk=gap.id, sent_at=None, received_at=until)])
+        outcome = ingestion.write_ours(document_of(session_id, gap, pk=gap.id, sent_at=None, received_at=until))
     if isinstance(outcome, EventUndecided):
         raise outcome
     if isinstance(outcome, EventIdConflict):

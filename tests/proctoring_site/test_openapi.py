@@ -296,6 +296,10 @@ def provoke(name, method, path, evidence, settings):
                 everything.post(url, json.dumps({**sent, "sequence": n}), content_type="application/json")
                 for n in range(2)
             ][-1]
+        case "Too many":
+            settings.EVENTS_PER_SESSION_MAX = 1
+            sent = json.dumps({"event_type": "weighs_nothing"})
+            return [everything.post(url, sent, content_type="application/json") for _ in range(2)][-1]
         case "Too large a video":
             settings.VIDEO_MAX_BYTES = 100
             return ask(everything, method, url)
