@@ -29,10 +29,15 @@ _told: set[str] = set()
 
 def is_far(session_id: str, n: int) -> bool:
     """Whether so many more are surely within the limit, as far as this process knows; they are taken then."""
-    left = _left.get(session_id, _share()) - n
-    if left >= 0:
+    known = _left.get(session_id)
+    left = (_share() if known is None else known) - n
+    if left < 0:
+        return False
+    if known is None:
         _keep(session_id, left)
-    return left >= 0
+    else:
+        _left[session_id] = left
+    return True
 
 
 def room(event_counts: Mapping[str, int]) -> tuple[int, int]:
@@ -72,6 +77,6 @@ def _share() -> int:
 
 
 def _keep(session_id: str, left: int) -> None:
-    if len(_left) >= SESSIONS_KEPT_MAX and session_id not in _left:
+    if len(_left) >= SESSIONS_KEPT_MAX:
         _left.clear()
     _left[session_id] = left
