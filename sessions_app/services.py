@@ -24,7 +24,7 @@ from sessions_app.errors import (
     TooManyEvents,
 )
 from sessions_app.ids import new_event_ids, new_id
-from sessions_app.models import NOT_AT_THE_START, Event, Session, now, to_milliseconds
+from sessions_app.models import NOT_AT_THE_START, SERVER, Event, Session, now, to_milliseconds
 from sessions_app.policy import active_policy, policy_for
 from sessions_app.reported import Reported
 from sessions_app.review import changes, scores
@@ -80,7 +80,7 @@ def log_events(
 def _tell_of_the_limit(session_id: str, at: datetime) -> None:
     """On the timeline, once, where staff and reports see it."""
     said = f"The session has {settings.EVENTS_PER_SESSION_MAX:,} events; from here on only those that weigh are kept."
-    told = Reported(event_limit.REFUSED, id=event_limit.refused_id(session_id), message=said, source=heartbeat.SOURCE)
+    told = Reported(event_limit.REFUSED, id=event_limit.refused_id(session_id), message=said, source=SERVER)
     outcome = ingestion.write_ours(reported.document_of(session_id, told, pk=told.id, sent_at=None, received_at=at))
     if not isinstance(outcome, EventUndecided):  # else the next one that is refused tells
         event_limit.note_told(session_id)
