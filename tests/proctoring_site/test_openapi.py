@@ -108,6 +108,15 @@ def test_it_is_valid():
     validate_schema(document())
 
 
+def test_it_is_served_whatever_else_the_address_asks(client):
+    served = client.get("/schema")
+    assert yaml.load(served.content, yaml.CSafeLoader) == document()
+    for query in ("version=%0d%0aX: y", 'version="', "lang=de", "format=json"):
+        answer = client.get(f"/schema?{query}")
+        assert (answer.status_code, answer.content) == (200, served.content)
+        assert answer.headers["Content-Disposition"] == served.headers["Content-Disposition"]
+
+
 def test_every_route_is_in_it():
     expected = {
         (method, path)
