@@ -199,6 +199,8 @@ class TestTheTimeline:
         path = drawing.find("g/path").get("d")
         places = [float(x) for x in re.findall(r"M([\d.]+) ", path)]
         assert (min(places), max(places)) == (timeline.LABEL_WIDTH, timeline.WIDTH - timeline.RIGHT_MARGIN)
+        ticks = [tick.text for tick in drawing.findall("text")]
+        assert (ticks[0], ticks[-1]) == ("−14:00:00", "15:00:00")  # no event of another year makes the hour a dot
 
     def test_of_a_hundred_types_stays_readable_and_loses_none(self):
         events = some_events(1000, types=[f"type {n:03}" for n in range(100)])

@@ -33,6 +33,11 @@ class TestWhatItShows:
             ("10:00", "multiple_faces", 1, 0.9, "high"),
         ]
 
+    def test_a_sitting_that_is_no_dot_though_somebody_told_of_the_year_2099(self, rita, session):
+        make_event(session, timestamp=NOON.replace(year=2099))
+        drawn = rita.get(page_of(session)).context["timeline"]
+        assert drawn.ends - drawn.begins < 24 * 3600
+
     def test_both_numbers_and_deductions_that_sum_up(self, rita, session):
         say(rita, session, "dismiss", incident=key_of(session, "phone_detected"), reason="A calculator.")
         answer = rita.get(page_of(session))
