@@ -174,7 +174,7 @@ JOB_LEASE_S = env.seconds("JOB_LEASE_S", 30)  # a worker that lives renews three
 SCORE_WEIGHTS = env.weights("SCORE_WEIGHTS")  # on top of sessions_app.scoring.DEFAULT_WEIGHTS
 
 # --- Sessions -----------------------------------------------------------------------------------------------------
-EVENTS_PER_SESSION_MAX = env.positive_int("EVENTS_PER_SESSION_MAX", 50_000)  # of types that weigh, twice as many
+EVENTS_PER_SESSION_MAX = env.positive_int("EVENTS_PER_SESSION_MAX", 50_000)  # of types that weigh, a fifth more
 EVENT_GRACE_S = env.seconds("EVENT_GRACE_S", 120, least=0)  # how long after the end events are still taken, marked late
 HEARTBEAT_EVERY_S = env.seconds("HEARTBEAT_EVERY_S", 10)  # what a client is told to do
 HEARTBEAT_MISSING_AFTER_S = env.seconds("HEARTBEAT_MISSING_AFTER_S", 30)  # three beats lost in a row

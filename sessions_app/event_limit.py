@@ -16,8 +16,8 @@ from sessions_app.policy import active_policy
 logger = logging.getLogger(__name__)
 
 LOOKS = 50
-#: What weighs is still taken up to so many times the limit: nobody hides a phone behind invented events.
-WEIGHED_TIMES = 2
+#: Of what weighs a fifth more is taken: nobody hides a phone behind invented events, and so many leave no score.
+WEIGHED_MORE = 5
 #: On the session's timeline from then on, for staff.
 REFUSED = "events_refused"
 SESSIONS_KEPT_MAX = 10_000
@@ -43,7 +43,7 @@ def is_far(session_id: str, n: int) -> bool:
 def room(event_counts: Mapping[str, int]) -> tuple[int, int]:
     """How many more a session with these counts may have: events of any type, and of those that weigh."""
     total, limit = sum(event_counts.values()), settings.EVENTS_PER_SESSION_MAX
-    return limit - total, WEIGHED_TIMES * limit - total
+    return limit - total, limit + limit // WEIGHED_MORE - total
 
 
 def weighs(event_type: str) -> bool:
