@@ -38,6 +38,9 @@ REORDERED_MAX = 32
 #: Of packets that wait in memory: for their order, or for what belongs between them in the copy.
 WAITING_MAX_BYTES = 128 * 1024**2
 LOOK_EVERY_BYTES = 16 * 1024**2
+#: Eleven hours of sixty pictures and sixty pieces of sound a second, which take a minute to copy and to compare; a file
+#: of VIDEO_MAX_BYTES may hold two hundred million.
+PACKETS_MAX = 5_000_000
 DURATION_TOLERANCE_S = 1.0
 JPEG_QUALITY = "3"  # of FFmpeg's 2 (best) to 31
 BROKEN = (FFmpegError, ValueError, EOFError, OverflowError)
@@ -95,7 +98,9 @@ def remux(source: BinaryIO, target: Path, kind: VideoKind) -> Copied:
         targets = {stream.index: copy.add_stream_from_template(stream) for stream in streams}
         packets, sizes, last = dict.fromkeys(targets, 0), dict.fromkeys(targets, 0), dict.fromkeys(targets)
         looked_at = 0
-        for packet in _packets(container, streams):
+        for number, packet in enumerate(_packets(container, streams), start=1):
+            if number > PACKETS_MAX:
+                raise Unreadable("It is in more pieces than any recording.")
             index = packet.stream.index
             packets[index] += 1
             sizes[index] += packet.size
