@@ -166,8 +166,9 @@ export class ProctoringClient extends EventTarget {
       if (isOver) await notebook.forget(record.id).catch(() => {});
       else await new ProctoringClient({ ...options, onCommand: null }).#open(notebook, record);
     }
-    const client = current ? new ProctoringClient(options) : null;
-    await client?.#open(notebook, current);
+    if (!current) return null;
+    const client = new ProctoringClient(options);
+    await client.#open(notebook, current);
     return client;
   }
 
