@@ -1,13 +1,17 @@
-"""proctoring-client.d.ts says of the client's module what is there. That it compiles was tried by hand: TypeScript is
-large, and what rots are names."""
+"""What front ends with a build step need of the client's module: its types, and that a server can import it.
+
+That the types compile was tried by hand: TypeScript is large, and what rots are names.
+"""
 
 import re
+import subprocess
 from pathlib import Path
 
 from django.conf import settings
 
 from sessions_app.serializers import CommandSerializer
 from sessions_app.states import State
+from tests.node import NODE
 
 FOLDER = Path(settings.BASE_DIR) / "proctoring_site/static"
 MODULE, TYPES = ((FOLDER / name).read_text() for name in ("proctoring-client.js", "proctoring-client.d.ts"))
@@ -46,3 +50,8 @@ def test_what_the_server_says_has_its_words():
     assert words(between(TYPES, "type State =", ";")) == set(State.values)
     said = between(between(TYPES, "interface Command {", "\n}\n"), "action:", ";")
     assert words(said) == set(CommandSerializer().fields["action"].choices)
+
+
+def test_a_framework_that_renders_pages_on_its_server_can_import_it_there():
+    making = f"new (await import('{FOLDER}/proctoring-client.js')).ProctoringClient()"
+    subprocess.run([NODE, "--input-type=module", "--eval", making], check=True, timeout=30)
