@@ -35,7 +35,7 @@ NOT_IN_THE_DOCUMENT = {"/docs", "/favicon.ico", "/candidate/", *TUS}
 OPEN = {"/", "/healthz", "/readyz", "/schema"}
 #: Some sessions and events have them, others not.
 OF_ONE_CASE = {"event_counts", "data", "coverage", "moves", "commands"}
-MOVES = {"end", "pause", "resume", "terminate", "message"}
+CAN_CONFLICT = {"end", "pause", "resume", "terminate", "message", "video", "import"}
 CALLERS = [{"token": []}, {"staff": []}]
 #: The ids and the clock's part of the examples, which no second answer can have.
 NEVER_THE_SAME = {"id", "token", "token_expires_at", "url", "expires_at", "start_time", "timestamp"}
@@ -140,7 +140,7 @@ class TestEveryOperation:
             expected |= {403}
         if "requestBody" in operation:
             expected |= {413} if path.endswith("/batch") else {413, 415}
-        if method == "POST" and ("/events" in path or path.rpartition("/")[2] in MOVES):
+        if method == "POST" and ("/events" in path or path.rpartition("/")[2] in CAN_CONFLICT):
             expected |= {409}
         assert {int(status) for status in operation["responses"] if int(status) >= 400} == expected
 
@@ -298,6 +298,9 @@ def provoke(name, method, path, evidence, settings):
                 everything.post(url, json.dumps({**sent, "sequence": n}), content_type="application/json")
                 for n in range(2)
             ][-1]
+        case "One recording too many":
+            settings.RECORDINGS_PER_SESSION_MAX = Recording.objects.filter(session_id=evidence.session.pk).count()
+            return ask(everything, method, url)
         case "Too large a video":
             settings.VIDEO_MAX_BYTES = 100
             return ask(everything, method, url)
