@@ -337,7 +337,7 @@ export class ProctoringClient extends EventTarget {
     await this.#notebook.forget(this.id).catch(() => {});
   }
 
-  /** Go on after `stopped` {reason: "token"}, with a token that a server of yours got for this session. */
+  /** Go on after `stopped` {reason: "token"}, with another token of this session, or this one when it is good again. */
   async useToken(token) {
     this.#mustHaveSession();
     await this.#remember({ token });
