@@ -10,9 +10,11 @@ from drf_spectacular.extensions import (
     OpenApiSerializerFieldExtension,
     OpenApiViewExtension,
 )
+from drf_spectacular.plumbing import get_doc
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
+from rest_framework.viewsets import ViewSetMixin
 
 from proctoring_site.refusals import (
     ALSO,
@@ -126,6 +128,12 @@ class AutoSchema(openapi.AutoSchema):
 
     def get_auth(self) -> list[dict[str, list]]:
         return [*super().get_auth(), {}] if (self.method, self.path) in ALSO_FOR_NOBODY else super().get_auth()
+
+    def get_description(self) -> str:
+        """What a viewset says of itself is of none of its routes."""
+        description = super().get_description()
+        is_of_view = isinstance(self.view, ViewSetMixin) and description == get_doc(type(self.view))
+        return "" if is_of_view else description
 
     def get_tags(self) -> list[str]:
         first = self.path.split("/")[1]

@@ -30,6 +30,10 @@ from sessions_app.strict_fields import (
 
 DURATION_MAX_S = 24 * 3600
 DURATION_RUNS_FORWARD = "How long it lasted, forward from `timestamp`: what is over is stamped where it began."
+WHAT_IS_ODD = (
+    "What is odd about its instants: `naive` was told without a zone, and taken for UTC; `future` is after it was "
+    "received; `before_start`; `late` was received after the session's end."
+)
 DATA_IS_SMALL = f"What else to keep: at most {DATA_MAX_BYTES:,} bytes as JSON, nested at most {DATA_MAX_DEPTH} deep."
 SEQUENCE_MAX = 2**53  # what a browser counts exactly
 BATCH_MAX = 500
@@ -109,7 +113,7 @@ class EventBatch(serializers.Serializer):
 @extend_schema_serializer(examples=[OpenApiExample("Event", EVENT)])
 class EventSerializer(serializers.ModelSerializer):
     data = serializers.DictField(allow_null=True)
-    marks = serializers.SerializerMethodField(help_text="What is odd about its instants.")
+    marks = serializers.SerializerMethodField(help_text=WHAT_IS_ODD)
 
     class Meta:
         model = Event
@@ -247,7 +251,7 @@ class MoveSerializer(serializers.Serializer):
     at = serializers.DateTimeField()
     from_state = serializers.ChoiceField(choices=State.choices)
     to_state = serializers.ChoiceField(choices=State.choices)
-    actor_kind = serializers.CharField()
+    actor_kind = serializers.CharField(help_text="`user`, `token`, `candidate`, `command` or `nobody`.")
     actor_name = serializers.CharField(allow_blank=True)
     reason_code = serializers.ChoiceField(choices=ReasonCode.choices, allow_null=True)
     reason = serializers.CharField(allow_null=True)

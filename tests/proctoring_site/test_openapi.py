@@ -22,7 +22,7 @@ from media_app.models import Recording
 from proctoring_site.calls.outage import outage_response
 from proctoring_site.errors import exception_handler
 from sessions_app.errors import EventUndecided
-from sessions_app.models import Session
+from sessions_app.models import Mark, Session
 from tests import access, drives
 from tests.access import IMPORTED, account_of, ask, caller, candidate, early_in_a_minute, machine, methods_of, routes
 from tests.factories import NOON, make_event, make_session
@@ -101,6 +101,9 @@ def test_generators_make_types_of_it_that_compile_and_say_what_comes():
     assert "Null" not in schemas
     assert '"readOnly"' not in json.dumps(schemas)
     assert schemas["EventBatch"]["properties"]["events"]["items"] == {"$ref": "#/components/schemas/ReportedEvent"}
+    assert set(re.findall(r"`(\w+)`", schemas["Event"]["properties"]["marks"]["description"])) == set(Mark.values)
+    words = [operation["description"] for *_, operation in operations() if "description" in operation]
+    assert len(words) == len(set(words))  # each is of its route alone
     for method, path, operation in operations():
         answers = operation["responses"]
         assert operation["operationId"].endswith("_create") == (method == "POST" and "201" in answers), path
