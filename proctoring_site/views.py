@@ -57,7 +57,11 @@ class SchemaView(APIView):
 
     authentication_classes = permission_classes = ()
 
-    @extend_schema(description="This document.", responses={(200, OpenApiYamlRenderer.media_type): OpenApiTypes.OBJECT})
+    @extend_schema(
+        summary="This document",
+        description="As YAML.",
+        responses={(200, OpenApiYamlRenderer.media_type): OpenApiTypes.OBJECT},
+    )
     def get(self, request: Request) -> HttpResponse:
         headers = {"Content-Disposition": 'inline; filename="Proctoring backend.yaml"'}
         return HttpResponse(_schema(), content_type=f"{OpenApiYamlRenderer.media_type}; charset=utf-8", headers=headers)
