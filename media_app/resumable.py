@@ -34,6 +34,7 @@ from media_app.errors import (
     WrongOffset,
 )
 from media_app.models import Recording, RecordingState
+from proctoring_site.audit.models import Action
 from proctoring_site.mongo_engine.documents import instance_of
 from proctoring_site.mongo_engine.instants import naive_utc
 from sessions_app.errors import SessionNotFound
@@ -144,6 +145,7 @@ def give_up(recording: Recording) -> None:
     if recording.state != RecordingState.RECEIVING:
         raise UploadFinished
     with _claimed(recording):
+        arrival.note(recording, Action.DELETED, received_bytes=recording.offset)
         _abort(recording)
     logger.info("session %s: upload %s was given up", recording.session_id, recording.pk)
 
