@@ -161,11 +161,11 @@ function startRecording() {
   if (!stream) return;
   for (const track of stream.getTracks()) losses.use(track.kind);
   devices.onChange(stream, look);
+  losses.use("recording");
   const onLost = (seconds) => client.log("recording_lost", { data: { seconds } });
   try {
     const clockAheadMs = () => client.clockAheadMs;
     recording = recordings.record(stream, client.id, { clockAheadMs, onMemoryOnly: warn, onLost });
-    losses.use("recording");
   } catch (error) {
     console.error(error);
     client.log("recording_stopped");
@@ -177,7 +177,8 @@ function startRecording() {
 /** Once the exam is over, what was last true in it: that the page turns its camera off is no loss. */
 function signals() {
   const said = (kind) => losses.signal(stream, kind);
-  if (!isFinishing) lastSignals = { camera: said("video"), microphone: said("audio"), screen: null };
+  const isRecording = losses.isRecording(stream, recording) || said("recording");
+  if (!isFinishing) lastSignals = { camera: said("video"), microphone: said("audio"), screen: null, recording: isRecording };
   return lastSignals;
 }
 
@@ -217,6 +218,7 @@ function tick() {
   const isRecording = losses.isRecording(stream, recording);
   byId("light").hidden = !isRecording;
   byId("no-light").hidden = isRecording;
+  byId("paused-light").textContent = isRecording ? "The recording goes on." : "Nothing is being recorded.";
 }
 
 function listenTo(session) {
@@ -334,7 +336,7 @@ function sayDone(text) {
 
 async function goOn() {
   const wasFilmed = (await recordings.parts(client.id)).length > 0;
-  if (wasFilmed) losses.use("video");
+  if (wasFilmed) for (const kind of ["video", "recording"]) losses.use(kind);
   try {
     ({ stream } = await devices.turnOn());
   } catch (error) {
