@@ -147,14 +147,14 @@ KEPT = """() => new Promise((resolve) => {
 })"""
 
 
-def test_a_recording_of_an_unknown_session_is_kept_for_a_day(exam, page):
+def test_a_recording_of_an_unknown_session_is_kept_for_eight_days(exam, page):
     page.goto("/candidate/")
     expect(page.get_by_label("Your name")).to_be_visible()
-    page.evaluate(LEFT_BEHIND, [1, 25])
+    page.evaluate(LEFT_BEHIND, [25, 193])
     page.reload()
     expect(page.get_by_label("Your name")).to_be_visible()
-    assert page.evaluate(KEPT) == ["of 1 h"]
+    assert page.evaluate(KEPT) == ["of 25 h"]
     start(page, exam, "Kept")
     end(page)
     expect_done(page)
-    assert page.evaluate(KEPT) == ["of 1 h"], "only what was sent is forgotten"
+    assert page.evaluate(KEPT) == ["of 25 h"], "only what was sent is forgotten"

@@ -18,7 +18,8 @@ const OVER = {
   not_found: "The server no longer knows this exam. Please tell the staff.",
 };
 const NO_TOKEN =
-  "The permission for this exam has expired. Please tell the staff. What could not be sent is kept in this browser.";
+  "The permission for this exam has expired. Please tell the staff. What could not be sent is kept in this browser: when " +
+  "they have prolonged the permission, open this page here once more.";
 const NOT_TAKEN = (why) => `Your exam has ended, but the server did not take the video: ${why} Please tell the staff.`;
 const LOGIN = ": something else answers in its place; does your network want a login?";
 const NO_NOTES = "This browser cannot keep notes: please do not reload or close this page.";
@@ -310,9 +311,9 @@ async function finish(words) {
   if (isFirst && gaps.parts > 1) client.log("recording_interrupted", { data: gaps });
   const videos = await recordings.files(client.id);
   const reason = await client.end({ keep: videos.length > 0 });
-  if (reason === "token") return sayDone(NO_TOKEN);
+  if (reason === "token") return sayNoToken();
   const refusals = await send(client, videos, showSent);
-  if (refusals.some(({ status }) => status === 401)) return sayDone(NO_TOKEN);
+  if (refusals.some(({ status }) => status === 401)) return sayNoToken();
   const sessionId = client.id;
   await client.end(); // and forget it, once nothing waits
   await recordings.forget(sessionId);
@@ -322,6 +323,13 @@ async function finish(words) {
 function showSent(part, words) {
   byId("progress").value = part;
   byId("sent").textContent = words;
+}
+
+/** What is kept must not keep the next one from this computer. */
+function sayNoToken() {
+  byId("another").href = `?${new URLSearchParams({ after: client.id })}`;
+  byId("another").hidden = false;
+  sayDone(NO_TOKEN);
 }
 
 function sayDone(text) {
@@ -355,9 +363,10 @@ async function begin() {
     return location.reload();
   }
   const unfinished = await ProctoringClient.resume(OPTIONS);
-  if (!unfinished) {
+  const isLeft = unfinished?.id === new URLSearchParams(location.search).get("after");
+  if (!unfinished || isLeft) {
     tab.release();
-    await recordings.forget();
+    if (!isLeft) await recordings.forget();
     return show("prepare");
   }
   client = listenTo(unfinished);
