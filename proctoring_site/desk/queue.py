@@ -52,6 +52,8 @@ COLUMNS = [
 ]
 #: Of a search by a part: each is a range of the index of names.
 NAMES_MAX = 300
+#: What is about a list and shows no page of it; whom they do show, they record themselves.
+QUESTIONS = {queue_next.NAME, "sessions_app_session_export", "sessions_app_session_pass-clean"}
 PARAMETERS = {each.parameter_name for each in FILTERS if not isinstance(each, str)}
 
 
@@ -103,7 +105,10 @@ class Question(QueueChangeList):
     """The sessions that a list is of, none of which is shown."""
 
     def get_results(self, request: HttpRequest) -> None:
-        pass
+        try:
+            self.queryset.exists()
+        except OverflowError as error:  # a date in the URL that has no place in UTC
+            raise IncorrectLookupParameters from error
 
 
 class QueuePage(SessionAdmin):
@@ -116,7 +121,7 @@ class QueuePage(SessionAdmin):
     )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[SessionChangeList]:
-        if request.resolver_match and request.resolver_match.url_name == queue_next.NAME:
+        if request.resolver_match and request.resolver_match.url_name in QUESTIONS:
             return Question
         return QueueChangeList if shows_queue(request) else super().get_changelist(request, **kwargs)
 
