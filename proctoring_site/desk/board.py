@@ -36,7 +36,10 @@ RECORDING_EVENTS = ("recording_stopped", "recording_lost")
 KINDS = MappingProxyType(
     {
         **{state.value: state.value for state in OPEN},
-        **{WEIGHED: "with points", MISSING: MISSING, OFF: "with something off", SILENT: SILENT},
+        WEIGHED: "with points",
+        MISSING: MISSING,
+        OFF: "with something off",
+        SILENT: SILENT,
     }
 )
 #: verb → the state that it leads to; None: it stays where it is. A sitting is ended on its own page.
@@ -51,8 +54,8 @@ def board_of(
     allowed: Mapping[str, Set[str]] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """The board as JSON knows it. Who has points off stands first, most points first, and among those with all 100 off
-    whose events weigh most; then who is missing, whose camera or recording is off, who is silent; then the newest. It holds nothing that
-    changes while nothing happens, such as the time.
+    whose events weigh most; then who is missing, then whose camera or recording is off, then who is silent; then the
+    newest. It holds nothing that changes while nothing happens, such as the time.
 
     `allowed`: exempt event types by session.
     """

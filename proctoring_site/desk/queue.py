@@ -20,8 +20,6 @@ from django.utils.safestring import SafeString
 from proctoring_site import keyset
 from proctoring_site.access.roles import Right, may
 from proctoring_site.admin_lists import NOTHING
-from proctoring_site.audit.log import record
-from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.desk import bulk, queue_counts, queue_export, queue_next
 from proctoring_site.desk.queue_filters import (
     AssignedFilter,
@@ -83,10 +81,8 @@ class QueueChangeList(SessionChangeList):
         self.paginator = Paginator(self.result_list, self.list_per_page)
         self.result_count = len(self.result_list)
         self.full_result_count, self.show_full_result_count = self.result_count, False  # so none is shown
-        self.show_admin_actions = bool(self.result_list)
         self.can_show_all = self.multi_page = False
-        shown = [session.pk for session in self.result_list]
-        record(Action.LISTED, ObjectKind.SESSION, filters=sorted({*request.GET, "queue"}), sessions=shown)
+        self.show(*{*request.GET, "queue"})
 
     @property
     def is_beyond(self) -> bool:

@@ -63,8 +63,8 @@ def export(request: HttpRequest, *, desk: Any) -> HttpResponseBase:
 
 
 def csv_pieces(sessions: QuerySet, order: keyset.Order) -> Iterator[bytes]:
-    """The header first. Whom a piece tells of is recorded before it, as by who asks now: pieces are sent when the request
-    itself is over."""
+    """The header first. Whom a piece tells of is recorded before it, as by who asks now: pieces are made when the
+    request itself is over."""
     as_asked = copy_context()
     return _csv_pieces(sessions, order, lambda ids: as_asked.run(_record, ids))
 

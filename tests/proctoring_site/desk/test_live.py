@@ -119,7 +119,8 @@ class TestASession:
     def test_says_that_nothing_is_recorded_and_what_was_lost(self, as_staff, hall):
         row = next(row for row in told(as_staff("Proctor"))["sessions"] if row["name"] == "unrecorded")
         assert row["kinds"] == ["running", "off"]
-        assert (row["signals"]["recording"], row["recording"]) == (False, [["recording_stopped", 1], ["recording_lost", 1]])
+        assert row["signals"]["recording"] is False
+        assert row["recording"] == [["recording_stopped", 1], ["recording_lost", 1]]
 
     @pytest.mark.parametrize(("together", "here", "said"), [(5, 3, 5), (5, 4, 0), (4, 0, 0)])
     def test_that_is_missing_with_most_others_is_not_the_candidates_fault(self, as_staff, together, here, said):
