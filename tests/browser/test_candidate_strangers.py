@@ -37,6 +37,7 @@ class TestTheVideo:
         impostor.instead = {"Authorization": "Bearer expired"}
         impostor.step_aside()
         expect(page.get_by_text("The permission for this exam has expired.")).to_be_visible()
+        expect(page.get_by_role("heading", name="Not all was sent")).to_be_visible()
         page.get_by_role("link", name="Start another exam in this browser").click()
         expect(page.get_by_label("Your name")).to_be_visible()
         impostor.instead = {}

@@ -21,6 +21,7 @@ const NO_TOKEN =
   "The permission for this exam has expired. Please tell the staff. What could not be sent is kept in this browser: when " +
   "they have prolonged the permission, open this page here once more.";
 const NOT_TAKEN = (why) => `Your exam has ended, but the server did not take the video: ${why} Please tell the staff.`;
+const NOT_ALL = "Not all was sent";
 const LOGIN = ": something else answers in its place; does your network want a login?";
 const NO_NOTES = "This browser cannot keep notes: please do not reload or close this page.";
 const TOO_LATE = (count) => ` What this page had noted (${count}) came too late and was not taken.`;
@@ -317,7 +318,8 @@ async function finish(words) {
   const sessionId = client.id;
   await client.end(); // and forget it, once nothing waits
   await recordings.forget(sessionId);
-  sayDone((refusals.length ? NOT_TAKEN(refusals[0].message) : over) + tooLate);
+  if (refusals.length) sayDone(NOT_TAKEN(refusals[0].message) + tooLate, NOT_ALL);
+  else sayDone(over + tooLate);
 }
 
 function showSent(part, words) {
@@ -329,13 +331,14 @@ function showSent(part, words) {
 function sayNoToken() {
   byId("another").href = `?${new URLSearchParams({ after: client.id })}`;
   byId("another").hidden = false;
-  sayDone(NO_TOKEN);
+  sayDone(NO_TOKEN, NOT_ALL);
 }
 
-function sayDone(text) {
+function sayDone(text, heading = "Done") {
   removeEventListener("beforeunload", askBeforeLeaving);
   tab.release();
   complain("");
+  byId("done").querySelector("h1").textContent = heading;
   byId("done-text").textContent = text;
   show("done");
 }
