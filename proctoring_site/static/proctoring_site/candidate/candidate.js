@@ -314,12 +314,12 @@ async function finish(words) {
   const reason = await client.end({ keep: videos.length > 0 });
   if (reason === "token") return sayNoToken();
   const refusals = await send(client, videos, showSent);
+  if (refusals.length) byId("done-heading").textContent = NOT_ALL;
   if (refusals.some(({ status }) => status === 401)) return sayNoToken();
   const sessionId = client.id;
   await client.end(); // and forget it, once nothing waits
   await recordings.forget(sessionId);
-  if (refusals.length) sayDone(NOT_TAKEN(refusals[0].message) + tooLate, NOT_ALL);
-  else sayDone(over + tooLate);
+  sayDone((refusals.length ? NOT_TAKEN(refusals[0].message) : over) + tooLate);
 }
 
 function showSent(part, words) {
@@ -331,14 +331,14 @@ function showSent(part, words) {
 function sayNoToken() {
   byId("another").href = `?${new URLSearchParams({ after: client.id })}`;
   byId("another").hidden = false;
-  sayDone(NO_TOKEN, NOT_ALL);
+  byId("done-heading").textContent = NOT_ALL;
+  sayDone(NO_TOKEN);
 }
 
-function sayDone(text, heading = "Done") {
+function sayDone(text) {
   removeEventListener("beforeunload", askBeforeLeaving);
   tab.release();
   complain("");
-  byId("done").querySelector("h1").textContent = heading;
   byId("done-text").textContent = text;
   show("done");
 }
