@@ -51,7 +51,9 @@ def test_no_acknowledged_event_is_lost_or_doubled_when_the_database_and_the_work
     assert found.faults == {}
     assert found.acknowledged == found.stored == len(ledger.sent)
     states = {session["_id"]: session["status"] for session in stored["sessions"].find()}
-    assert states == dict.fromkeys(crowd.session_ids, "ended")
+    assert states == {**dict.fromkeys(crowd.session_ids, "ended"), **dict.fromkeys(crowd.left_alone, "running")}
+    records = stored["audit_log"].find({"action": "created", "object_kind": "session"})
+    assert sorted(record["object_id"] for record in records) == sorted(states)
 
 
 def at_work(crowd: Crowd) -> None:
