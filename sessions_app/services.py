@@ -14,8 +14,26 @@ from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.audit.recorded_insert import RecordedInsert
 from proctoring_site.mongo_engine.documents import document_of
 from proctoring_site.mongo_engine.group_find import GroupFind
-from sessions_app import counters, coverage, heartbeat, ingestion, kept_timelines, mending, moves, reported, starts
-from sessions_app.errors import EventUndecided, IllegalMove, MovedMeanwhile, ProctoringError, SessionNotFound
+from sessions_app import (
+    counters,
+    coverage,
+    heartbeat,
+    ingestion,
+    kept_timelines,
+    mending,
+    moves,
+    reported,
+    starts,
+    too_late,
+)
+from sessions_app.errors import (
+    EventUndecided,
+    IllegalMove,
+    MovedMeanwhile,
+    ProctoringError,
+    SessionClosed,
+    SessionNotFound,
+)
 from sessions_app.ids import id_of_start, new_event_ids, new_id
 from sessions_app.models import NOT_AT_THE_START, Event, Session, now, to_milliseconds
 from sessions_app.policy import active_policy, policy_for
@@ -70,7 +88,10 @@ def log_events(
         reported.document_of(session_id, event, pk=event.id or next(ids), sent_at=sent_at, received_at=at)
         for event in events
     ]
-    return ingestion.write(documents, are_storable=all(event.is_storable for event in events))
+    outcomes = ingestion.write(documents, are_storable=all(event.is_storable for event in events))
+    if refused := sum(isinstance(outcome, SessionClosed) for outcome in outcomes):
+        too_late.note(session_id, refused, at=at)
+    return outcomes
 
 
 def find_document(session_id: str) -> dict[str, Any] | None:

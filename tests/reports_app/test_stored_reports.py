@@ -1,7 +1,9 @@
 """Stored reports: rendered when something changed and only then; never stale, never torn, whoever writes at once."""
 
 import random
+import re
 import threading
+from datetime import datetime, timedelta
 
 import pytest
 from bson import Decimal128
@@ -14,7 +16,7 @@ from reports_app.models import StoredReport
 from reports_app.renderers import FORMATS
 from sessions_app import counters
 from sessions_app import services as sessions
-from sessions_app.models import Event, Session
+from sessions_app.models import Event, Session, now
 from tests import clips
 from tests.callers import bearing
 from tests.drives import unfinished
@@ -253,3 +255,28 @@ class TestManyAtOnce:
 
         assert self.run(work) == []
         assert services.is_current(Session.objects.get(pk=session.pk), "html")
+
+
+@pytest.mark.usefixtures("database")
+def test_what_came_too_late_is_told_as_often_as_it_was_sent(api, get, settings):
+    session = make_session(end_time=now() - timedelta(seconds=settings.EVENT_GRACE_S + 1))
+    path = f"/sessions/{session.pk}"
+
+    def told():
+        report, (csv, _), (page, _) = api.get(f"{path}/report").json(), get(session, "csv"), get(session)
+        assert f"too_late_events,{report['too_late_events']}" in csv
+        events = re.search(r"Came too late and was not kept</dt><dd>(\d+) events?, as often as sent; the last", page)
+        assert report["too_late_events"] == int(events[1] if events else 0)
+        return report["too_late_events"], report["too_late_last_at"]
+
+    assert told() == (0, None)
+    adopted = {"$set": {"too_late": "something else"}}
+    connection.get_collection("sessions").update_one({}, adopted, session=connection.session)
+    one, stored = {"event_type": "no_face"}, Session.objects.get()
+    for sent in ("events", one), ("events/batch", {"events": [one] * 3}), ("events", one):
+        assert api.post(f"{path}/{sent[0]}", sent[1], format="json").json()["code"] == "session_closed"
+    events, last_at = told()
+    assert events == 5
+    assert now() - timedelta(minutes=1) < datetime.fromisoformat(last_at) <= now()
+    assert Session.objects.get().revision == stored.revision
+    assert not Event.objects.exists()
