@@ -11,7 +11,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.db import connection
 
-from reports_app import services
+from reports_app import services, verification
 from reports_app.models import StoredReport
 from reports_app.renderers import FORMATS
 from sessions_app import counters
@@ -280,3 +280,17 @@ def test_what_came_too_late_is_told_as_often_as_it_was_sent(api, get, settings):
     assert now() - timedelta(minutes=1) < datetime.fromisoformat(last_at) <= now()
     assert Session.objects.get().revision == stored.revision
     assert not Event.objects.exists()
+
+
+def test_they_are_verified_however_long_each_takes(committed_database, data_dir):
+    """A server ends a cursor that nobody asks for ten minutes. There is one where not all is read by then: an answer
+    holds 16 MB, and the ORM reads 2,000 rows at a time."""
+    reports, count = connection.get_collection(StoredReport._meta.db_table), 2_200
+    reports.insert_many([{"_id": f"report_{n:04}.html", "fingerprint": "x" * 8_300} for n in range(count)])
+    findings = verification.verify(hashes=True)
+    assert next(findings).name == "report_0000.html"
+    admin = connection.database.client.admin
+    idle = {"type": "idleCursor", "ns": reports.full_name}
+    for one in admin.aggregate([{"$currentOp": {"idleCursors": True}}, {"$match": idle}]):
+        connection.database.command("killCursors", reports.name, cursors=[one["cursor"]["cursorId"]])
+    assert sum(1 for _ in findings) == count - 1
