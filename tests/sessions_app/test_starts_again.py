@@ -14,6 +14,7 @@ from reports_app.services import delete_session
 from sessions_app import services
 from sessions_app.ids import id_of_start
 from sessions_app.models import Session, now
+from tests import trips
 from tests.audit_records import recording, told, whole_database
 from tests.callers import bearing
 from tests.sessions_app.sent_events import log
@@ -59,7 +60,8 @@ def test_a_start_that_got_no_further_than_its_record_is_made_good(nobody, key):
 
 
 def test_under_another_name_it_is_a_conflict(nobody, key):
-    start(nobody, key)
+    with trips.exactly("insert audit_log", "insert sessions"):  # a key costs no trip
+        services.start(candidate_name="Ada", start_key=key)
     demand_conflict(nobody, key, name="Bo")
     assert Session.objects.get().candidate_name == "Ada"
 
