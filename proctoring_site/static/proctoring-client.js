@@ -167,8 +167,9 @@ export class ProctoringClient extends EventTarget {
       if (isOver) await notebook.forget(record.id).catch(() => {});
       else await new ProctoringClient({ ...options, onCommand: null }).#open(notebook, record);
     }
-    const client = current ? new ProctoringClient(options) : null;
-    await client?.#open(notebook, current);
+    if (!current) return null;
+    const client = new ProctoringClient(options);
+    await client.#open(notebook, current);
     return client;
   }
 
@@ -262,7 +263,8 @@ export class ProctoringClient extends EventTarget {
 
   /**
    * Say every few seconds that the candidate is there, and hear what staff ask. Called again, it says the new signals.
-   * @param {() => {camera?: boolean|null, microphone?: boolean|null, screen?: boolean|null, detectors?: string[]}} signals
+   * @param {() => {camera?: boolean|null, microphone?: boolean|null, screen?: boolean|null, recording?: boolean|null,
+   *   detectors?: string[]}} signals
    *   true: works, false: does not, null: not used in this exam.
    */
   async heartbeat(signals = () => ({})) {
@@ -344,7 +346,7 @@ export class ProctoringClient extends EventTarget {
     await this.#notebook.forget(this.id).catch(() => {});
   }
 
-  /** Go on after `stopped` {reason: "token"}, with a token that a server of yours got for this session. */
+  /** Go on after `stopped` {reason: "token"}, with another token of this session, or this one when it is good again. */
   async useToken(token) {
     this.#mustHaveSession();
     await this.#remember({ token });
