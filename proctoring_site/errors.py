@@ -47,6 +47,7 @@ from sessions_app.errors import (
     ProctoringError,
     SessionClosed,
     SessionNotFound,
+    StartKeyConflict,
     TooManyCommands,
     TooManyEvents,
 )
@@ -89,6 +90,7 @@ STATUS: Mapping[type[ProctoringError], int] = {
     TooManyCommands: 409,
     TooManyEvents: 409,
     EventIdConflict: 409,
+    StartKeyConflict: 409,
     TooManyRecordings: 409,
     UploadBusy: 409,
     UploadFinished: 409,

@@ -16,6 +16,7 @@ from sessions_app.errors import (
     MovedMeanwhile,
     ProctoringError,
     SessionClosed,
+    StartKeyConflict,
     TooManyEvents,
 )
 
@@ -66,6 +67,7 @@ TOO_MANY_RECORDINGS = _by(TooManyRecordings, "One recording too many")
 UNSAFE_NAME = _by(UnsafeFileName, "Not a plain name")
 SESSION_CLOSED = _by(SessionClosed, "Too late")
 ILLEGAL_MOVE = Refusal(409, "illegal_move", "Not in this state", "The session is expired and cannot become ended.")
+KEY_CONFLICT = _by(StartKeyConflict, "A key used before")
 TOO_MANY_EVENTS = _by(TooManyEvents, "Too many")
 ID_CONFLICT = _by(EventIdConflict, "An id used before")
 THROTTLED = Refusal(429, "throttled", "Too often", "Request was throttled. Expected available in 42 seconds.")
@@ -88,7 +90,13 @@ NO_REASON = '"bored" is not a valid choice.'
 ALSO: Mapping[tuple[str, str], tuple[Refusal, ...]] = MappingProxyType(
     {
         ("GET", "/sessions"): (_invalid("limit", "A whole number from 1 to 1000."),),
-        ("POST", "/sessions"): (_invalid("candidate_name", REQUIRED), NOT_SIGNED_IN, NO_RIGHT),
+        ("POST", "/sessions"): (
+            _invalid("candidate_name", REQUIRED),
+            NOT_SIGNED_IN,
+            NO_RIGHT,
+            KEY_CONFLICT,
+            MOVED_MEANWHILE,
+        ),
         ("POST", "/sessions/{id}/events"): (
             _invalid("event_type", REQUIRED),
             SESSION_CLOSED,
