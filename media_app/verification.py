@@ -9,6 +9,7 @@ from django.core.files.storage import storages
 
 from media_app import thumbnails
 from media_app.models import Recording, RecordingState
+from media_app.storage.local import INCOMING
 from media_app.storage.parts import tail_of
 from sessions_app.models import Session
 
@@ -36,6 +37,7 @@ def verify(*, hashes: bool = False, repair: bool = False) -> Iterator[Finding]:
     for name in sorted(old - there):
         yield Finding("missing", name)
     yield from _orphans(there, old)
+    yield from _unfinished()
     yield from _needless_thumbnails(repair=repair)
 
 
@@ -79,6 +81,20 @@ def _orphans(there: set[str], old: set[str]) -> Iterator[Finding]:
     for name in sorted(there - named - old):
         if tail_of(name) not in arriving:  # a server that was killed may have left the rest of one that is whole by now
             yield Finding("is named by no session", name)
+
+
+def _unfinished() -> Iterator[Finding]:
+    """Uploads in parts on the disk, both ways: where files and database are not of one time, nobody else finds bytes
+    that no upload knows. Listed twice, since they come and become whole meanwhile."""
+    disk, arriving = storages["videos"].on("local").backend, Recording.objects.filter(state=RecordingState.RECEIVING)
+    before = disk.pieces()
+    uploads = {upload.parts["part"]: upload for upload in arriving.filter(stored_on="local") if upload.parts}
+    after = disk.pieces()
+    for part, upload in sorted(uploads.items()):
+        if after.get(part, 0) < upload.offset and arriving.filter(pk=upload.pk).exists():
+            yield Finding("has not all bytes that its upload had", f"{INCOMING}/{part}")
+    for part in sorted((before.keys() & after.keys()) - uploads.keys()):
+        yield Finding("is of no upload", f"{INCOMING}/{part}")
 
 
 def _needless_thumbnails(*, repair: bool) -> Iterator[Finding]:
