@@ -1,5 +1,6 @@
 """A MongoDB server that somebody named by MONGODB_URL: is the name sound, does it answer, is it new enough?"""
 
+import os
 from collections.abc import Mapping
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -41,8 +42,8 @@ def named_server() -> str | None:
         raise LaunchError(NOT_A_URL) from error
     except ConfigurationError as error:
         raise LaunchError(f"MONGODB_URL cannot be used: {error}") from error
-    except OSError as error:  # such as tlsCAFile
-        raise LaunchError(f"MONGODB_URL names a file that cannot be read: {error.strerror}.") from error
+    except OSError as error:  # such as tlsCAFile, which it names, without the path and why
+        raise LaunchError(f"MONGODB_URL cannot be used: {error.strerror}: {os.strerror(error.errno)}.") from error
     return url
 
 

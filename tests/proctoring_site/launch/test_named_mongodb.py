@@ -16,7 +16,7 @@ from proctoring_site.launch.named_mongodb import NOT_A_URL, fault_of, named_serv
 from tests.servers import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-NO_FILE = "MONGODB_URL names a file that cannot be read: No such file or directory."
+NO_FILE = "MONGODB_URL cannot be used: The tlscafile file is not readable: No such file or directory."
 
 
 @pytest.fixture(scope="module")
