@@ -92,7 +92,8 @@ def _unfinished() -> Iterator[Finding]:
     after = disk.pieces()
     for part, upload in sorted(uploads.items()):
         if after.get(part, 0) < upload.offset and arriving.filter(pk=upload.pk).exists():
-            yield Finding("has not all bytes that its upload had", f"{INCOMING}/{part}")
+            what = f"lacks bytes of /sessions/{upload.session_id}/uploads/{upload.pk}"
+            yield Finding(what, f"{INCOMING}/{part}")
     for part in sorted((before.keys() & after.keys()) - uploads.keys()):
         yield Finding("is of no upload", f"{INCOMING}/{part}")
 

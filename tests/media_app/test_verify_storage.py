@@ -97,7 +97,7 @@ def test_uploads_whose_bytes_are_gone_and_bytes_of_no_upload_are_named(recording
     (videos / ".incoming" / gone.parts["part"]).unlink()
     (videos / ".incoming" / "lost.pieces").write_bytes(b"of an upload that a restored database does not know")
     assert verify("--repair")[:-1] == [
-        f".incoming/{gone.parts['part']}: has not all bytes that its upload had",
+        f".incoming/{gone.parts['part']}: lacks bytes of /sessions/{gone.session_id}/uploads/{gone.pk}",
         ".incoming/lost.pieces: is of no upload",
     ]
     assert Recording.objects.filter(pk__in=[begun.pk, gone.pk, whole.pk]).count() == 3
