@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from media_app.models import Recording
 from proctoring_site import health
+from proctoring_site.access.models import ApiToken
 from proctoring_site.jobs import queue
 from proctoring_site.jobs.models import Job, JobState
 from sessions_app.models import Session
@@ -17,6 +18,8 @@ from sessions_app.models import Session
 FAILED_SINCE = timedelta(days=1)  # what failed stays, and an alarm that never ends is heard by nobody
 #: Of work that is due while no other is done. Between two jobs there are milliseconds, and a process looks every 5 s.
 IDLE_AT_MOST_S = 300
+#: Of an API token in use, whose machine is refused from one moment to the next.
+NOTICE = timedelta(days=14)
 #: What commands for cron do, which run every minute and every hour.
 SILENT_AT_MOST, EXPIRED_AT_MOST = timedelta(minutes=15), timedelta(hours=3)
 
@@ -36,6 +39,7 @@ def figures(*, free_percent_min: int) -> Iterator[Figure]:
         yield Figure(f"{part}_ready", works, None if works else f"{part} cannot be used: the line above says why.")
     yield from _background_work()
     yield from _cron()
+    yield _tokens()
     yield from _disk(free_percent_min)
 
 
@@ -64,6 +68,14 @@ def _cron() -> Iterator[Figure]:
     }
     for command, (name, count) in counts.items():
         yield Figure(name, count, f"{command} does not run, or fails ({name}: {count})." if count else None)
+
+
+def _tokens() -> Figure:
+    at = timezone.now()
+    ending = ApiToken.objects.filter(revoked_at=None, expires_at__gt=at, expires_at__lt=at + NOTICE)
+    named = [f"{token} ({token.expires_at:%Y-%m-%d})" for token in ending.exclude(last_used_at=None)]
+    said = f"API tokens that are in use expire: {', '.join(named)}. Make others, and revoke these."
+    return Figure("api_tokens_expiring", len(named), said if named else None)
 
 
 def _disk(free_percent_min: int) -> Iterator[Figure]:

@@ -9,9 +9,11 @@ from django.utils import timezone
 
 from media_app import resumable
 from media_app.models import Recording
+from proctoring_site.access import api_tokens
+from proctoring_site.access.models import ApiToken
 from proctoring_site.jobs.models import Job, JobState
 from tests.drives import data_dir  # noqa: F401 - a fixture
-from tests.factories import make_session
+from tests.factories import make_session, make_staff
 
 pytestmark = pytest.mark.usefixtures("database")
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
@@ -45,7 +47,7 @@ def test_where_all_is_well_there_are_figures_alone():
     assert 0 <= figures.pop("disk_free_percent") <= 100
     ready = dict.fromkeys(("database_ready", "videos_ready", "reports_ready"), 1)
     jobs = dict.fromkeys(("jobs_failed", "jobs_running", "jobs_due", "jobs_due_longest_s"), 0)
-    assert figures == {**ready, **jobs, "sessions_to_close": 0, "uploads_to_remove": 0}
+    assert figures == {**ready, **jobs, "sessions_to_close": 0, "uploads_to_remove": 0, "api_tokens_expiring": 0}
 
 
 @pytest.mark.parametrize(("ago", "is_said"), [(HOUR, True), (2 * DAY, False)])
@@ -75,6 +77,16 @@ def test_commands_that_cron_does_not_run_are_named(settings):
     figures, said = check()
     assert (figures["sessions_to_close"], figures["uploads_to_remove"]) == (1, 1)
     assert [line.split()[0] for line in said.splitlines()] == ["close_stale_sessions", "expire_uploads"]
+
+
+def test_a_token_that_is_in_use_and_expires_is_named():
+    owner, at = make_staff(), timezone.now()
+    for name, days, used in (("the LMS", 13, at), ("of next year", 15, at), ("of nobody", 13, None)):
+        token, _ = api_tokens.create(owner=owner, name=name, expires_at=at + days * DAY)
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=used)
+    figures, said = check()
+    assert figures["api_tokens_expiring"] == 1
+    assert said.startswith("API tokens that are in use expire: the LMS (")
 
 
 def test_a_drive_that_takes_no_file_and_a_disk_that_is_nearly_full_are_named(drives, caplog):
