@@ -288,6 +288,8 @@ class EmbeddedMongod:
             )
         if shutil.disk_usage(self.folder).free < FULL_BELOW_BYTES:  # which mongod's own words do not say
             return f"mongod did not start: the disk of {self.folder} is full. Make room, or set DATA_DIR to another."
+        if not all(os.access(path, os.R_OK | os.W_OK) for path in self._database.rglob("*")):  # as after a restore
+            return f"{self._database} has files that this account may not read and write: make them its own (chown)."
         if status == FOLDER_IN_USE:
             return f"{self._database} is in use by another mongod or not wholly readable; see {self._log}."
         return (
