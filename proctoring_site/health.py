@@ -62,7 +62,7 @@ class HealthView(APIView):
 
     authentication_classes = permission_classes = ()
 
-    @extend_schema(responses=HEALTH)
+    @extend_schema(summary="Whether this process answers", responses=HEALTH)
     def get(self, request: Request) -> Response:
         return Response({"status": "ok"}, headers=NEVER_KEPT)
 
@@ -72,7 +72,7 @@ class ReadyView(APIView):
 
     authentication_classes = permission_classes = ()
 
-    @extend_schema(responses={200: READY, 503: NOT_READY})
+    @extend_schema(summary="Whether it can work", responses={200: READY, 503: NOT_READY})
     def get(self, request: Request) -> Response:
         checks = {part: "ok" if works(part) else "failed" for part in PARTS}
         failed = [part for part, outcome in checks.items() if outcome == "failed"]

@@ -10,9 +10,11 @@ from drf_spectacular.extensions import (
     OpenApiSerializerFieldExtension,
     OpenApiViewExtension,
 )
+from drf_spectacular.plumbing import get_doc
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
+from rest_framework.viewsets import ViewSetMixin
 
 from proctoring_site.refusals import (
     ALSO,
@@ -31,6 +33,7 @@ from proctoring_site.refusals import (
     THROTTLED,
     Refusal,
 )
+from sessions_app.serializers import ReportedEvent
 
 DESCRIPTION = """Sessions, events, video and reports. Flags are not findings; a person decides.
 
@@ -43,14 +46,12 @@ speaks in headers and is not in this document: `docs/uploads.md` of the project 
 
 **How it refuses.** Every error is JSON with `detail` for people and `code` for programs. What a caller may not see is
 a 404, as if it were not there. 429 and 503 say in `Retry-After` how many seconds to wait. A 500 (`server_error`) is a
-fault of the server, in its log under the answer's `X-Request-ID`.
+fault of the server, in its log under the answer's `X-Request-ID`. Who asks for `text/html` rather than JSON, as a
+browser does that follows a link, reads 404, 429 and 503 as a page.
 """
 
 #: Routes with rules for callers that nobody may use as well: while SESSION_CREATION is open, and with a signed link.
 ALSO_FOR_NOBODY = {("POST", "/sessions"), ("GET", "/videos/{name}"), ("GET", "/reports/{name}")}
-
-#: Fields that an answer need not have: the evidence is for those who may see it, `fields` for `invalid` alone.
-SOMETIMES = {"last_seen_at", "missing_since", "coverage", "moves", "commands", "events", "fields"}
 
 #: The headers of an answer beside those of HTTP itself.
 EVERY_ANSWER = {
@@ -93,11 +94,11 @@ class AutoSchema(openapi.AutoSchema):
                 "summary": refusal.name,
             }
             own.setdefault("headers", {}).update(OF_STATUS.get(refusal.status, {}))
-            if refusal in {OUTAGE, NOT_FOUND, THROTTLED}:  # a browser gets a page
-                own["content"]["text/html"] = {"schema": {"type": "string"}}
         for answer in answers.values():
             answer.setdefault("headers", {}).update(EVERY_ANSWER)
         operation["responses"] = dict(sorted(answers.items()))
+        if "201" not in answers:  # what is ended or paused is not created
+            operation["operationId"] = operation["operationId"].removesuffix("_create")
         return operation
 
     def _refusals(self, path: str, operation: dict[str, Any]) -> Iterable[Refusal]:
@@ -118,12 +119,21 @@ class AutoSchema(openapi.AutoSchema):
     def _map_basic_serializer(self, serializer: Any, direction: str) -> dict[str, Any]:
         schema = super()._map_basic_serializer(serializer, direction)
         if direction == "response":
-            missing = {*SOMETIMES, *getattr(getattr(serializer, "Meta", None), "sometimes", ())}
+            # Evidence is for those who may see it; and refusals say what is wrong by field for `invalid` alone.
+            missing = {"fields", *getattr(getattr(serializer, "Meta", None), "sometimes", ())}
             schema["required"] = [name for name in schema["properties"] if name not in missing]
+            for field in schema["properties"].values():
+                field.pop("readOnly", None)  # no answer is sent back, so that nobody needs a second type without these
         return schema
 
     def get_auth(self) -> list[dict[str, list]]:
         return [*super().get_auth(), {}] if (self.method, self.path) in ALSO_FOR_NOBODY else super().get_auth()
+
+    def get_description(self) -> str:
+        """What a viewset says of itself is of none of its routes."""
+        description = super().get_description()
+        is_of_view = isinstance(self.view, ViewSetMixin) and description == get_doc(type(self.view))
+        return "" if is_of_view else description
 
     def get_tags(self) -> list[str]:
         first = self.path.split("/")[1]
@@ -145,6 +155,13 @@ class AutoSchema(openapi.AutoSchema):
 def describe(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     """drf-spectacular's hook for the whole document."""
     result["info"]["description"] = DESCRIPTION
+    schemas = result["components"]["schemas"]
+    del schemas["Null"]  # by name it would be a type of its own in a generated client
+    null = {"$ref": "#/components/schemas/Null"}
+    for schema in schemas.values():
+        for field in schema.get("properties", {}).values():
+            if "oneOf" in field:
+                field["oneOf"] = [{"type": "null"} if part == null else part for part in field["oneOf"]]
     return result
 
 
@@ -172,6 +189,7 @@ class TextField(OpenApiSerializerFieldExtension):
 
     def map_serializer_field(self, auto_schema: openapi.AutoSchema, direction: str) -> dict[str, Any]:
         schema = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)
+        schema["type"] = "string"  # null is added to what this answers, whether or not it is there already
         not_nul = "[^\\u0000]"
         if self.target.allow_blank:  # a pattern beside it, drf-spectacular would take for one that wants no blanks
             return {**schema, "allOf": [{"pattern": f"^{not_nul}*$"}]}
@@ -185,6 +203,15 @@ class IdentifierField(OpenApiSerializerFieldExtension):
 
     def map_serializer_field(self, auto_schema: openapi.AutoSchema, direction: str) -> dict[str, Any]:
         return {"type": "string", "pattern": self.target.PATTERN, "example": "0b1f9c3e-51f4-4f0e-9a55-6d1c1a3f0c11"}
+
+
+class EventOfABatch(OpenApiSerializerFieldExtension):
+    """What no event is, is refused in its place, and not here; who writes a client knows better what one is."""
+
+    target_class = "sessions_app.serializers.AsSent"
+
+    def map_serializer_field(self, auto_schema: openapi.AutoSchema, direction: str) -> dict[str, Any]:
+        return auto_schema.resolve_serializer(ReportedEvent, direction).ref
 
 
 class SentFile(OpenApiSerializerFieldExtension):
@@ -204,7 +231,8 @@ class SchemaView(OpenApiViewExtension):
     def view_replacement(self) -> type:
         class Fixed(self.target_class):
             @extend_schema(
-                description="This document.",
+                summary="This document",
+                description="As YAML.",
                 parameters=[OpenApiParameter("format", exclude=True)],
                 responses={(200, "application/vnd.oai.openapi"): OpenApiTypes.OBJECT},
             )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from media_app.errors import NoPicture, NotAVideo, UnsafeFileName, VideoTooLarge
+from media_app.errors import NoPicture, NotAVideo, TooManyRecordings, UnsafeFileName, VideoTooLarge
 from proctoring_site.access.authentication import INVALID
 from proctoring_site.access.permissions import NOT_YOURS
 from proctoring_site.calls import outage
@@ -55,6 +55,7 @@ IMPORT_TOO_LARGE = _by(VideoTooLarge, "Too large a video")
 VIDEO_TOO_LARGE = replace(IMPORT_TOO_LARGE, detail=str(VideoTooLarge.beyond(2 * 1024**3)))  # as shipped
 ANOTHER_TYPE = Refusal(415, "unsupported_media_type", "Another type", 'Unsupported media type "text/plain" in request.')
 NOT_A_VIDEO = _by(NotAVideo, "No video")
+TOO_MANY_RECORDINGS = _by(TooManyRecordings, "One recording too many")
 UNSAFE_NAME = _by(UnsafeFileName, "Not a plain name")
 SESSION_CLOSED = _by(SessionClosed, "Too late")
 ILLEGAL_MOVE = Refusal(409, "illegal_move", "Not in this state", "The session is expired and cannot become ended.")
@@ -102,12 +103,14 @@ ALSO: Mapping[tuple[str, str], tuple[Refusal, ...]] = MappingProxyType(
         ),
         ("POST", "/sessions/{id}/video"): (
             _invalid("file", "No file was submitted."),
+            TOO_MANY_RECORDINGS,
             VIDEO_TOO_LARGE,
             NOT_A_VIDEO,
         ),
         ("POST", "/sessions/{id}/video/import"): (
             _invalid("filename", REQUIRED),
             UNSAFE_NAME,
+            TOO_MANY_RECORDINGS,
             IMPORT_TOO_LARGE,
             NOT_A_VIDEO,
         ),

@@ -208,6 +208,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Proctoring backend",
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "proctoring_site.openapi.describe"],
     "VERSION": "0.2.0",
+    "OAS_VERSION": "3.1.1",
     # The two others are not a caller's choice: whoever sends nothing is nobody, and OPEN_API asks for nothing.
     "AUTHENTICATION_WHITELIST": [
         "proctoring_site.access.authentication.BearerToken",

@@ -16,12 +16,13 @@ EVENT = {
     "marks": [],
 }
 TOLD = {name: EVENT[name] for name in EVENT if name not in {"occurred_at", "received_at", "clock_skew_ms", "marks"}}
+TOLD_OF_1970 = {"event_type": "focus_lost", "timestamp": "1970-01-01T00:00:00Z"}
 REJECTED = {
     "index": 2,
     "id": None,
     "code": "invalid",
     "detail": "Some fields are not valid.",
-    "fields": {"event_type": ["This field is required."]},
+    "fields": {"timestamp": ["The instant must lie between the years 2000 and 2100."]},
 }
 OUTCOME = {
     "created": [{"index": 0, "id": EVENT["id"]}],

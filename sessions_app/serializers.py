@@ -6,7 +6,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 
 from sessions_app import heartbeat
-from sessions_app.examples import COMMAND, COVERAGE, ENDED, EVENT, MOVE, OUTCOME, RUNNING, TOLD, TOLD_ONCE
+from sessions_app.examples import COMMAND, COVERAGE, ENDED, EVENT, MOVE, OUTCOME, RUNNING, TOLD, TOLD_OF_1970, TOLD_ONCE
 from sessions_app.models import (
     CANDIDATE_NAME_MAX_LENGTH,
     EVENT_TYPE_MAX_LENGTH,
@@ -30,6 +30,10 @@ from sessions_app.strict_fields import (
 
 DURATION_MAX_S = 24 * 3600
 DURATION_RUNS_FORWARD = "How long it lasted, forward from `timestamp`: what is over is stamped where it began."
+WHAT_IS_ODD = (
+    "What is odd about its instants: `naive` was told without a zone, and taken for UTC; `future` is after it was "
+    "received; `before_start`; `late` was received after the session's end."
+)
 DATA_IS_SMALL = f"What else to keep: at most {DATA_MAX_BYTES:,} bytes as JSON, nested at most {DATA_MAX_DEPTH} deep."
 SEQUENCE_MAX = 2**53  # what a browser counts exactly
 BATCH_MAX = 500
@@ -89,8 +93,8 @@ class AsSent(serializers.JSONField):
 @extend_schema_serializer(
     examples=[
         OpenApiExample(
-            "One that is there once, sent twice, and one without a type",
-            {"sent_at": "2026-03-02T12:07:31.500000Z", "events": [TOLD, TOLD, {"message": "of no type"}]},
+            "One that is there once, sent twice, and one of 1970",
+            {"sent_at": "2026-03-02T12:07:31.500000Z", "events": [TOLD, TOLD, TOLD_OF_1970]},
         )
     ]
 )
@@ -99,7 +103,7 @@ class EventBatch(serializers.Serializer):
 
     sent_at = Instant(required=False, allow_null=True)
     events = serializers.ListField(
-        child=AsSent(allow_null=True),
+        child=AsSent(),
         min_length=1,
         max_length=BATCH_MAX,
         help_text="Each as `POST /sessions/{id}/events` takes it, without `sent_at`.",
@@ -108,7 +112,8 @@ class EventBatch(serializers.Serializer):
 
 @extend_schema_serializer(examples=[OpenApiExample("Event", EVENT)])
 class EventSerializer(serializers.ModelSerializer):
-    marks = serializers.SerializerMethodField(help_text="What is odd about its instants.")
+    data = serializers.DictField(allow_null=True)
+    marks = serializers.SerializerMethodField(help_text=WHAT_IS_ODD)
 
     class Meta:
         model = Event
@@ -246,7 +251,7 @@ class MoveSerializer(serializers.Serializer):
     at = serializers.DateTimeField()
     from_state = serializers.ChoiceField(choices=State.choices)
     to_state = serializers.ChoiceField(choices=State.choices)
-    actor_kind = serializers.CharField()
+    actor_kind = serializers.CharField(help_text="`user`, `token`, `candidate`, `command` or `nobody`.")
     actor_name = serializers.CharField(allow_blank=True)
     reason_code = serializers.ChoiceField(choices=ReasonCode.choices, allow_null=True)
     reason = serializers.CharField(allow_null=True)
@@ -298,7 +303,7 @@ class StartedSessionSerializer(SessionSerializer):
     ]
 )
 class SessionDetailSerializer(SessionSerializer):
-    """`coverage` None: unknown, since this client never sent a heartbeat."""
+    """`coverage` null: unknown, since this client never sent a heartbeat."""
 
     missing_since = serializers.SerializerMethodField()
     coverage = serializers.SerializerMethodField()
@@ -307,8 +312,8 @@ class SessionDetailSerializer(SessionSerializer):
     events = EventSerializer(many=True, read_only=True)
 
     class Meta(SessionSerializer.Meta):
-        fields = [*SessionSerializer.Meta.fields, "last_seen_at", "missing_since", "coverage", "moves", "commands"]
-        fields += ["events"]
+        sometimes = ("last_seen_at", "missing_since", "coverage", "moves", "commands", "events")
+        fields = [*SessionSerializer.Meta.fields, *sometimes]
 
     @extend_schema_field(serializers.DateTimeField(allow_null=True))
     def get_missing_since(self, session: Session) -> str | None:

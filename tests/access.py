@@ -28,6 +28,7 @@ from media_app.models import Recording
 from proctoring_site.access import api_tokens, candidate_token
 from reports_app import services as reports
 from sessions_app import services as sessions
+from sessions_app.examples import TOLD_OF_1970
 from sessions_app.models import Session
 from tests import clips
 from tests.factories import NOON, log_event, make_api_token, make_session, make_staff
@@ -208,7 +209,7 @@ def ask(client: Client, method: str, path: str, **headers: str) -> Any:
             body = json.dumps({"event_type": "focus_lost"})
         case "batch":
             event = {"id": str(uuid4()), "event_type": "focus_lost"}
-            body = json.dumps({"events": [event, event, {}]})
+            body = json.dumps({"events": [event, event, TOLD_OF_1970]})
         case "heartbeat":
             body = json.dumps({"camera": True, "detectors": ["face"]})
         case "pause" | "resume":

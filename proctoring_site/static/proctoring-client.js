@@ -166,8 +166,9 @@ export class ProctoringClient extends EventTarget {
       if (isOver) await notebook.forget(record.id).catch(() => {});
       else await new ProctoringClient({ ...options, onCommand: null }).#open(notebook, record);
     }
-    const client = current ? new ProctoringClient(options) : null;
-    await client?.#open(notebook, current);
+    if (!current) return null;
+    const client = new ProctoringClient(options);
+    await client.#open(notebook, current);
     return client;
   }
 
@@ -336,7 +337,7 @@ export class ProctoringClient extends EventTarget {
     await this.#notebook.forget(this.id).catch(() => {});
   }
 
-  /** Go on after `stopped` {reason: "token"}, with a token that a server of yours got for this session. */
+  /** Go on after `stopped` {reason: "token"}, with another token of this session, or this one when it is good again. */
   async useToken(token) {
     this.#mustHaveSession();
     await this.#remember({ token });

@@ -13,7 +13,8 @@ const SLOW_MS = 10_000;
 const LEAVING_MS = 10_000;
 
 let leftAt = -Infinity;
-addEventListener("beforeunload", () => (leftAt = performance.now()));
+// A framework that renders pages on its server imports this there, too.
+globalThis.addEventListener?.("beforeunload", () => (leftAt = performance.now()));
 
 export class Requests {
   #baseUrl;

@@ -8,6 +8,7 @@ from uuid import uuid4
 from wsgiref.util import setup_testing_defaults
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404
 from django.test import Client, RequestFactory
@@ -227,3 +228,15 @@ class TestTheWSGIApplication:
         status, body = self.get(raw)
         assert status == 404
         assert json.loads(body)["code"] == code
+
+
+def test_the_documentation_has_every_code():
+    table = (settings.BASE_DIR / "docs/machines.md").read_text().partition("| `code` |")[2]
+    rows = re.findall(r"^\| (`.+?) \| (\d+) \|", table, re.MULTILINE)
+    said = {code: int(status) for codes, status in rows for code in re.findall(r"`(\w+)`", codes)}
+    domain = [error for error in errors.STATUS if not error.__module__.startswith("sessions_app.review")]
+    assert {error.code: errors.STATUS[error] for error in domain}.items() <= said.items()
+    by_hand = re.compile(r'(?:\bcode=|default_code = |"code": |Refusal\(\s*\d+, )"(\w+)"')
+    rooms = [settings.BASE_DIR / room for room in ("proctoring_site", "sessions_app", "media_app", "reports_app")]
+    others = {code for room in rooms for file in room.rglob("*.py") for code in by_hand.findall(file.read_text())}
+    assert said.keys() == others | {error.code for error in domain}

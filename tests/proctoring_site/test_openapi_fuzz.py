@@ -168,7 +168,11 @@ def configuration(headers: dict[str, str], *, well_formed: bool) -> Schemathesis
                 {  # `..`, or a name too long for a file system, fits the pattern of a file's name and is none
                     "include-name": "POST /sessions/{id}/video/import",
                     "checks": {"positive_data_acceptance": {"expected-statuses": [*ANSWERS_TO_WELL_FORMED, "400"]}},
-                }
+                },
+                {  # what is wrong with an event is said in its place
+                    "include-name": "POST /sessions/{id}/events/batch",
+                    "checks": {"negative_data_rejection": {"expected-statuses": [*ANSWERS_TO_OTHERS, "200"]}},
+                },
             ],
         }
     )
