@@ -91,7 +91,9 @@ class SessionVideoViewSet(OfASession):
 class StoredVideoView(Guarded, APIView):
     """A stored video, with the type that its bytes had when it came."""
 
-    rules: Mapping[str, tuple[Rule, ...]] = MappingProxyType({"get": (follows_link, sees_its_session)})
+    rules: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
+        {"get": (follows_link(Right.SEE_EVIDENCE), sees_its_session)}
+    )
 
     @extend_schema(
         summary="Watch a video",

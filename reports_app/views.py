@@ -112,7 +112,9 @@ class SessionReportViewSet(OfASession):
 class StoredReportView(Guarded, APIView):
     """A stored report by its name."""
 
-    rules: Mapping[str, tuple[Rule, ...]] = MappingProxyType({"get": (follows_link, sees_its_session)})
+    rules: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
+        {"get": (follows_link(Right.SEE_REPORTS), sees_its_session)}
+    )
 
     @extend_schema(
         summary="Read a stored report",

@@ -101,10 +101,16 @@ class SessionChangeList(ChangeList):
         except OverflowError as error:  # a date in the URL that has no place in UTC
             raise IncorrectLookupParameters from error
         self.result_list = list(self.result_list)
+        self.show(*request.GET)
+        services.count_where_missing(self.result_list)  # adopted sessions, once, two queries for the page
+
+    def show(self, *filters: str) -> None:
+        """Whom this page shows is on record, and their links lead to where the list is known that they came from."""
         self.show_admin_actions = bool(self.result_list)
         shown = [session.pk for session in self.result_list]
-        record(Action.LISTED, ObjectKind.SESSION, filters=sorted(request.GET), sessions=shown)
-        services.count_where_missing(self.result_list)  # adopted sessions, once, two queries for the page
+        record(Action.LISTED, ObjectKind.SESSION, filters=sorted(filters), sessions=shown)
+        for session in self.result_list:
+            session.listed_as = self.preserved_filters
 
 
 class SessionAdmin(ReadOnly, admin.ModelAdmin):
@@ -236,7 +242,9 @@ class SessionAdmin(ReadOnly, admin.ModelAdmin):
     def video(self, session: Session) -> SafeString | str:
         if session.video_name is None:
             return NOTHING
-        return format_html('<a href="{}">watch</a>', reverse("stored-video", args=[session.video_name]))
+        page = reverse("admin:sessions_app_session_change", args=[quote(session.pk)])
+        kept = {"opts": self.opts, "preserved_filters": session.listed_as}
+        return format_html('<a href="{}#player">watch</a>', add_preserved_filters(kept, page))
 
     @admin.display(description="report")
     def report(self, session: Session) -> SafeString | str:

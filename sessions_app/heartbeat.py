@@ -40,6 +40,8 @@ class Beat:
     camera: bool | None = None
     microphone: bool | None = None
     screen: bool | None = None
+    #: Whether what these see is being recorded; it is shown to staff, and no part of what was watched.
+    recording: bool | None = None
     detectors: Sequence[str] = ()
     sent_at: datetime | None = None
     confirmed: Sequence[str] = ()
@@ -83,7 +85,7 @@ def beat(session_id: str, said: Beat, *, at: datetime | None = None) -> Answer:
             told = {name: getattr(said, name) for name in coverage.SIGNALS}
             told |= {"detectors": list(dict.fromkeys(said.detectors)), "clock_skew_ms": skew_ms}
             sums = coverage.added(kept, told, since=since, at=max(naive_at, since), missing_after=missing_after())
-            sums["browser"] = said.browser
+            sums |= {"recording": said.recording, "browser": said.browser}
             covered = coverage.covered_of({**stored, "heartbeat": sums}, now=at, missing_after=missing_after())
             changes |= {"heartbeat": sums, "last_seen_at": naive_at, "covered": covered}
         if not changes or _write(session_id, stored, changes):

@@ -16,7 +16,11 @@ def said(seconds: float) -> str:
 
 
 def stretch(begins: float, ends: float) -> str:
-    return said(begins) if said(begins) == said(ends) else f"{said(begins)}–{said(ends)}"
+    """Where it begins before the sitting, in a word: a dash beside a minus is hard to read."""
+    first, last = said(begins), said(ends)
+    if first == last:
+        return first
+    return f"{first} to {last}" if first[0] == "−" else f"{first}–{last}"
 
 
 def read(text: str) -> float:

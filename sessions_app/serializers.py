@@ -172,6 +172,7 @@ class BatchOutcome(serializers.Serializer):
                 "camera": True,
                 "microphone": True,
                 "screen": None,
+                "recording": True,
                 "detectors": ["face"],
                 "sent_at": "2026-03-02T12:20:09.100000Z",
                 "confirmed": [COMMAND["id"]],
@@ -185,6 +186,7 @@ class HeartbeatSerializer(serializers.Serializer):
     camera = Flag(required=False, allow_null=True, default=None)
     microphone = Flag(required=False, allow_null=True, default=None)
     screen = Flag(required=False, allow_null=True, default=None)
+    recording = Flag(required=False, allow_null=True, default=None)
     detectors = serializers.ListField(child=Text(max_length=DETECTOR_MAX_LENGTH), required=False, max_length=20)
     sent_at = Instant(required=False, allow_null=True, default=None)
     confirmed = serializers.ListField(child=Text(max_length=36), required=False, max_length=200)

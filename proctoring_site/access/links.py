@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from proctoring_site.access.models import ApiToken
+from proctoring_site.access.roles import Right, may
 from proctoring_site.audit.actors import Actor, ActorKind, current_actor
 
 PARAMETER = "link"
@@ -32,9 +33,9 @@ def make(request: HttpRequest, view_name: str, name: str) -> Link:
     return Link(url, timezone.now() + timedelta(seconds=settings.LINK_MAX_AGE_S))
 
 
-def maker_of(request: HttpRequest) -> Actor | None:
+def maker_of(request: HttpRequest, right: Right) -> Actor | None:
     """Who made the link that this request follows; None without one, or with one for another file, view or time, or
-    of somebody who is no longer let in."""
+    of somebody who is no longer let in, or has the right no more."""
     signature = request.GET.get(PARAMETER)
     if not signature:
         return None
@@ -46,14 +47,17 @@ def maker_of(request: HttpRequest) -> Actor | None:
     if (view_name, name) != (asked.view_name, asked.kwargs.get("name")):
         return None
     maker_id, maker_name = maker
-    return Actor(ActorKind.LINK, id=maker_id, name=maker_name) if _is_still_in(maker_id) else None
+    return Actor(ActorKind.LINK, id=maker_id, name=maker_name) if _may_still(maker_id, right) else None
 
 
-def _is_still_in(maker_id: str) -> bool:
-    """Whether the account that made a link, or the token and its owner, could still sign in. Without an id it was
+def _may_still(maker_id: str, right: Right) -> bool:
+    """Whether the account that made a link, or the token and its owner, could make it now. Without an id it was
     anybody, in an open API."""
-    staff = get_user_model().objects.filter(is_active=True, is_staff=True)
-    if not maker_id or staff.filter(pk=maker_id).exists():
+    if not maker_id:
         return True
-    token = ApiToken.objects.filter(pk=maker_id, revoked_at=None, expires_at__gt=timezone.now()).first()
-    return token is not None and staff.filter(pk=token.owner_id).exists()
+    accounts = get_user_model().objects
+    maker = accounts.filter(pk=maker_id).first()
+    if maker is None:
+        token = ApiToken.objects.filter(pk=maker_id, revoked_at=None, expires_at__gt=timezone.now()).first()
+        maker = token and accounts.filter(pk=token.owner_id).first()
+    return may(maker, right)

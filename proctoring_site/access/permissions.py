@@ -33,12 +33,16 @@ def holds(*rights: Right) -> Rule:
     return rule
 
 
-def follows_link(request: Request, view: APIView) -> bool:
-    """A signed link to just this file, which has not expired."""
-    maker = links.maker_of(request)
-    if maker:
-        act_as(maker)
-    return maker is not None
+def follows_link(right: Right) -> Rule:
+    """A signed link to just this file, which has not expired, of somebody who has the right still."""
+
+    def rule(request: Request, view: APIView) -> bool:
+        maker = links.maker_of(request, right)
+        if maker:
+            act_as(maker)
+        return maker is not None
+
+    return rule
 
 
 class ByRule(BasePermission):

@@ -15,7 +15,7 @@ from django.contrib.admin.utils import quote
 
 from proctoring_site.mongo_engine.instants import instant_of
 from sessions_app import acts, counters
-from sessions_app.coverage import missing_after
+from sessions_app.coverage import SIGNALS, missing_after
 from sessions_app.scoring import FULL_SCORE, Deduction, Policy, integrity_score
 from sessions_app.states import ALLOWED, OPEN, State, state_of
 
@@ -28,11 +28,19 @@ TOGETHER_MIN = 5
 #: Of what was asked of a client, the latest; all of it is on the session's page.
 ASKED_MAX = 3
 HERE, MISSING, SILENT = "here", "missing", "silent"
-WEIGHED = "weighed"
-_RANK = {MISSING: 0, SILENT: 1, HERE: 2}
+WEIGHED, OFF = "weighed", "off"
+_FIRST = (MISSING, OFF, SILENT)
+#: Of what was recorded something is missing, also once the recording goes on.
+RECORDING_EVENTS = ("recording_stopped", "recording_lost")
 #: What is counted and can be shown alone, as people say it.
 KINDS = MappingProxyType(
-    {**{state.value: state.value for state in OPEN}, WEIGHED: "with points", MISSING: MISSING, SILENT: SILENT}
+    {
+        **{state.value: state.value for state in OPEN},
+        WEIGHED: "with points",
+        MISSING: MISSING,
+        OFF: "with something off",
+        SILENT: SILENT,
+    }
 )
 #: verb → the state that it leads to; None: it stays where it is. A sitting is ended on its own page.
 VERBS: Mapping[str, State | None] = {verb: to for verb, (to, *_) in acts.ACTS.items() if verb != "end"}
@@ -46,8 +54,8 @@ def board_of(
     allowed: Mapping[str, Set[str]] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """The board as JSON knows it. Who has points off stands first, most points first, and among those with all 100 off
-    whose events weigh most; then who is missing, sooner than who is silent; then the newest. It holds nothing that
-    changes while nothing happens, such as the time.
+    whose events weigh most; then who is missing, then whose camera or recording is off, then who is silent; then the
+    newest. It holds nothing that changes while nothing happens, such as the time.
 
     `allowed`: exempt event types by session.
     """
@@ -55,7 +63,7 @@ def board_of(
         _row(document, policy=policy, allowed=allowed.get(document["_id"], frozenset()), at=at)
         for document in documents[:SESSIONS_MAX]
     ]
-    shown.sort(key=lambda row: (-row["points"], -row["weighed"], _RANK[row["presence"]]))  # stable: newest came first
+    shown.sort(key=lambda row: (-row["points"], -row["weighed"], _rank(row)))  # stable: newest came first
     is_cut = len(documents) > SESSIONS_MAX
     return {"sessions": shown, "counts": _counts(shown), "is_cut": is_cut, "together": fell_silent_together(shown)}
 
@@ -70,14 +78,17 @@ def _row(document: Mapping[str, Any], *, policy: Policy, allowed: Set[str], at: 
     score = integrity_score({name: n for name, n in counts.items() if name not in allowed}, policy=policy)
     presence, since = presence_of(document, at=at)
     beat = document.get("heartbeat")
+    signals = {name: beat.get(name) for name in (*SIGNALS, "recording")} if _is_beat(beat) else None
     state = state_of(document.get("status"), is_closed=False).value
     weighed = sum(_weight_of_all(each) for each in score.deductions)
+    is_off = False in (signals or {}).values()
+    holding = {state: True, WEIGHED: weighed, MISSING: presence == MISSING, OFF: is_off, SILENT: presence == SILENT}
     return {
         "id": str(document["_id"]),
         "name": str(document.get("candidate_name") or ""),
         "key": quote(str(document["_id"])),  # in the address of its page
         "state": state,
-        "kinds": [kind for kind in (state, presence, WEIGHED if weighed else HERE) if kind in KINDS],
+        "kinds": [kind for kind, holds in holding.items() if holds],
         "started": instant_of(document.get("start_time")),
         "points": FULL_SCORE - score.integrity_score,
         "weighed": weighed,
@@ -85,9 +96,14 @@ def _row(document: Mapping[str, Any], *, policy: Policy, allowed: Set[str], at: 
         "allowed": sorted([name, counts[name]] for name in allowed if counts.get(name)),
         "presence": presence,
         "since": since,
-        "signals": {name: beat.get(name) for name in ("camera", "microphone", "screen")} if _is_beat(beat) else None,
+        "signals": signals,
+        "recording": [[name, counts[name]] for name in RECORDING_EVENTS if counts.get(name)],
         "asked": [_asked(command) for command in (document.get("commands") or [])[-ASKED_MAX:]],
     }
+
+
+def _rank(row: Mapping[str, Any]) -> int:
+    return next((place for place, kind in enumerate(_FIRST) if kind in row["kinds"]), len(_FIRST))
 
 
 def _weight_of_all(deduction: Deduction) -> int:

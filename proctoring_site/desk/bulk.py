@@ -4,6 +4,7 @@ candidates notice."""
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
@@ -18,6 +19,7 @@ from django.urls import reverse
 from proctoring_site.access.roles import Right, may
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
+from proctoring_site.desk import queue_next
 from proctoring_site.desk.queue_filters import may_review
 from sessions_app.errors import ProctoringError
 from sessions_app.review import assignment, policies
@@ -87,7 +89,7 @@ def ask_to_pass(request: HttpRequest, queryset: QuerySet, *, desk: ModelAdmin) -
         "is_cut": len(clean) > len(asked),
         "policy": policy,
         "reason_max": REASON_MAX_LENGTH,
-        "back": _back(request),
+        **_asked_from(request, desk=desk),
         "media": desk.media,
     }
     return TemplateResponse(request, "desk/pass_clean.html", facts)
@@ -132,7 +134,7 @@ def ask_first(request: HttpRequest, queryset: QuerySet, *, action: str, desk: Mo
         "meaning": meaning,
         "sessions": asked,
         "is_cut": len(possible) > len(asked),
-        "back": _back(request),
+        **_asked_from(request, desk=desk),
         "media": desk.media,
     }
     return TemplateResponse(request, "desk/ask_first.html", facts)
@@ -141,6 +143,13 @@ def ask_first(request: HttpRequest, queryset: QuerySet, *, action: str, desk: Mo
 def _tell_refused(request: HttpRequest, count: int, *, desk: ModelAdmin) -> None:
     if count:
         desk.message_user(request, f"Left as they are, since they changed meanwhile: {count}.", messages.WARNING)
+
+
+def _asked_from(request: HttpRequest, *, desk: ModelAdmin) -> dict[str, Any]:
+    """For the links of a page that asks: back to the list, and to sessions as from that list."""
+    filters = request.GET.urlencode()
+    kept = urlencode({queue_next.FILTERS: filters}) if filters else ""
+    return {"back": _back(request), "opts": desk.opts, "preserved_filters": kept}
 
 
 def _back(request: HttpRequest) -> str:

@@ -20,8 +20,6 @@ from django.utils.safestring import SafeString
 from proctoring_site import keyset
 from proctoring_site.access.roles import Right, may
 from proctoring_site.admin_lists import NOTHING
-from proctoring_site.audit.log import record
-from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.desk import bulk, queue_counts, queue_export, queue_next
 from proctoring_site.desk.queue_filters import (
     AssignedFilter,
@@ -52,6 +50,8 @@ COLUMNS = [
 ]
 #: Of a search by a part: each is a range of the index of names.
 NAMES_MAX = 300
+#: What is about a list and shows no page of it; whom they do show, they record themselves.
+QUESTIONS = {queue_next.NAME, "sessions_app_session_export", "sessions_app_session_pass-clean"}
 PARAMETERS = {each.parameter_name for each in FILTERS if not isinstance(each, str)}
 
 
@@ -81,10 +81,8 @@ class QueueChangeList(SessionChangeList):
         self.paginator = Paginator(self.result_list, self.list_per_page)
         self.result_count = len(self.result_list)
         self.full_result_count, self.show_full_result_count = self.result_count, False  # so none is shown
-        self.show_admin_actions = bool(self.result_list)
         self.can_show_all = self.multi_page = False
-        shown = [session.pk for session in self.result_list]
-        record(Action.LISTED, ObjectKind.SESSION, filters=sorted({*request.GET, "queue"}), sessions=shown)
+        self.show(*{*request.GET, "queue"})
 
     @property
     def is_beyond(self) -> bool:
@@ -103,7 +101,10 @@ class Question(QueueChangeList):
     """The sessions that a list is of, none of which is shown."""
 
     def get_results(self, request: HttpRequest) -> None:
-        pass
+        try:
+            self.queryset.exists()
+        except OverflowError as error:  # a date in the URL that has no place in UTC
+            raise IncorrectLookupParameters from error
 
 
 class QueuePage(SessionAdmin):
@@ -116,7 +117,7 @@ class QueuePage(SessionAdmin):
     )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[SessionChangeList]:
-        if request.resolver_match and request.resolver_match.url_name == queue_next.NAME:
+        if request.resolver_match and request.resolver_match.url_name in QUESTIONS:
             return Question
         return QueueChangeList if shows_queue(request) else super().get_changelist(request, **kwargs)
 

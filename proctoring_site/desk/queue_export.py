@@ -1,6 +1,7 @@
 """The list of sessions as it is filtered, all of it, as a CSV file, in pieces."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import copy_context
 from types import MappingProxyType
 from typing import Any
 
@@ -62,10 +63,21 @@ def export(request: HttpRequest, *, desk: Any) -> HttpResponseBase:
 
 
 def csv_pieces(sessions: QuerySet, order: keyset.Order) -> Iterator[bytes]:
-    """The header first."""
+    """The header first. Whom a piece tells of is recorded before it, as by who asks now: pieces are made when the
+    request itself is over."""
+    as_asked = copy_context()
+    return _csv_pieces(sessions, order, lambda ids: as_asked.run(_record, ids))
+
+
+def _csv_pieces(sessions: QuerySet, order: keyset.Order, record_all: Callable[[list[str]], None]) -> Iterator[bytes]:
     yield FOR_EXCEL + lines([list(COLUMNS)])
     for piece in keyset.pieces_of(sessions, order, size=ROWS_AT_ONCE):
+        record_all([session.pk for session in piece])
         yield lines([[safe(cell(session)) for cell in COLUMNS.values()] for session in piece])
+
+
+def _record(ids: list[str]) -> None:
+    record(Action.LISTED, ObjectKind.SESSION, filters=["export"], sessions=ids)
 
 
 def _known(value: object) -> object:

@@ -44,6 +44,8 @@ export interface Signals {
   camera?: boolean | null;
   microphone?: boolean | null;
   screen?: boolean | null;
+  /** Whether what these see is being recorded. */
+  recording?: boolean | null;
   detectors?: string[];
 }
 

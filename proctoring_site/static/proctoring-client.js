@@ -255,7 +255,8 @@ export class ProctoringClient extends EventTarget {
 
   /**
    * Say every few seconds that the candidate is there, and hear what staff ask. Called again, it says the new signals.
-   * @param {() => {camera?: boolean|null, microphone?: boolean|null, screen?: boolean|null, detectors?: string[]}} signals
+   * @param {() => {camera?: boolean|null, microphone?: boolean|null, screen?: boolean|null, recording?: boolean|null,
+   *   detectors?: string[]}} signals
    *   true: works, false: does not, null: not used in this exam.
    */
   async heartbeat(signals = () => ({})) {

@@ -37,8 +37,11 @@ class TestTheVideo:
         impostor.instead = {"Authorization": "Bearer expired"}
         impostor.step_aside()
         expect(page.get_by_text("The permission for this exam has expired.")).to_be_visible()
+        expect(page.get_by_role("heading", name="Not all was sent")).to_be_visible()
+        page.get_by_role("link", name="Start another exam in this browser").click()
+        expect(page.get_by_label("Your name")).to_be_visible()
         impostor.instead = {}
-        page.reload()
+        page.go_back()
         expect_done(page)
         assert exam.video_path(session_id) == f"videos/{session_id}.webm"
 

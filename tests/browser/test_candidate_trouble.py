@@ -35,6 +35,10 @@ navigator.mediaDevices.getUserMedia = async (wanted) => {
 #: As Chromium does after five minutes to the timers of a tab that nobody looks at and that uses no camera.
 HELD_BACK = "const own = setTimeout; window.setTimeout = (work, ms, ...told) => own(work, ms && 60_000, ...told);"
 
+#: What is focused is not scrolled to under what stays at the top.
+HEADING_BELOW_THE_BAR = """() => document.querySelector("#sitting h1").getBoundingClientRect().top >=
+    document.querySelector(".bar").getBoundingClientRect().bottom"""
+
 
 @pytest.fixture
 def page(visitor: BrowserContext) -> Page:
@@ -224,8 +228,9 @@ class TestThePage:
 
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     def test_fits_a_narrow_screen(self, exam, page, scheme):
-        page.set_viewport_size({"width": 400, "height": 800})
+        page.set_viewport_size({"width": 400, "height": 400})
         page.emulate_media(color_scheme=scheme)
         start(page, exam, "A name that is far too long for a narrow screen and has " + "nobreakinit" * 8)
         screenshot(page, f"candidate-narrow-{scheme}")
         assert page.evaluate("document.documentElement.scrollWidth") <= 400
+        assert page.evaluate(HEADING_BELOW_THE_BAR)

@@ -83,6 +83,9 @@ def test_a_reviewers_whole_day(site, page, sit, documents, film, colleague):
     expect(page.locator("[data-part=head] .outcome")).to_have_text("second review required")
     expect(page.locator(".rp-hint")).to_contain_text("somebody else")
     screenshot(page, "desk-session-second-review")
+    page.get_by_role("button", name="Decide").focus()
+    page.keyboard.press("g")
+    expect(page.get_by_role("heading", level=1)).not_to_have_text(NAME)  # what follows in the queue
 
     second = colleague("reviewer")
     second.goto(page_of(sitting))

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
 
 from media_app import resumable
 from media_app.errors import UploadNotFound
@@ -110,15 +111,26 @@ def test_it_is_watched_by_ranges(recording, kind, there, api):
         assert headers["Content-Range"] == f"bytes */{size}"
 
 
-def test_a_video_of_the_time_before_recordings_is_watched_by_ranges(kind, there, api):
-    session = make_session(video_path="data/videos/old.webm")
-    storages["videos"].save("old.webm", ContentFile(b"0123456789"))
-    assert session.video_name == "old.webm"
-    answer = api.get("/videos/old.webm", headers={"Range": "bytes=2-3"})
+def test_a_video_of_the_time_before_recordings_is_watched_by_ranges_and_made_one(kind, there, clips, run_jobs, api):
+    data = clips[".webm"].read_bytes()
+    own, other = make_session(), make_session(video_path="data/videos/other.webm")
+    own.video_path = f"data/videos/{own.pk}.webm"
+    own.save()
+    for session in (own, other):
+        storages["videos"].save(session.video_name, ContentFile(data))
+    answer = api.get("/videos/other.webm", headers={"Range": "bytes=2-3"})
     if kind == "deta":
-        assert (answer.status_code, b"".join(answer), "Last-Modified" in answer) == (206, b"23", False)
+        assert (answer.status_code, b"".join(answer), "Last-Modified" in answer) == (206, data[2:4], False)
     else:
-        assert httpx.get(answer["Location"], headers={"Range": "bytes=2-3"}).content == b"23"
+        assert httpx.get(answer["Location"], headers={"Range": "bytes=2-3"}).content == data[2:4]
+
+    call_command("process_recordings", older=True)
+    run_jobs()
+    recording = Recording.objects.get()
+    assert (recording.session_id, recording.state, recording.name) == (own.pk, "ready", f"{own.pk}.webm")
+    assert names(there) == sorted([recording.watchable, recording.poster, "other.webm"])
+    status, whole, _ = watch(api, kind, recording)
+    assert (status, hashlib.sha256(whole).hexdigest()) == (200, recording.watchable_sha256)
 
 
 def test_in_one_request_and_gone_with_its_session(there, clips, run_jobs, as_candidate):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from sessions_app.serializers import CommandSerializer
+from sessions_app.serializers import CommandSerializer, HeartbeatSerializer
 from sessions_app.states import State
 from tests.node import NODE
 
@@ -50,6 +50,8 @@ def test_what_the_server_says_has_its_words():
     assert words(between(TYPES, "type State =", ";")) == set(State.values)
     said = between(between(TYPES, "interface Command {", "\n}\n"), "action:", ";")
     assert words(said) == set(CommandSerializer().fields["action"].choices)
+    signals = names(r"^  (\w+)\?:", between(TYPES, "interface Signals {", "\n}\n"))
+    assert signals == HeartbeatSerializer().fields.keys() - {"sent_at", "confirmed"}
 
 
 def test_a_framework_that_renders_pages_on_its_server_can_import_it_there():

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -22,24 +21,11 @@ from proctoring_site.log_lines import JSONLine, RequestOnly, TextLine, readable
 from sessions_app.models import Session
 from tests import clips
 from tests.callers import bearer
-from tests.servers import Web, free_port, migrate_with_superuser
+from tests.proctoring_site.conftest import PASSWORD, USERNAME
+from tests.servers import Web, free_port
 
 NAME, MESSAGE = "Zebediah Quillfeather", "whispering-to-a-parrot"
-USERNAME, PASSWORD = "overseer", "correct horse battery"
 WRONG_TOKEN = "pk_nobody-ever-made-this-one"
-
-
-@pytest.fixture(scope="module")
-def sites_database() -> Iterator[str]:
-    yield (name := f"test_log_{uuid4().hex}")
-    with MongoClient(os.environ["MONGODB_URL"]) as client:
-        client.drop_database(name)
-
-
-@pytest.fixture(scope="module")
-def staff(sites_database: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folder, url = tmp_path_factory.mktemp("log"), os.environ["MONGODB_URL"]
-    return migrate_with_superuser(USERNAME, PASSWORD, mongodb_url=url, folder=folder, MONGODB_DATABASE=sites_database)
 
 
 class Site:
@@ -59,16 +45,19 @@ class Site:
 
 @pytest.fixture(scope="module", params=["json", "text"])
 def site(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, sites_database: str, staff: dict[str, str]
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    site_database: str,
+    site_staff: dict[str, str],
 ) -> Iterator[Site]:
-    site = Site(tmp_path_factory.mktemp("log"), sites_database, staff, LOG_FORMAT=request.param, LOG_LEVEL="DEBUG")
+    site = Site(tmp_path_factory.mktemp("log"), site_database, site_staff, LOG_FORMAT=request.param, LOG_LEVEL="DEBUG")
     try:
         yield site
     finally:
         site.client.close()
         site.web.stop()
         with MongoClient(os.environ["MONGODB_URL"]) as client:
-            client[sites_database].sessions.delete_many({})
+            client[site_database].sessions.delete_many({})
 
 
 def sit_an_exam(site: Site, clip: Path) -> dict[str, str]:

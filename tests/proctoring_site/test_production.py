@@ -7,18 +7,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import httpx
 import pytest
-from pymongo import MongoClient
 
 from proctoring_site.calls.answer_headers import HEADERS
-from tests.servers import REPOSITORY, Web, free_port, migrate_with_superuser
+from tests.proctoring_site.conftest import PASSWORD, USERNAME
+from tests.servers import REPOSITORY, Web, free_port
 
 BEHIND_A_PROXY = {"PRODUCTION": "1", "TRUSTED_PROXY": "1", "ALLOWED_HOSTS": "exam.example.org,127.0.0.1"}
 AS_THE_PROXY = {"Host": "exam.example.org", "X-Forwarded-Proto": "https"}
-PASSWORD = "correct horse battery"
 NOWHERE = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200"
 
 
@@ -57,27 +55,13 @@ class TestTheDeployCheck:
 
 
 @pytest.fixture(scope="module")
-def database() -> Iterator[str]:
-    yield (name := f"test_production_{uuid4().hex}")
-    with MongoClient(os.environ["MONGODB_URL"]) as client:
-        client.drop_database(name)
-
-
-@pytest.fixture(scope="module")
-def staff(database: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The headers of a machine with every right, as `root` of the admin has them."""
-    folder, url = tmp_path_factory.mktemp("production"), os.environ["MONGODB_URL"]
-    return migrate_with_superuser("root", PASSWORD, mongodb_url=url, folder=folder, MONGODB_DATABASE=database)
-
-
-@pytest.fixture(scope="module")
-def web(database: str, staff: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+def web(site_database: str, site_staff: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     """Every secret comes from a file."""
     folder = tmp_path_factory.mktemp("production")
     (folder / "key").write_text(f"{secrets.token_urlsafe(50)}\n")
     (folder / "url").write_text(f"{os.environ['MONGODB_URL']}\n")
     files = {"SECRET_KEY": "", "SECRET_KEY_FILE": str(folder / "key"), "MONGODB_URL_FILE": str(folder / "url")}
-    web = Web("", folder, MONGODB_DATABASE=database, **files, **BEHIND_A_PROXY)
+    web = Web("", folder, MONGODB_DATABASE=site_database, **files, **BEHIND_A_PROXY)
     yield web
     web.stop()
 
@@ -112,9 +96,9 @@ def test_so_does_what_is_answered_in_place_of_a_view(client: httpx.Client) -> No
     assert {name: refused.headers[name] for name in HEADERS} == dict(HEADERS)
 
 
-def test_a_stored_report_keeps_its_stricter_policy(client: httpx.Client, staff: dict[str, str]) -> None:
+def test_a_stored_report_keeps_its_stricter_policy(client: httpx.Client, site_staff: dict[str, str]) -> None:
     session_id = client.post("/sessions", json={"candidate_name": "Ada"}).json()["id"]
-    page = client.get(f"/sessions/{session_id}/report.html", headers=staff)
+    page = client.get(f"/sessions/{session_id}/report.html", headers=site_staff)
     assert page.status_code == 200
     assert page.headers["Content-Security-Policy"].startswith("default-src 'none';")
     assert page.headers["Permissions-Policy"] == HEADERS["Permissions-Policy"]
@@ -131,7 +115,7 @@ def test_without_tls_there_is_a_redirect_but_for_those_who_ask_from_within(clien
 
 def test_the_cookies_of_a_login_are_for_tls_and_no_script(client: httpx.Client) -> None:
     token = client.get("/admin/login/").headers["Set-Cookie"].partition("csrftoken=")[2].partition(";")[0]
-    form = {"username": "root", "password": PASSWORD, "csrfmiddlewaretoken": token}
+    form = {"username": USERNAME, "password": PASSWORD, "csrfmiddlewaretoken": token}
     headers = {"Cookie": f"csrftoken={token}", "Origin": "https://exam.example.org"}
     answer = client.post("/admin/login/?next=/admin/", data=form, headers=headers)
     assert answer.status_code == 302

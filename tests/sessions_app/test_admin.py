@@ -101,9 +101,10 @@ class TestTheList:
 
     @pytest.mark.parametrize("query", ["start_time__gte=garbage", "start_time__gte=0001-01-01T00:00:00%2B14:00"])
     def test_a_date_that_is_none_leads_to_a_message(self, reviewer, query):
-        make_session()
-        answer = reviewer.get(f"{LIST}?{query}")
-        assert (answer.status_code, answer["Location"]) == (302, f"{LIST}?e=1")
+        session = make_session()
+        for page in ("", "queue/export/", "queue/pass-clean/", f"{session.pk}/next/"):
+            answer = reviewer.get(f"{LIST}{page}?{query}")
+            assert (answer.status_code, answer["Location"]) == (302, f"{LIST}?e=1")
 
     @pytest.mark.parametrize(
         "query", ["candidate_name__regex=(", "event_counts__a=1", "events__message=x", "id__in=%00"]

@@ -140,6 +140,11 @@ class TestALinkIsOfNoUse:
         reviewer.save()
         assert [ask(caller(), "GET", link).status_code for link in (video, by_token)] == [404, 404]
 
+    def test_once_its_maker_has_the_right_no_longer(self, evidence, reviewer, video, report):
+        by_token = link_of(ask(machine(reviewer), "POST", evidence.path("/sessions/{id}/video/link")))
+        reviewer.groups.clear()
+        assert [ask(caller(), "GET", link).status_code for link in (video, report, by_token)] == [404, 404, 404]
+
     @pytest.mark.parametrize("end", [api_tokens.revoke, expire])
     def test_once_the_token_that_made_it_is_revoked_or_over(self, evidence, reviewer, end):
         by_token = link_of(ask(machine(reviewer), "POST", evidence.path("/sessions/{id}/video/link")))

@@ -46,6 +46,10 @@ def hall():
     make_session(candidate_name="silent", start_time=at - timedelta(hours=1))
     missing = make_session(candidate_name="missing", start_time=at - timedelta(hours=2))
     heartbeat.beat(missing.pk, Beat(camera=True), at=at - timedelta(minutes=5))
+    unrecorded = make_session(candidate_name="unrecorded", start_time=at - timedelta(minutes=1))
+    heartbeat.beat(unrecorded.pk, Beat(camera=True, recording=False), at=at)
+    for event_type in ("recording_stopped", "recording_lost"):
+        make_event(unrecorded, event_type=event_type, timestamp=at)
     paused = services.pause_session(make_session(candidate_name="paused", start_time=at))
     few = make_session(candidate_name="few points", start_time=at)
     make_event(few, event_type="looking_away", timestamp=at)
@@ -57,12 +61,13 @@ def hall():
 
 
 class TestTheOrder:
-    def test_is_weighed_events_then_missing_then_silent_then_the_newest(self, as_staff, hall):
-        assert names(as_staff("Proctor")) == ["many points", "few points", "missing", "silent", "paused", "here"]
+    def test_is_weighed_events_then_missing_then_what_is_off_then_silent_then_the_newest(self, as_staff, hall):
+        order = ["many points", "few points", "missing", "unrecorded", "silent", "paused", "here"]
+        assert names(as_staff("Proctor")) == order
 
     def test_is_told_with_the_counts_per_state(self, as_staff, hall):
         counts = told(as_staff("Proctor"))["counts"]
-        assert counts == {"running": 5, "paused": 1, "missing": 1, "silent": 1, "weighed": 2}
+        assert counts == {"running": 6, "paused": 1, "missing": 1, "off": 1, "silent": 1, "weighed": 2}
 
     def test_goes_by_what_the_events_weigh_also_below_zero(self, as_staff):
         for name, phones in (("eight", 8), ("nine", 9)):
@@ -109,7 +114,13 @@ class TestASession:
         row = next(row for row in told(as_staff("Proctor"))["sessions"] if row["name"] == "missing")
         assert row["presence"] == "missing"
         assert row["since"].endswith("Z")
-        assert row["signals"] == {"camera": True, "microphone": None, "screen": None}
+        assert row["signals"] == {"camera": True, "microphone": None, "screen": None, "recording": None}
+
+    def test_says_that_nothing_is_recorded_and_what_was_lost(self, as_staff, hall):
+        row = next(row for row in told(as_staff("Proctor"))["sessions"] if row["name"] == "unrecorded")
+        assert row["kinds"] == ["running", "off"]
+        assert row["signals"]["recording"] is False
+        assert row["recording"] == [["recording_stopped", 1], ["recording_lost", 1]]
 
     @pytest.mark.parametrize(("together", "here", "said"), [(5, 3, 5), (5, 4, 0), (4, 0, 0)])
     def test_that_is_missing_with_most_others_is_not_the_candidates_fault(self, as_staff, together, here, said):

@@ -80,6 +80,10 @@ class TestPassingTheClean:
 
     def test_passes_those_that_were_shown_and_says_so(self, reviewer):
         asked = reviewer.get(PASS, {"band": "low"})
+        (shown,) = AuditRecord.objects.filter(action=Action.LISTED)
+        assert set(shown.details["sessions"]) == {session.pk for session in self.clean}
+        assert f'{self.clean[0].pk}/change/?_changelist_filters=band%3Dlow">' in asked.content.decode()
+        assert f'<a href="{LIST}?band=low">Sessions</a>' in asked.content.decode()
         assert {session.pk for session in asked.context["sessions"]} == {session.pk for session in self.clean}
         changed = self.clean[0]
         Session.objects.filter(pk=changed.pk).update(reviewed_score=10)
@@ -153,9 +157,16 @@ class TestTheExport:
         (row,) = self.rows(reviewer, q="Runa")
         assert (row["state"], row["reviewed_score"]) == ("running", "")
 
-    def test_is_on_record(self, reviewer):
-        scored()
-        self.rows(reviewer, band="low")
+    def test_is_on_record_with_all_that_it_tells_of(self, reviewer, monkeypatch):
+        monkeypatch.setattr("proctoring_site.desk.queue_export.ROWS_AT_ONCE", 2)
+        for n in range(3):
+            scored(start_time=NOON + timedelta(minutes=n))
+        ids = [row["id"] for row in self.rows(reviewer, band="low")]
+        told = AuditRecord.objects.filter(action=Action.LISTED).order_by("at")
+        assert [(each.actor_name, each.address, each.details["sessions"]) for each in told] == [
+            ("rita", "127.0.0.1", ids[:2]),
+            ("rita", "127.0.0.1", ids[2:]),
+        ]
         exported = AuditRecord.objects.get(action=Action.EXPORTED)
         assert (exported.actor_name, exported.object_kind, exported.details) == (
             "rita",

@@ -68,6 +68,13 @@ class TestMoments:
         assert moments.said(seconds) == said
 
     @pytest.mark.parametrize(
+        ("begins", "ends", "said"),
+        [(1, 1.5, "0:01"), (-0.5, 2, "0:00–0:02"), (-2811, -2810, "−46:51 to −46:50"), (-5, 5, "−0:05 to 0:05")],
+    )
+    def test_a_stretch_has_no_dash_beside_a_minus(self, begins, ends, said):
+        assert moments.stretch(begins, ends) == said
+
+    @pytest.mark.parametrize(
         ("text", "seconds"),
         [
             ("12:04", 724),

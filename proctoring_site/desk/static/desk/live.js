@@ -188,6 +188,7 @@ function clientOf(session) {
   for (const [signal, isOn] of Object.entries(session.signals ?? {})) {
     if (isOn !== null) items.push(element("li", `${signal} ${isOn ? "on" : "off"}`, isOn ? {} : { class: "live-absent" }));
   }
+  for (const [type, count] of session.recording) items.push(element("li", `${type} × ${count}`, { class: "live-absent" }));
   return [list(items)];
 }
 

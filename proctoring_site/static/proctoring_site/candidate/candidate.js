@@ -18,8 +18,10 @@ const OVER = {
   not_found: "The server no longer knows this exam. Please tell the staff.",
 };
 const NO_TOKEN =
-  "The permission for this exam has expired. Please tell the staff. What could not be sent is kept in this browser.";
+  "The permission for this exam has expired. Please tell the staff. What could not be sent is kept in this browser: when " +
+  "they have prolonged the permission, open this page here once more.";
 const NOT_TAKEN = (why) => `Your exam has ended, but the server did not take the video: ${why} Please tell the staff.`;
+const NOT_ALL = "Not all was sent";
 const LOGIN = ": something else answers in its place; does your network want a login?";
 const NO_NOTES = "This browser cannot keep notes: please do not reload or close this page.";
 const TOO_LATE = (count) => ` What this page had noted (${count}) came too late and was not taken.`;
@@ -161,11 +163,11 @@ function startRecording() {
   if (!stream) return;
   for (const track of stream.getTracks()) losses.use(track.kind);
   devices.onChange(stream, look);
+  losses.use("recording");
   const onLost = (seconds) => client.log("recording_lost", { data: { seconds } });
   try {
     const clockAheadMs = () => client.clockAheadMs;
     recording = recordings.record(stream, client.id, { clockAheadMs, onMemoryOnly: warn, onLost });
-    losses.use("recording");
   } catch (error) {
     console.error(error);
     client.log("recording_stopped");
@@ -177,7 +179,8 @@ function startRecording() {
 /** Once the exam is over, what was last true in it: that the page turns its camera off is no loss. */
 function signals() {
   const said = (kind) => losses.signal(stream, kind);
-  if (!isFinishing) lastSignals = { camera: said("video"), microphone: said("audio"), screen: null };
+  const isRecording = losses.isRecording(stream, recording) || said("recording");
+  if (!isFinishing) lastSignals = { camera: said("video"), microphone: said("audio"), screen: null, recording: isRecording };
   return lastSignals;
 }
 
@@ -217,6 +220,7 @@ function tick() {
   const isRecording = losses.isRecording(stream, recording);
   byId("light").hidden = !isRecording;
   byId("no-light").hidden = isRecording;
+  byId("paused-light").textContent = isRecording ? "The recording goes on." : "Nothing is being recorded.";
 }
 
 function listenTo(session) {
@@ -308,9 +312,10 @@ async function finish(words) {
   if (isFirst && gaps.parts > 1) client.log("recording_interrupted", { data: gaps });
   const videos = await recordings.files(client.id);
   const reason = await client.end({ keep: videos.length > 0 });
-  if (reason === "token") return sayDone(NO_TOKEN);
+  if (reason === "token") return sayNoToken();
   const refusals = await send(client, videos, showSent);
-  if (refusals.some(({ status }) => status === 401)) return sayDone(NO_TOKEN);
+  if (refusals.length) byId("done-heading").textContent = NOT_ALL;
+  if (refusals.some(({ status }) => status === 401)) return sayNoToken();
   const sessionId = client.id;
   await client.end(); // and forget it, once nothing waits
   await recordings.forget(sessionId);
@@ -321,6 +326,14 @@ async function finish(words) {
 function showSent(part, words) {
   byId("progress").value = part;
   byId("sent").textContent = words;
+}
+
+/** What is kept must not keep the next one from this computer. */
+function sayNoToken() {
+  byId("another").href = `?${new URLSearchParams({ after: client.id })}`;
+  byId("another").hidden = false;
+  byId("done-heading").textContent = NOT_ALL;
+  sayDone(NO_TOKEN);
 }
 
 function sayDone(text) {
@@ -335,7 +348,7 @@ function sayDone(text) {
 
 async function goOn() {
   const wasFilmed = (await recordings.parts(client.id)).length > 0;
-  if (wasFilmed) losses.use("video");
+  if (wasFilmed) for (const kind of ["video", "recording"]) losses.use(kind);
   try {
     ({ stream } = await devices.turnOn());
   } catch (error) {
@@ -354,9 +367,10 @@ async function begin() {
     return location.reload();
   }
   const unfinished = await ProctoringClient.resume(OPTIONS);
-  if (!unfinished) {
+  const isLeft = unfinished?.id === new URLSearchParams(location.search).get("after");
+  if (!unfinished || isLeft) {
     tab.release();
-    await recordings.forget();
+    if (!isLeft) await recordings.forget();
     return show("prepare");
   }
   client = listenTo(unfinished);

@@ -7,7 +7,8 @@
 
 const DATABASE = "proctoring-recording";
 const SLICE_MS = 2000;
-const KEPT_MS = 24 * 3600 * 1000;
+/** As long as the module keeps a session whose token is for a day, and expired. */
+const KEPT_MS = 8 * 24 * 3600 * 1000;
 /** How long somebody waits for a disk that hangs, and then, until it answers again; it holds up neither start nor end. */
 const PATIENCE_MS = 4000;
 const IMPATIENCE_MS = 100;

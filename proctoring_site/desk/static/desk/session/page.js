@@ -157,6 +157,7 @@ listenForKeys(
     n: () => open("note"),
     i: () => open("add-incident"),
     o: () => open("decide"),
+    g: () => document.querySelector(".rp-next a")?.click(),
     " ": () => clock.toggle(),
     ",": () => clock.stepSpeed(-1),
     ".": () => clock.stepSpeed(1),
