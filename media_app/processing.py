@@ -105,11 +105,12 @@ def _process(recording: Recording) -> None:
 def _take_over_copy(recording: Recording) -> bool:
     """Where the database is older than the files, as after a restore, the recording was looked at since: its original
     was let go for a copy that had been verified, and a copy appears whole. The original's SHA-256 nobody knows then."""
-    for kind in KINDS.values():
+    storage = recording.storage
+    for kind in () if storage.exists(recording.original) else KINDS.values():
         name = arrival.watchable_name(recording, kind)
-        if not recording.storage.exists(name):
+        if not storage.exists(name):
             continue
-        size_bytes = recording.storage.size(name)
+        size_bytes = storage.size(name)
         with opened(recording, name, size_bytes) as file:
             arrival.show(recording, kind)
             try:
@@ -118,7 +119,7 @@ def _take_over_copy(recording: Recording) -> bool:
                 made |= {"watchable": name, "watchable_bytes": size_bytes, "watchable_sha256": _sha256(file)}
                 _settle(recording, state=RecordingState.READY, original=None, **made)
             finally:
-                remove_if_deleted(recording, [name, arrival.poster_name(recording)], recording.storage)
+                remove_if_deleted(recording, [name, arrival.poster_name(recording)], storage)
         ids = (recording.session_id, recording.pk)
         logger.warning("session %s: of recording %s there is the seekable copy alone", *ids)
         return True

@@ -243,9 +243,9 @@ def test_a_data_folder_that_cannot_be(launch: Launcher, tmp_path: Path) -> None:
 def test_a_key_that_is_gone_though_its_data_are_there_is_told_of(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    secret_key("", tmp_path, production=False)
-    (tmp_path / "videos").mkdir()
     first = secret_key("", tmp_path, production=False)
+    (tmp_path / "mongodb").mkdir()
+    assert secret_key("", tmp_path, production=False) == first
     assert capsys.readouterr().out == ""
     (tmp_path / "secret_key").unlink()
     assert secret_key("", tmp_path, production=False) != first
