@@ -90,6 +90,11 @@ def test_a_file_that_nobody_names_is_told_of_and_left_alone(recording, videos):
     assert set(lost) <= set(stored(videos))
 
 
+def test_what_is_just_being_made_is_not_nobodys(recording):
+    Recording.objects.update(state="processing", watchable=None, poster=None)
+    assert verify() == ["Storage and database agree."]
+
+
 def test_uploads_whose_bytes_are_gone_and_bytes_of_no_upload_are_named(recording, videos):
     begun, gone, whole = (resumable.begin(make_session(), size_bytes=9) for _ in range(3))
     for upload in (gone, whole):
