@@ -46,6 +46,7 @@ from sessions_app.errors import (
     ProctoringError,
     SessionClosed,
     SessionNotFound,
+    StartKeyConflict,
     TooManyCommands,
 )
 from sessions_app.review.errors import (
@@ -86,6 +87,7 @@ STATUS: Mapping[type[ProctoringError], int] = {
     SessionClosed: 409,
     TooManyCommands: 409,
     EventIdConflict: 409,
+    StartKeyConflict: 409,
     TooManyRecordings: 409,
     UploadBusy: 409,
     UploadFinished: 409,

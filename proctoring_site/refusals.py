@@ -10,7 +10,14 @@ from proctoring_site.access.authentication import INVALID
 from proctoring_site.access.permissions import NOT_YOURS
 from proctoring_site.calls import outage
 from proctoring_site.errors import STATUS
-from sessions_app.errors import EventIdConflict, EventUndecided, MovedMeanwhile, ProctoringError, SessionClosed
+from sessions_app.errors import (
+    EventIdConflict,
+    EventUndecided,
+    MovedMeanwhile,
+    ProctoringError,
+    SessionClosed,
+    StartKeyConflict,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,7 @@ TOO_MANY_RECORDINGS = _by(TooManyRecordings, "One recording too many")
 UNSAFE_NAME = _by(UnsafeFileName, "Not a plain name")
 SESSION_CLOSED = _by(SessionClosed, "Too late")
 ILLEGAL_MOVE = Refusal(409, "illegal_move", "Not in this state", "The session is expired and cannot become ended.")
+KEY_CONFLICT = _by(StartKeyConflict, "A key used before")
 ID_CONFLICT = _by(EventIdConflict, "An id used before")
 THROTTLED = Refusal(429, "throttled", "Too often", "Request was throttled. Expected available in 42 seconds.")
 OUTAGE = Refusal(503, "database_unavailable", "The database is away", outage.SENTENCE)
@@ -80,7 +88,13 @@ NO_REASON = '"bored" is not a valid choice.'
 ALSO: Mapping[tuple[str, str], tuple[Refusal, ...]] = MappingProxyType(
     {
         ("GET", "/sessions"): (_invalid("limit", "A whole number from 1 to 1000."),),
-        ("POST", "/sessions"): (_invalid("candidate_name", REQUIRED), NOT_SIGNED_IN, NO_RIGHT),
+        ("POST", "/sessions"): (
+            _invalid("candidate_name", REQUIRED),
+            NOT_SIGNED_IN,
+            NO_RIGHT,
+            KEY_CONFLICT,
+            MOVED_MEANWHILE,
+        ),
         ("POST", "/sessions/{id}/events"): (
             _invalid("event_type", REQUIRED),
             SESSION_CLOSED,

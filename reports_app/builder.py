@@ -41,6 +41,9 @@ class SessionFacts:
     reviewed: Score | None = None
     review_outcome: str = "not_reviewed"
     exempt_types: tuple[str, ...] = ()
+    #: Refused after the time for late events, as often as they were sent.
+    too_late_events: int = 0
+    too_late_last_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,8 @@ class Report:
     gap_s: float
     min_duration_s: float
     exempt_types: tuple[str, ...]
+    too_late_events: int
+    too_late_last_at: datetime | None
 
     @property
     def has_length(self) -> bool:
@@ -165,6 +170,8 @@ def build_report(facts: SessionFacts, *, policy: Policy) -> Report:
         gap_s=policy.gap_s,
         min_duration_s=policy.min_duration_s,
         exempt_types=facts.exempt_types,
+        too_late_events=facts.too_late_events,
+        too_late_last_at=facts.too_late_last_at,
     )
 
 

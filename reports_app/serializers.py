@@ -40,6 +40,8 @@ REPORT = {
     "review_outcome": "not_reviewed",
     "policy_version": 1,
     "exempt_types": [],
+    "too_late_events": 0,
+    "too_late_last_at": None,
 }
 
 
@@ -90,3 +92,7 @@ class ReportSerializer(serializers.Serializer):
         allow_null=True, help_text="What the scores go by; null: SCORE_WEIGHTS, as long as the session is open."
     )
     exempt_types = serializers.ListField(child=serializers.CharField(), help_text="In neither score: an allowance.")
+    too_late_events = serializers.IntegerField(
+        help_text="Came after the time for late events and were not kept; as often as they were sent."
+    )
+    too_late_last_at = serializers.DateTimeField(allow_null=True)

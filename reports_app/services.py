@@ -24,7 +24,7 @@ from reports_app import unchanged
 from reports_app.builder import EventFact, Report, SessionFacts, build_report, in_order
 from reports_app.models import StoredReport
 from reports_app.renderers import FORMATS, Format
-from sessions_app import counters, heartbeat, mending, timelines
+from sessions_app import counters, heartbeat, mending, timelines, too_late
 from sessions_app import services as sessions
 from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session, now
@@ -43,6 +43,7 @@ def report_of(session: Session) -> Report:
     """The report by the session's counts; its events are read where people judged some, or the policy asks for it."""
     sessions.count_where_missing([session])
     standing = sessions.standing_of(session)
+    refused, refused_at = too_late.of(session)
     facts = SessionFacts(
         session_id=session.pk,
         candidate_name=session.candidate_name or "",
@@ -58,6 +59,8 @@ def report_of(session: Session) -> Report:
         reviewed=standing.reviewed,
         review_outcome=session.outcome.value,
         exempt_types=standing.exempt,
+        too_late_events=refused,
+        too_late_last_at=refused_at,
     )
     return build_report(facts, policy=standing.policy)
 
@@ -250,13 +253,13 @@ def _note_stored(name: str, session: Session, fingerprint: str, digest: str) -> 
 
 
 def _fingerprint(form: Format, session: Session) -> str:
-    """What else the output depends on: the policy, the review, the renderer's version, and how much was watched. With
-    the counts: an adopted revision may be a number in which one is lost."""
+    """What else the output depends on: the policy, the review, the renderer's version, how much was watched, and what
+    came too late. With the counts: an adopted revision may be a number in which one is lost."""
     policy = sessions.policy_for(session.policy_version)
     rules = [policy.version, sorted(policy.weights.items()), policy.bands, policy.coverage_min, session.review_revision]
     coverage = heartbeat.coverage_of(session)
     watched = [coverage and asdict(coverage), sessions.clock_skew_ms(session)]
-    counts = sorted(session.counts.items())
+    counts = [sorted(session.counts.items()), *map(str, too_late.of(session))]
     return hashlib.sha256(json.dumps([form.suffix, form.version, rules, watched, counts]).encode()).hexdigest()
 
 

@@ -42,6 +42,11 @@ class TooManyCommands(ProctoringError):
     sentence = "This client has been asked too much already."
 
 
+class StartKeyConflict(ProctoringError):
+    code = "start_key_conflict"
+    sentence = "This key was used for another start, or its session is over or began too long ago; make a new key."
+
+
 class EventIdConflict(ProctoringError):
     code = "event_id_conflict"
     sentence = "This id was used for something else; give every event an id of its own."

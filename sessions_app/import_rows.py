@@ -24,7 +24,7 @@ from rest_framework import serializers
 
 from sessions_app.errors import ProctoringError
 from sessions_app.models import to_milliseconds
-from sessions_app.serializers import NewEvent, NewSession
+from sessions_app.serializers import NewEvent, OfACandidate
 from sessions_app.strict_fields import Instant, Text
 
 ID_MAX_LENGTH = 200
@@ -49,7 +49,7 @@ class UnreadableFile(ProctoringError):
     sentence = "The file must be UTF-8 text and end in .jsonl, .ndjson or .csv."
 
 
-class SessionRow(NewSession):
+class SessionRow(OfACandidate):
     id = Text(max_length=ID_MAX_LENGTH)
     start_time = Instant()
     end_time = Instant(required=False, allow_null=True)

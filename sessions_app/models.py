@@ -72,6 +72,8 @@ class Session(models.Model):
     clock_skew_ms = models.BigIntegerField(null=True, editable=False)
     #: When the client was last heard of, by event or beat.
     last_seen_at = models.DateTimeField(null=True, editable=False)
+    #: What came after the time for late events (too_late.py): events, last_at. None: nothing did.
+    too_late = DocumentField(null=True, editable=False)
     #: Events per type under safe keys (counters.py); None until the first count of an adopted session.
     event_counts = models.JSONField(null=True, default=dict, editable=False)
     #: Goes up with every change of the session or its events; stored reports compare it.
@@ -176,7 +178,7 @@ class Session(models.Model):
 
 #: Missing in documents until the session is closed or somebody says something about it.
 NOT_AT_THE_START = (
-    *("unsettled", "policy_version", "machine_score", "reviewed_score", "reviewed_band", "scored_at"),
+    *("too_late", "unsettled", "policy_version", "machine_score", "reviewed_score", "reviewed_band", "scored_at"),
     *("scored_revision", "incident_count", "open_incidents", "confirmed_incidents", "new_incidents", "queue_rank"),
     *("review_outcome", "outcome_by", "outcome_by_id", "reviewed_at", "assigned_to", "due_at", "review_revision"),
 )

@@ -6,7 +6,19 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 
 from sessions_app import heartbeat
-from sessions_app.examples import COMMAND, COVERAGE, ENDED, EVENT, MOVE, OUTCOME, RUNNING, TOLD, TOLD_OF_1970, TOLD_ONCE
+from sessions_app.examples import (
+    COMMAND,
+    COVERAGE,
+    ENDED,
+    EVENT,
+    MOVE,
+    OUTCOME,
+    RUNNING,
+    START_KEY,
+    TOLD,
+    TOLD_OF_1970,
+    TOLD_ONCE,
+)
 from sessions_app.models import (
     CANDIDATE_NAME_MAX_LENGTH,
     EVENT_TYPE_MAX_LENGTH,
@@ -24,6 +36,7 @@ from sessions_app.strict_fields import (
     Instant,
     Number,
     SmallObject,
+    StartKey,
     Text,
     Whole,
 )
@@ -37,13 +50,30 @@ WHAT_IS_ODD = (
 DATA_IS_SMALL = f"What else to keep: at most {DATA_MAX_BYTES:,} bytes as JSON, nested at most {DATA_MAX_DEPTH} deep."
 SEQUENCE_MAX = 2**53  # what a browser counts exactly
 BATCH_MAX = 500
+SAME_AGAIN = (
+    "A random UUID (version 4), made for this start and told to nobody: whoever sends it again with the same name gets "
+    "the same session with a token, for an hour and while that is open."
+)
 DETECTOR_MAX_LENGTH = 64
 TO_CANDIDATE_MAX_LENGTH = 500
 
 
-@extend_schema_serializer(examples=[OpenApiExample("New session", {"candidate_name": "Ada Example"})])
-class NewSession(serializers.Serializer):
+class OfACandidate(serializers.Serializer):
+    """What every session has, also one that is imported."""
+
     candidate_name = Text(max_length=CANDIDATE_NAME_MAX_LENGTH)
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("New session", {"candidate_name": "Ada Example"}),
+        OpenApiExample("To be sent again", {"candidate_name": "Ada Example", "start_key": START_KEY}),
+    ]
+)
+class NewSession(OfACandidate):
+    """With a `start_key` of the client's own it can be sent again, and opens one session."""
+
+    start_key = StartKey(required=False, allow_null=True, help_text=SAME_AGAIN)
 
 
 class NewEvent(serializers.Serializer):

@@ -14,9 +14,27 @@ from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.audit.recorded_insert import RecordedInsert
 from proctoring_site.mongo_engine.documents import document_of
 from proctoring_site.mongo_engine.group_find import GroupFind
-from sessions_app import counters, coverage, heartbeat, ingestion, kept_timelines, mending, moves, reported
-from sessions_app.errors import EventUndecided, IllegalMove, MovedMeanwhile, ProctoringError, SessionNotFound
-from sessions_app.ids import new_event_ids, new_id
+from sessions_app import (
+    counters,
+    coverage,
+    heartbeat,
+    ingestion,
+    kept_timelines,
+    mending,
+    moves,
+    reported,
+    starts,
+    too_late,
+)
+from sessions_app.errors import (
+    EventUndecided,
+    IllegalMove,
+    MovedMeanwhile,
+    ProctoringError,
+    SessionClosed,
+    SessionNotFound,
+)
+from sessions_app.ids import id_of_start, new_event_ids, new_id
 from sessions_app.models import NOT_AT_THE_START, Event, Session, now, to_milliseconds
 from sessions_app.policy import active_policy, policy_for
 from sessions_app.reported import Reported
@@ -30,12 +48,18 @@ logger = logging.getLogger(__name__)
 _new, _stored = RecordedInsert(Session._meta.db_table), GroupFind(Session._meta.db_table)
 
 
-def start(*, candidate_name: str, at: datetime | None = None) -> dict[str, Any]:
-    """Start a session; as it is stored, for answers.py. For reading only: sessions share what is still empty."""
-    own = {"_id": new_id(), "candidate_name": candidate_name, "start_time": to_milliseconds(at or now())}
-    document = {**_blank(), **own}
-    record_and_insert(_new, document, Action.CREATED, ObjectKind.SESSION)
-    logger.info("session %s started", own["_id"])
+def start(*, candidate_name: str, start_key: str | None = None, at: datetime | None = None) -> dict[str, Any]:
+    """Start a session; as it is stored, for answers.py. For reading only: sessions share what is still empty.
+
+    With the `start_key` of one that is open it is that one. Raises StartKeyConflict, MovedMeanwhile.
+    """
+    at = to_milliseconds(at or now())
+    has_key = start_key is not None
+    pk = id_of_start(start_key) if has_key else new_id()
+    document = {**_blank(), "_id": pk, "candidate_name": candidate_name, "start_time": at}
+    if not record_and_insert(_new, document, Action.CREATED, ObjectKind.SESSION, may_be_again=has_key):
+        return starts.opened_once(document, at=at)
+    logger.info("session %s started", pk)
     return document
 
 
@@ -64,7 +88,10 @@ def log_events(
         reported.document_of(session_id, event, pk=event.id or next(ids), sent_at=sent_at, received_at=at)
         for event in events
     ]
-    return ingestion.write(documents, are_storable=all(event.is_storable for event in events))
+    outcomes = ingestion.write(documents, are_storable=all(event.is_storable for event in events))
+    if refused := sum(isinstance(outcome, SessionClosed) for outcome in outcomes):
+        too_late.note(session_id, refused, at=at)
+    return outcomes
 
 
 def find_document(session_id: str) -> dict[str, Any] | None:

@@ -94,6 +94,14 @@ class Identifier(Text):
         return text.lower()
 
 
+class StartKey(Identifier):
+    """One of random digits: of the other versions parts can be known, such as when it was made."""
+
+    PATTERN = "^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-4[0-9A-Fa-f]{3}-[89ABab][0-9A-Fa-f]{3}-[0-9A-Fa-f]{12}$"
+
+    default_error_messages = {"not_a_uuid": "Not a random UUID (version 4)."}
+
+
 def is_flat(value: Any, depth: int = DATA_MAX_DEPTH) -> bool:
     """Whether lists and objects are nested at most so deep."""
     if isinstance(value, dict):

@@ -58,8 +58,10 @@ class PatientClient:
         self.http = httpx.Client(base_url=url, timeout=TIMEOUT_S)
         self.buffer: list[Told] = []
         self.sequence = 0
-        started = self._until_answered("/sessions", {"candidate_name": f"Candidate {seed}"}).json()
+        started = self._start(f"Candidate {seed}")
         self.session_id, self.http.headers = started["id"], {**self.http.headers, **bearer(started["token"])}
+        #: Sessions that it started and left alone, while others are killed.
+        self.others: list[str] = []
 
     def report(self, **told: Any) -> None:
         self.sequence += 1
@@ -83,12 +85,25 @@ class PatientClient:
         if self.random.random() < 0.2:
             self._send(events[: self.random.randint(1, len(events))])
 
+    def _start(self, name: str) -> Told:
+        """With a key, so that it can be sent again: now and then twice at the same time, too."""
+        told = {"candidate_name": name, "start_key": str(uuid4())}
+        with ThreadPoolExecutor(2) as twins:
+            started = [one.json() for one in twins.map(self._ask_to_start, [told] * self.random.choice((1, 2)))]
+        assert len({one["id"] for one in started}) == 1, "one start opened two sessions"
+        return started[-1]
+
+    def _ask_to_start(self, told: Told) -> httpx.Response:
+        return self._until_answered("/sessions", told)
+
     def work(self, stop: threading.Event) -> None:
         """Report and send until told to stop, and then send what is left."""
         while not stop.is_set():
             for _ in range(self.random.choice((1, 1, 1, 5, 30))):
                 self.report()
             self.flush()
+            if self.random.random() < 0.3:
+                self.others.append(self._start("Left alone")["id"])
         self.flush()
 
     def end(self) -> None:
@@ -164,6 +179,10 @@ class Crowd:
         self._pool.shutdown()
         for client in self.clients:
             client.close()
+
+    @property
+    def left_alone(self) -> Iterable[str]:
+        return [session_id for client in self.clients for session_id in client.others]
 
     @property
     def session_ids(self) -> Iterable[str]:

@@ -3,10 +3,12 @@
 So a record may speak of something that then failed, and never is anything done without its record.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
 from django.utils import timezone
 from pymongo.errors import PyMongoError
@@ -56,10 +58,28 @@ def _told_as_failed() -> Iterator[None]:
 
 
 def record_and_insert(
-    inserts: RecordedInsert, document: dict[str, Any], action: Action, object_kind: ObjectKind, **details: Any
-) -> None:
-    """Store a new document, with its record before it; both are durable when this returns. Raises AuditFailed."""
-    inserts.insert(_record(action, object_kind, document["_id"], None, details), document)
+    inserts: RecordedInsert,
+    document: dict[str, Any],
+    action: Action,
+    object_kind: ObjectKind,
+    *,
+    may_be_again: bool = False,
+    **details: Any,
+) -> bool:
+    """Store a new document, with its record before it; both are durable when this returns. Raises AuditFailed.
+
+    `may_be_again`: this may be done already, or just now by somebody else. Then there is one record of it, whoever
+    writes it, and False says that the document is still to be looked for, and stored if it is not there.
+    """
+    record = _record(action, object_kind, document["_id"], None, details)
+    if not may_be_again:
+        inserts.insert(record, document)
+        return True
+    return inserts.insert_once({"_id": _id_of(action, object_kind, document["_id"]), **record}, document)
+
+
+def _id_of(*told: str) -> ObjectId:
+    return ObjectId(hashlib.blake2b(" ".join(map(str, told)).encode(), digest_size=12).digest())
 
 
 def _record(

@@ -9,7 +9,7 @@ else went wrong, both are written again the slow way, each waited for, and what 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import bson
 from bson import ObjectId
@@ -27,7 +27,12 @@ AT_ONCE: Mapping[str, Any] = {"w": 1, "j": False}
 DURABLE: Mapping[str, Any] = {"w": "majority", "j": True}
 RECORDS = AuditRecord._meta.db_table
 
-Pair = tuple[RawBSONDocument, RawBSONDocument]
+
+class Pair(NamedTuple):
+    record: RawBSONDocument
+    document: RawBSONDocument
+    #: Either may be there already, and not by us; see `insert_once`.
+    may_be_again: bool = False
 
 
 class RecordedInsert:
@@ -39,42 +44,53 @@ class RecordedInsert:
 
     def insert(self, record: Document, document: Document) -> None:
         """Both are durable when this returns. Raises AuditFailed when there is no record, and then no document."""
-        pair = _encoded({"_id": ObjectId(), **record}), _encoded(document)
+        self._submit(Pair(_encoded({"_id": ObjectId(), **record}), _encoded(document)))
+
+    def insert_once(self, record: Document, document: Document) -> bool:
+        """The same for ids that others may have written, or be about to. False: the record is durable, whoever wrote
+        it; the document may be there, be another's, or not be there yet. Raises AuditFailed: the same, without a
+        record."""
+        return self._submit(Pair(_encoded(record), _encoded(document), may_be_again=True))
+
+    def _submit(self, pair: Pair) -> bool:
         in_transaction = connection.session is not None  # it is its thread's own
         (outcome,) = self._slowly([pair]) if in_transaction else self._writer.submit([pair])
         if isinstance(outcome, Exception):
             raise outcome
+        _, is_new = outcome
+        return is_new
 
     def _insert(self, pairs: Sequence[Pair]) -> Sequence[Outcome]:
         try:
-            election = _write(RECORDS, [record for record, _ in pairs], AT_ONCE)
-            is_same = election == _write(self._collection, [document for _, document in pairs], DURABLE)
+            election = _write(RECORDS, [pair.record for pair in pairs], AT_ONCE)
+            is_same = election == _write(self._collection, [pair.document for pair in pairs], DURABLE)
             if is_same and not _is_mongos(connection.database.client):  # who writes to several, and names no election
-                return [(document, True) for _, document in pairs]
+                return [(pair.document, True) for pair in pairs]
         except PyMongoError:
             pass  # told below, should it go wrong again
         return self._slowly(pairs)
 
     def _slowly(self, pairs: Sequence[Pair]) -> Sequence[Outcome]:
         try:
-            refused = _write_again(RECORDS, [record for record, _ in pairs])
+            refused = _write_again(RECORDS, [pair.record for pair in pairs])
         except PyMongoError as error:
             self._take_back(pairs)
             raise AuditFailed from error
-        outcomes: list[Outcome] = [(document, True) for _, document in pairs]
+        outcomes: list[Outcome] = [(pair.document, not pair.may_be_again) for pair in pairs]
         for index, reason in refused.items():
             outcomes[index] = AuditFailed(reason)
         if refused:
             self._take_back([pairs[index] for index in refused])
-        recorded = [index for index in range(len(pairs)) if index not in refused]
-        refused = _write_again(self._collection, [pairs[index][1] for index in recorded])
+        recorded = [index for index, pair in enumerate(pairs) if index not in refused and not pair.may_be_again]
+        refused = _write_again(self._collection, [pairs[index].document for index in recorded])
         for index, reason in refused.items():
             outcomes[recorded[index]] = NotInserted(reason)
         return outcomes
 
     def _take_back(self, pairs: Sequence[Pair]) -> None:
-        """What may be there already of documents that have no record; nobody was told of them."""
-        ids = [document["_id"] for _, document in pairs]
+        """What may be there already of documents that have no record; nobody was told of them, but for those that
+        others may have written: whoever answers with one has its record written first."""
+        ids = [pair.document["_id"] for pair in pairs if not pair.may_be_again]
         with suppress(PyMongoError):
             connection.get_collection(self._collection).delete_many({"_id": {"$in": ids}}, session=connection.session)
 

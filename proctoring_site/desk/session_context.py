@@ -13,7 +13,7 @@ from proctoring_site.access.roles import Right, may
 from proctoring_site.desk import playlist, queue_next, review_view, session_acts, session_view
 from proctoring_site.desk.review_view import Row
 from proctoring_site.desk.sitting import SittingTime
-from sessions_app import acts, heartbeat, mending, services
+from sessions_app import acts, heartbeat, mending, services, too_late
 from sessions_app.admin import state_in_words
 from sessions_app.coverage import percent
 from sessions_app.models import Session
@@ -138,3 +138,7 @@ def _facts(session: Session, *, sees_evidence: bool) -> Iterator[tuple[str, str]
     if skew_ms is not None:
         way = "ahead" if skew_ms > 0 else "behind"
         yield "Client's clock", f"{abs(skew_ms) / 1000:.1f} s {way}; times here are corrected"
+    refused, last_at = too_late.of(session)
+    if refused:
+        events, at = f"{refused} event{'' if refused == 1 else 's'}", f"{last_at:%Y-%m-%d %H:%M:%S} UTC"
+        yield "Came too late and was not kept", f"{events}, as often as sent; the last at {at}"

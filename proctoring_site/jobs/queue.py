@@ -58,6 +58,8 @@ class Task:
 
 
 TASKS: dict[str, Task] = {}
+#: What this process ran, and could not write down how it went: the database went away meanwhile.
+_unwritten: list[Job] = []
 _wake: list[Callable[[str], None]] = []
 
 
@@ -104,6 +106,9 @@ def tell(job_id: str) -> None:
 
 def take(job_id: str | None = None, *, not_begun_since: datetime | None = None) -> Job | None:
     """The right to run this job, or the one that is due longest; None when there is none, or others have it."""
+    while _unwritten:
+        _put_back(_unwritten[-1])
+        _unwritten.pop()
     at = timezone.now()
     which: dict[str, Any] = {"_id": job_id} if job_id else {}
     if not_begun_since:
@@ -131,7 +136,19 @@ def take(job_id: str | None = None, *, not_begun_since: datetime | None = None) 
 
 
 def run(taken: Job) -> bool:
-    """Do it, and write down how it went. True when it is done for good, well or not."""
+    """Do it, and write down how it went. True when it is done for good, well or not.
+
+    Where that cannot be written, it is put back with all its tries before this process takes another; should the
+    database be away for longer than its lease, somebody else may be quicker, and have one less.
+    """
+    try:
+        return _run(taken)
+    except Exception:
+        _unwritten.append(taken)
+        raise
+
+
+def _run(taken: Job) -> bool:
     task = TASKS.get(taken.task)
     try:
         with _kept(taken):
@@ -150,12 +167,17 @@ def run(taken: Job) -> bool:
 
 
 def give_back(taken: Job) -> None:
-    """As if it had not been taken, since this process is told to stop: another has it at once, with all its tries."""
-    back = {"attempts": taken.attempts - 1, "told_at": None}
+    """Since this process is told to stop: another has it at once, with all its tries."""
     try:
-        _write(taken, state=JobState.WAITING.value, not_before=naive_utc(timezone.now()), **back)
+        _put_back(taken)
     except Exception:
         logger.warning("job %s could not be given back: it waits until its lease has run out", taken.pk)
+
+
+def _put_back(taken: Job) -> None:
+    """As if it had not been taken."""
+    back = {"attempts": taken.attempts - 1, "told_at": None}
+    _write(taken, state=JobState.WAITING.value, not_before=naive_utc(timezone.now()), **back)
 
 
 def run_waiting() -> int:

@@ -12,6 +12,7 @@ import { CLOSED, Heartbeat } from "./proctoring-heartbeat.js";
 import { Notebook } from "./proctoring-notebook.js";
 import { Outbox } from "./proctoring-outbox.js";
 import { Requests, rest } from "./proctoring-requests.js";
+import { forgetStartKey, startKey } from "./proctoring-start.js";
 import { after } from "./proctoring-timer.js";
 import { sendInParts, sha256Of } from "./proctoring-upload.js";
 
@@ -208,23 +209,30 @@ export class ProctoringClient extends EventTarget {
     return this.#record?.isEnding ?? false;
   }
 
-  /** Open a session. Not tried again by itself, since each try opens another. Rejects with a ProctoringError. */
+  /**
+   * Open a session. It asks once, and rejects with a ProctoringError. Called again for the same candidate after an answer
+   * that was lost, also by another client or after a reload, it gets the session that was opened then.
+   */
   async start(candidateName) {
     this.#mustHaveNone();
-    const isOpened = (body) => typeof body?.id === "string" && typeof body.token === "string";
     this.#isStarting = true; // whoever clicks twice opens one session all the same
-    const answer = await this.#ask("/sessions", { candidate_name: candidateName }, isOpened);
+    const { key, answer } = await this.#askToStart(candidateName);
     this.#isStarting = false;
     if (isTemporary(answer) || answer.status >= 300) throw new ProctoringError(answer);
-    await this.adopt(answer.body);
+    await this.#adopt(answer.body, key);
     return answer.body;
   }
 
   /** Take a session that a server of yours has opened: the answer to its `POST /sessions`, at each load of the page. */
-  async adopt({ id, token, token_expires_at: tokenExpiresAt, candidate_name: candidateName, start_time: startTime }) {
+  async adopt(session) {
+    await this.#adopt(session);
+  }
+
+  async #adopt(session, key = null) {
+    const { id, token, token_expires_at: tokenExpiresAt, candidate_name: candidateName, start_time: startTime } = session;
     if (!id || !token) throw new Error("This is not the answer to POST /sessions: it has no id, or no token.");
     const { baseUrl } = this.#options;
-    const told = { id, token, tokenExpiresAt, candidateName, startTime, baseUrl };
+    const told = { id, token, tokenExpiresAt, candidateName, startTime, baseUrl, startKey: key };
     const own = { startedAt: Date.now(), visits: 0, followed: [], isEnding: false, isEnded: false, isKept: false };
     await this.#open(new Notebook(), { ...told, ...own });
   }
@@ -348,6 +356,18 @@ export class ProctoringClient extends EventTarget {
     await this.#heartbeat.beat();
   }
 
+  /** A key that is left of somebody else's start, or of one that is over, opens nothing any more: then with a new one. */
+  async #askToStart(candidateName) {
+    const { baseUrl } = this.#options;
+    const isOpened = (body) => typeof body?.id === "string" && typeof body.token === "string";
+    for (let tries = 1; ; tries++) {
+      const key = startKey(baseUrl);
+      const answer = await this.#ask("/sessions", { candidate_name: candidateName, start_key: key }, isOpened);
+      if (answer.body?.code !== "start_key_conflict" || tries === 2) return { key, answer };
+      forgetStartKey(baseUrl, key);
+    }
+  }
+
   // The session and its place on disk.
 
   /** What was logged sooner would have no place to be written down in, and nobody would see that it is lost. */
@@ -372,6 +392,7 @@ export class ProctoringClient extends EventTarget {
     this.waiting = await outbox.count();
     [this.#outbox, this.#record] = [outbox, opened]; // and no sooner: what is logged now has sequences of this visit
     this.#sequence = (opened.visits - 1) * VISIT;
+    forgetStartKey(this.#options.baseUrl, opened.startKey);
     this.#heartbeat.takeOver(opened.followed);
     this.#begin();
   }

@@ -60,6 +60,7 @@ def summary(report: Report) -> Iterator[tuple[str, str]]:
                 yield f"coverage {name}", str(share)
         for name, share in report.coverage.detectors.items():
             yield safe(f"coverage detector {name}"), str(share)
+    yield "too_late_events", str(report.too_late_events)
     yield "clock_skew_ms", "" if report.clock_skew_ms is None else str(report.clock_skew_ms)
     yield from _deductions("deduction", report.deductions)
     if report.was_corrected:

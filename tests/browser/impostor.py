@@ -48,6 +48,7 @@ class Impostor:
         self.held: str | None = None
         self._held_by: str | None = None
         self._gate = Event()
+        self._lost = re.compile("$^")
         self._reply: tuple[str, Reply, Callable[[bytes], bool]] | None = None
 
     def answer(self, pattern: str, reply: Reply, *, when: Callable[[bytes], bool] = lambda body: True) -> None:
@@ -60,6 +61,13 @@ class Impostor:
     def hold(self, pattern: str) -> None:
         """The next such call waits here until `let_go`, whatever becomes of its page."""
         self._held_by = pattern
+
+    def lose(self, pattern: str) -> None:
+        """What the server answers to such calls does not arrive; until `lose("$^")`."""
+        self._lost = re.compile(pattern)
+
+    def loses(self, call: str) -> bool:
+        return self._lost.search(call) is not None
 
     def let_go(self) -> None:
         self._gate.set()
@@ -98,6 +106,9 @@ def _handler(impostor: Callable[[], Impostor]) -> type[BaseHTTPRequestHandler]:
             headers = {name: value for name, value in self.headers.items() if name.lower() not in OF_THE_LINE}
             headers |= impostor().instead
             answer = impostor().http.request(self.command, self.path, content=body, headers=headers)
+            if impostor().loses(f"{self.command} {self.path}"):
+                self.close_connection = True
+                return
             kept = {name: value for name, value in answer.headers.items() if name.lower() not in OF_THE_LINE}
             kept.pop("content-encoding", None)  # httpx has undone it
             self._send(answer.status_code, kept, answer.content)

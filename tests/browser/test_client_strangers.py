@@ -40,6 +40,15 @@ IMPATIENT = """
     };
 """
 
+#: As where all cookies are blocked.
+NO_STORAGE = "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('', 'SecurityError'); } })"
+#: Each by a client of its own; null when it is refused.
+START_CLIENT = """async (name) => {
+    const { ProctoringClient } = await import("/static/proctoring-client.js");
+    const client = new ProctoringClient();
+    return client.start(name).then(({ id }) => id, () => null);
+}"""
+
 
 @pytest.fixture
 def page(visitor: BrowserContext) -> Page:
@@ -146,6 +155,29 @@ class TestThePage:
         for reply in (Reply(200), as_json(201, {}), as_json(201, {"id": "x"}), as_json(403, {"code": "no"})):
             impostor.answer("/sessions$", reply)
             assert page.evaluate(start) == [None, 0, "Something else answered in the server's place."]
+
+    @pytest.mark.parametrize("is_kept", [True, False], ids=["also after a reload", "by a page that keeps nothing"])
+    def test_whose_start_had_no_answer_gets_the_same_session_when_it_starts_again(self, exam, page, impostor, is_kept):
+        def start(name=f"Lost, {is_kept=}"):
+            return page.evaluate(START_CLIENT, name)
+
+        page.add_init_script("" if is_kept else NO_STORAGE)
+        page.goto(f"{impostor.url}/blank")
+        sessions = exam.database["sessions"]
+        impostor.lose("POST /sessions$")
+        assert start() is None
+        assert start() is None
+        impostor.lose("$^")
+        if is_kept:
+            page.reload()
+        opened = start()
+        assert [one["_id"] for one in sessions.find({"candidate_name": f"Lost, {is_kept=}"})] == [opened]
+        assert start() not in {opened, None}  # what is known is not opened again
+        impostor.lose("POST /sessions$")
+        assert start("Left without a word") is None
+        impostor.lose("$^")
+        other = start("Somebody else")
+        assert sessions.find_one({"_id": other})["candidate_name"] == "Somebody else"
 
 
 class TestTheEnd:

@@ -23,6 +23,8 @@ from media_app.models import Recording
 from proctoring_site.calls.outage import outage_response
 from proctoring_site.errors import exception_handler
 from sessions_app.errors import EventUndecided
+from sessions_app.examples import START_KEY
+from sessions_app.ids import id_of_start
 from sessions_app.models import Mark, Session
 from tests import access, drives
 from tests.access import IMPORTED, account_of, ask, caller, candidate, early_in_a_minute, machine, methods_of, routes
@@ -144,7 +146,7 @@ class TestEveryOperation:
             expected |= {403}
         if "requestBody" in operation:
             expected |= {413} if path.endswith("/batch") else {413, 415}
-        if method == "POST" and ("/events" in path or path.rpartition("/")[2] in CAN_CONFLICT):
+        if method == "POST" and (path == "/sessions" or "/events" in path or path.rpartition("/")[2] in CAN_CONFLICT):
             expected |= {409}
         assert {int(status) for status in operation["responses"] if int(status) >= 400} == expected
 
@@ -296,6 +298,10 @@ def provoke(name, method, path, evidence, settings):
         case "Not in this state":
             Session.objects.filter(pk=evidence.session.pk).update(status="expired", end_time=NOON)
             return ask(everything, method, url)
+        case "A key used before":
+            make_session(pk=id_of_start(START_KEY), candidate_name="Somebody Else")
+            sent = {"candidate_name": "Ada", "start_key": START_KEY}
+            return everything.post(url, json.dumps(sent), content_type="application/json")
         case "An id used before":
             sent = {"event_type": "focus_lost", "id": "0b1f9c3e-51f4-4f0e-9a55-6d1c1a3f0c11"}
             return [

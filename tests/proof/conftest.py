@@ -79,6 +79,6 @@ def stored(mongod: Mongod) -> Iterator[Database]:
 
 @pytest.fixture
 def web(mongod: Mongod, stored: Database) -> Iterator[Web]:
-    web = Web(mongod.url, mongod.folder, workers=2)
+    web = Web(mongod.url, mongod.folder, workers=2, SESSION_CREATION_PER_MINUTE="100000")
     yield web
     web.stop()

@@ -36,6 +36,10 @@ class Sitting:
     commands: list[str] = field(default_factory=list)  # not confirmed yet
     events: dict[str, "Kept"] = field(default_factory=dict)
 
+    @property
+    def may_be_started_again(self) -> bool:
+        return self.state not in CLOSED
+
     def act(self, action: str) -> int:
         to = MOVES.get((self.state, action))
         if to is None:

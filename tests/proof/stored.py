@@ -46,6 +46,12 @@ def compare(database: Database, ledger: Ledger) -> Comparison:
     )
 
 
+def starts_recorded(database: Database) -> list[str]:
+    """The sessions that the audit log says were started."""
+    records = database["audit_log"].find({"action": "created", "object_kind": "session"}, {"object_id": 1})
+    return sorted(record["object_id"] for record in records)
+
+
 def too_low(database: Database) -> int:
     """Sessions that count fewer events than they have: before the end, only where a killed server took a count back."""
     stored = {document["_id"]: document for document in database["events"].find()}

@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 
 from sessions_app import mending
 from sessions_app.counters import key_of
-from sessions_app.models import now
+from sessions_app.models import Session, now
 from tests.proof.conftest import Size
 from tests.proof.model import CLOSED, Kept, Sitting, Told, World
 
@@ -40,7 +40,9 @@ class Sequences(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.world, self.namespace = World(), uuid4()
+        self.sessions_before = Session.objects.count()
         self.keys: list[str] = []
+        self.start_keys: list[str] = []
         self.starts: list[datetime] = []
         self.clients: list[APIClient] = []
         self.server_ids: list[str] = []
@@ -51,12 +53,26 @@ class Sequences(RuleBasedStateMachine):
     @precondition(lambda self: len(self.keys) < SITTINGS_MAX)
     @rule()
     def start(self) -> None:
-        answer = self.staff.post("/sessions", {"candidate_name": "Ada"}, format="json")
+        start_key = str(uuid4())
+        answer = self._start(start_key, "Ada")
         assert (answer.status_code, answer.json()["state"]) == (201, "running")
+        self.start_keys.append(start_key)
         self.keys.append(answer.json()["id"])
         self.starts.append(datetime.fromisoformat(answer.json()["start_time"]))
         self.clients.append(self.as_candidate(type("", (), {"pk": answer.json()["id"]})))
         self.world.sittings.append(Sitting())
+
+    @rule(at=SITTINGS, name=st.sampled_from(["Ada", "Ada", "Bo"]))
+    def start_again(self, at: int, name: str) -> None:
+        at %= len(self.keys)
+        answer, sitting = self._start(self.start_keys[at], name), self.world.sittings[at]
+        if sitting.may_be_started_again and name == "Ada":
+            assert (answer.status_code, answer.json()["id"]) == (201, self.keys[at])
+            assert answer.json()["state"] == sitting.state
+            assert datetime.fromisoformat(answer.json()["start_time"]) == self.starts[at]
+        else:
+            assert (answer.status_code, answer.json()["code"]) == (409, "start_key_conflict")
+        assert Session.objects.count() == self.sessions_before + len(self.keys)
 
     @rule(at=SITTINGS, event_id=st.none() | IDS, told=TOLD, ahead_s=AHEAD_S)
     def log(self, at: int, event_id: int | None, told: Told, ahead_s: int) -> None:
@@ -180,6 +196,9 @@ class Sequences(RuleBasedStateMachine):
             assert event == kept.answer
 
     # --- How it is asked ----------------------------------------------------------------------------------------
+
+    def _start(self, start_key: str, name: str) -> Any:
+        return self.staff.post("/sessions", {"candidate_name": name, "start_key": start_key}, format="json")
 
     def _draw_stored(self, data: st.DataObject) -> tuple[int, str, Kept]:
         stored = [(at, n) for at, s in enumerate(self.world.sittings) for n in range(len(s.events))]

@@ -10,7 +10,7 @@ from pymongo import MongoClient
 
 from tests.patient_client import Crowd
 from tests.proof.conftest import Size
-from tests.proof.stored import compare, too_low
+from tests.proof.stored import compare, starts_recorded, too_low
 from tests.proof.test_no_loss import at_work
 from tests.replica_set import replica_set
 from tests.servers import Web, manage, until
@@ -23,7 +23,7 @@ def test_no_acknowledged_event_is_lost_or_doubled_when_another_member_becomes_th
 ) -> None:
     with replica_set(tmp_path / "set") as members:
         manage("migrate", "--verbosity=0", mongodb_url=members.url, folder=tmp_path)
-        web = Web(members.url, tmp_path, workers=3)
+        web = Web(members.url, tmp_path, workers=3, SESSION_CREATION_PER_MINUTE="100000")
         crowd = Crowd(web.url, CLIENTS)
         database = MongoClient(members.url)["proctoring"]
         try:
@@ -45,6 +45,7 @@ def test_no_acknowledged_event_is_lost_or_doubled_when_another_member_becomes_th
             until(lambda: not too_low(database))
             crowd.end_all()
             ledger, found = crowd.ledger, compare(database, crowd.ledger)
+            started = [sorted(database["sessions"].distinct("_id")), starts_recorded(database)]
         finally:
             crowd.close()
             web.stop()
@@ -58,3 +59,4 @@ def test_no_acknowledged_event_is_lost_or_doubled_when_another_member_becomes_th
     assert ledger.dropped == []
     assert found.faults == {}
     assert found.acknowledged == found.stored == len(ledger.sent)
+    assert started == [sorted([*crowd.session_ids, *crowd.left_alone])] * 2

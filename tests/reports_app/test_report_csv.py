@@ -75,6 +75,7 @@ def test_the_summary_has_the_reports_fields():
         "policy_version": "",
         "counted": "events",
         "exempt_types": "",
+        "too_late_events": "0",
         "deduction phone_detected": "30 (2 × 15)",
         "notice": "Flags are not findings; a person decides.",
     }

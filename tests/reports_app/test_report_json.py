@@ -36,6 +36,8 @@ TYPES = {
     "review_outcome": str,
     "policy_version": int,
     "exempt_types": list,
+    "too_late_events": int,
+    "too_late_last_at": type(None),
 }
 
 
@@ -84,6 +86,8 @@ def test_it_adds_up_what_was_reported(api):
         "review_outcome": "not_reviewed",
         "policy_version": 1,
         "exempt_types": [],
+        "too_late_events": 0,
+        "too_late_last_at": None,
     }
 
 

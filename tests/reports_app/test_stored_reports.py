@@ -1,7 +1,9 @@
 """Stored reports: rendered when something changed and only then; never stale, never torn, whoever writes at once."""
 
 import random
+import re
 import threading
+from datetime import datetime, timedelta
 
 import pytest
 from bson import Decimal128
@@ -9,12 +11,12 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.db import connection
 
-from reports_app import services
+from reports_app import services, verification
 from reports_app.models import StoredReport
 from reports_app.renderers import FORMATS
 from sessions_app import counters
 from sessions_app import services as sessions
-from sessions_app.models import Event, Session
+from sessions_app.models import Event, Session, now
 from tests import clips
 from tests.callers import bearing
 from tests.drives import unfinished
@@ -253,3 +255,42 @@ class TestManyAtOnce:
 
         assert self.run(work) == []
         assert services.is_current(Session.objects.get(pk=session.pk), "html")
+
+
+@pytest.mark.usefixtures("database")
+def test_what_came_too_late_is_told_as_often_as_it_was_sent(api, get, settings):
+    session = make_session(end_time=now() - timedelta(seconds=settings.EVENT_GRACE_S + 1))
+    path = f"/sessions/{session.pk}"
+
+    def told():
+        report, (csv, _), (page, _) = api.get(f"{path}/report").json(), get(session, "csv"), get(session)
+        assert f"too_late_events,{report['too_late_events']}" in csv
+        events = re.search(r"Came too late and was not kept</dt><dd>(\d+) events?, as often as sent; the last", page)
+        assert report["too_late_events"] == int(events[1] if events else 0)
+        return report["too_late_events"], report["too_late_last_at"]
+
+    assert told() == (0, None)
+    adopted = {"$set": {"too_late": "something else"}}
+    connection.get_collection("sessions").update_one({}, adopted, session=connection.session)
+    one, stored = {"event_type": "no_face"}, Session.objects.get()
+    for sent in ("events", one), ("events/batch", {"events": [one] * 3}), ("events", one):
+        assert api.post(f"{path}/{sent[0]}", sent[1], format="json").json()["code"] == "session_closed"
+    events, last_at = told()
+    assert events == 5
+    assert now() - timedelta(minutes=1) < datetime.fromisoformat(last_at) <= now()
+    assert Session.objects.get().revision == stored.revision
+    assert not Event.objects.exists()
+
+
+def test_they_are_verified_however_long_each_takes(committed_database, data_dir):
+    """A server ends a cursor that nobody asks for ten minutes. There is one where not all is read by then: an answer
+    holds 16 MB, and the ORM reads 2,000 rows at a time."""
+    reports, count = connection.get_collection(StoredReport._meta.db_table), 2_200
+    reports.insert_many([{"_id": f"report_{n:04}.html", "fingerprint": "x" * 8_300} for n in range(count)])
+    findings = verification.verify(hashes=True)
+    assert next(findings).name == "report_0000.html"
+    admin = connection.database.client.admin
+    idle = {"type": "idleCursor", "ns": reports.full_name}
+    for one in admin.aggregate([{"$currentOp": {"idleCursors": True}}, {"$match": idle}]):
+        connection.database.command("killCursors", reports.name, cursors=[one["cursor"]["cursorId"]])
+    assert sum(1 for _ in findings) == count - 1

@@ -11,6 +11,7 @@ from proctoring_site.audit.models import AuditRecord
 from sessions_app import services
 from sessions_app.models import Session
 
+KEY = "5f0d6f0e-3f57-4c5b-8f5e-9d3a2c1b7e64"
 pytestmark = pytest.mark.usefixtures("committed_database")
 
 
@@ -42,9 +43,10 @@ FAILURES = {
 
 @pytest.mark.parametrize("collection", ["audit_log", "sessions"])
 @pytest.mark.parametrize("how", FAILURES.values(), ids=FAILURES)
-def test_a_failure_that_passes_leaves_one_of_each(collection, how):
+@pytest.mark.parametrize("key", [None, KEY], ids=["once", "again"])
+def test_a_failure_that_passes_leaves_one_of_each(collection, how, key):
     with failing(collection, mode={"times": 1}, **how):
-        document = services.start(candidate_name="Ada")
+        document = services.start(candidate_name="Ada", start_key=key)
     assert started_and_recorded() == ([document["_id"]], [document["_id"]])
 
 
@@ -59,6 +61,14 @@ def test_a_session_that_was_written_is_taken_back_when_its_record_may_be_lost():
     with failing(None, mode={"skip": 1}, **FAILURES["done and not known to be durable"]), pytest.raises(AuditFailed):
         services.start(candidate_name="Ada")
     assert started_and_recorded()[0] == []
+
+
+def test_a_session_that_may_be_sent_for_again_is_not_taken_back():
+    """Somebody else, who sent the same, may have been answered with it."""
+    known = services.start(candidate_name="Ada", start_key=KEY)["_id"]
+    with failing(None, **FAILURES["done and not known to be durable"]), pytest.raises(AuditFailed):
+        services.start(candidate_name="Ada", start_key=KEY)
+    assert started_and_recorded() == ([known], [known])
 
 
 def test_a_record_may_speak_of_a_start_that_failed():

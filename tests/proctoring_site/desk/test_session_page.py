@@ -48,6 +48,12 @@ class TestWhatItShows:
         assert "Policy 1" in text
         assert '<td class="n">2 → 0</td>' in text
 
+    def test_how_much_came_too_late(self, rita, session, settings):
+        settings.EVENT_GRACE_S = -1
+        services.log_events(session.pk, [services.Reported("no_face")])
+        facts = dict(rita.get(page_of(session)).context["facts"])
+        assert facts["Came too late and was not kept"].startswith("1 event, as often as sent; the last at 20")
+
     def test_the_facts_for_the_script(self, rita, session):
         text = rita.get(page_of(session)).content.decode()
         facts = json.loads(re.search(r'<script id="session-facts" type="application/json">(.*?)</script>', text)[1])

@@ -3,13 +3,14 @@
 import errno
 import os
 import sys
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
-from pymongo.errors import AutoReconnect
+from pymongo.errors import AutoReconnect, PyMongoError
 
 from media_app.errors import StorageFailed, UploadLost
 from proctoring_site.audit.models import AuditRecord
@@ -262,6 +263,29 @@ def test_what_a_stopped_web_server_was_doing_is_given_back(committed_database, t
     end(server, patience_s=30)
     job = Job.objects.get()
     assert (job.state, job.attempts, queue.due()) == ("waiting", 0, 1)
+
+
+@contextmanager
+def writing_nothing():
+    client = connection.database.client
+    app = client.options.pool_options.appname
+    data = {"failCommands": ["update"], "appName": app, "errorCode": 211}  # no driver tries that again
+    client.admin.command("configureFailPoint", "failCommand", mode="alwaysOn", data=data)
+    try:
+        yield
+    finally:
+        client.admin.command("configureFailPoint", "failCommand", mode="off")
+
+
+def test_what_the_database_went_away_under_has_all_its_tries_once_it_is_back(committed_database, monkeypatch):
+    monkeypatch.setitem(job_tasks.trouble, "a", AutoReconnect())
+    job = queue.submit(job_tasks.meet, "a")
+    for _ in range(3):
+        with writing_nothing(), pytest.raises(PyMongoError):
+            queue.run(queue.take(job.pk))
+        assert queue.take("another") is None
+        job.refresh_from_db()
+        assert (job.state, job.attempts) == ("waiting", 0)
 
 
 def test_what_is_done_is_forgotten_and_what_failed_is_not(committed_database):
