@@ -22,7 +22,7 @@ from media_app.models import Recording, RecordingState
 from media_app.recording_file import Unreadable
 from media_app.storage.range_file import RangeFile
 from media_app.uploads import IncomingFile
-from media_app.video import VideoKind
+from media_app.video import KINDS, VideoKind
 from proctoring_site.jobs.queue import job, submit
 
 logger = logging.getLogger(__name__)
@@ -69,6 +69,10 @@ def process_recording(recording_id: str, *, session_id: str | None = None, store
     if recording.state == RecordingState.PROCESSING:  # else an earlier try came so far
         try:
             _process(recording)
+        except FileNotFoundError:
+            recording.refresh_from_db()  # another worker may have been quicker
+            if recording.state == RecordingState.PROCESSING and not _take_over_copy(recording):
+                raise
         except Rejected as error:
             _settle(recording, state=RecordingState.REJECTED, reason=str(error)[:300])
             logger.warning("session %s: recording %s was rejected", recording.session_id, recording.pk)
@@ -96,6 +100,30 @@ def _process(recording: Recording) -> None:
         finally:
             remove_if_deleted(recording, names, recording.storage)
     logger.info("session %s: recording %s is ready", recording.session_id, recording.pk)
+
+
+def _take_over_copy(recording: Recording) -> bool:
+    """Where the database is older than the files, as after a restore, the recording was looked at since: its original
+    was let go for a copy that had been verified, and a copy appears whole. The original's SHA-256 nobody knows then."""
+    storage = recording.storage
+    for kind in () if storage.exists(recording.original) else KINDS.values():
+        name = arrival.watchable_name(recording, kind)
+        if not storage.exists(name):
+            continue
+        size_bytes = storage.size(name)
+        with opened(recording, name, size_bytes) as file:
+            arrival.show(recording, kind)
+            try:
+                made = asdict(recording_file.probe(file, kind))
+                made["poster"] = _make_poster(recording, file, kind)
+                made |= {"watchable": name, "watchable_bytes": size_bytes, "watchable_sha256": _sha256(file)}
+                _settle(recording, state=RecordingState.READY, original=None, **made)
+            finally:
+                remove_if_deleted(recording, [name, arrival.poster_name(recording)], storage)
+        ids = (recording.session_id, recording.pk)
+        logger.warning("session %s: of recording %s there is the seekable copy alone", *ids)
+        return True
+    return False
 
 
 def _let_original_go(recording: Recording) -> None:

@@ -8,7 +8,9 @@ from django.conf import settings
 from django.core.files.storage import storages
 
 from media_app import thumbnails
+from media_app.arrival import OF_A_RECORDING
 from media_app.models import Recording, RecordingState
+from media_app.storage.local import INCOMING
 from media_app.storage.parts import tail_of
 from sessions_app.models import Session
 
@@ -27,16 +29,28 @@ class Finding:
 
 def verify(*, hashes: bool = False, repair: bool = False) -> Iterator[Finding]:
     """Every recording's files, their sizes and (`hashes`) contents; every video of the time before recordings; then
-    every stored file that nobody names."""
+    every stored file that nobody names. The service may run: what does not agree is looked at once more."""
     for recording in Recording.objects.exclude(state=RecordingState.RECEIVING).order_by(
         "session_id", "created_at", "id"
     ):
-        yield from _of(recording, hashes=hashes, repair=repair)
+        if not _agrees(recording, hashes=hashes):
+            with storages["videos"].one_at_a_time(recording.session_id):  # so none of its files comes or goes
+                for now in Recording.objects.filter(pk=recording.pk):
+                    yield from _of(now, hashes=hashes, repair=repair)
     there, old = set(storages["videos"].listdir("")[1]), _old_names()
-    for name in sorted(old - there):
-        yield Finding("missing", name)
+    if missing := old - there:
+        for name in sorted(missing & _old_names()):
+            yield Finding("missing", name)
     yield from _orphans(there, old)
+    yield from _unfinished()
     yield from _needless_thumbnails(repair=repair)
+
+
+def _agrees(recording: Recording, *, hashes: bool) -> bool:
+    try:
+        return not any(_of(recording, hashes=hashes, repair=False))
+    except FileNotFoundError:  # it went meanwhile
+        return False
 
 
 def _of(recording: Recording, *, hashes: bool, repair: bool) -> Iterator[Finding]:
@@ -77,8 +91,39 @@ def _orphans(there: set[str], old: set[str]) -> Iterator[Finding]:
     named = {name for recording in here for name in recording.files}
     arriving = {recording.original for recording in here if recording.state == RecordingState.RECEIVING}
     for name in sorted(there - named - old):
-        if tail_of(name) not in arriving:  # a server that was killed may have left the rest of one that is whole by now
+        # A server that was killed may have left the rest of one that is whole by now.
+        if tail_of(name) not in arriving and _is_nobodys(name):
             yield Finding("is named by no session", name)
+
+
+def _is_nobodys(name: str) -> bool:
+    """Neither made right now nor let go since it was listed."""
+    if match := OF_A_RECORDING.search(name):
+        recording = Recording.objects.filter(pk=match["id"]).first()
+        if recording and (recording.state == RecordingState.PROCESSING or name in recording.files):
+            return False
+    return storages["videos"].exists(name)
+
+
+def _unfinished() -> Iterator[Finding]:
+    """Uploads in parts on the disk, both ways: where files and database are not of one time, nobody else finds bytes
+    that no upload knows. Both are listed twice, since uploads begin and become whole meanwhile."""
+    disk = storages["videos"].on("local").backend
+    before, uploads = disk.pieces(), _uploads()
+    after, still = disk.pieces(), _uploads()
+    for part in sorted(uploads.keys() & still.keys()):
+        upload = uploads[part]
+        if after.get(part, 0) < upload.offset and not disk.exists(upload.original):  # else it was just made whole
+            what = f"lacks bytes of /sessions/{upload.session_id}/uploads/{upload.pk}"
+            yield Finding(what, f"{INCOMING}/{part}")
+    for part in sorted((before.keys() & after.keys()) - uploads.keys() - still.keys()):
+        yield Finding("is of no upload", f"{INCOMING}/{part}")
+
+
+def _uploads() -> dict[str, Recording]:
+    """By the file of each that arrives on the disk in parts."""
+    arriving = Recording.objects.filter(state=RecordingState.RECEIVING, stored_on="local")
+    return {upload.parts["part"]: upload for upload in arriving if upload.parts}
 
 
 def _needless_thumbnails(*, repair: bool) -> Iterator[Finding]:

@@ -82,7 +82,11 @@ def choice(name: str, options: tuple[str, ...], default: str) -> str:
 
 def text_list(name: str, default: tuple[str, ...] = ()) -> list[str]:
     """A comma-separated list; blanks are dropped."""
-    return [item.strip() for item in text(name).split(",") if item.strip()] or list(default)
+    return items_of(text(name)) or list(default)
+
+
+def items_of(listed: str) -> list[str]:
+    return [item.strip() for item in listed.split(",") if item.strip()]
 
 
 def path(name: str, default: Path) -> Path:

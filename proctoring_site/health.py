@@ -3,6 +3,7 @@
 Both are open to everybody, so they tell which part fails and nothing about it; they are logged below INFO.
 """
 
+import errno
 import logging
 from collections.abc import Callable, Mapping
 
@@ -50,7 +51,8 @@ def works(part: str) -> bool:
         logger.warning("not ready: %s: %s", part, error)
         return False
     except (PyMongoError, OSError) as error:
-        logger.warning("not ready: %s (%s)", part, type(error).__name__)
+        word = errno.errorcode.get(getattr(error, "errno", None), type(error).__name__)
+        logger.warning("not ready: %s (%s)", part, word)
         return False
     return True
 

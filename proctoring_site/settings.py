@@ -16,6 +16,8 @@ PRODUCTION = env.flag("PRODUCTION")  # no first account, no demo sessions
 DATA_DIR = env.path("DATA_DIR", BASE_DIR / "data")
 # `make run` keeps a random key beside the data; production must set its own, and the start stops without one.
 SECRET_KEY = env.secret("SECRET_KEY") or ("" if PRODUCTION else env.first_line(DATA_DIR / "secret_key"))
+# What these have signed stays good, while all that is new is signed by the one above.
+SECRET_KEY_FALLBACKS = env.items_of(env.secret("SECRET_KEY_FALLBACKS"))
 ALLOWED_HOSTS = env.text_list("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
 CSRF_TRUSTED_ORIGINS = env.text_list("CSRF_TRUSTED_ORIGINS")
 CORS_ALLOWED_ORIGINS = env.text_list("CORS_ALLOWED_ORIGINS")

@@ -157,6 +157,14 @@ class LocalStorage(FileSystemStorage):
     def abort_parts(self, name: str, state: dict[str, Any]) -> None:
         (self.incoming() / state["part"]).unlink(missing_ok=True)
 
+    def pieces(self) -> dict[str, int]:
+        """Every file of an upload in parts, with its size. Makes no folder for that."""
+        sizes = {}
+        for part in (Path(self.location) / INCOMING).glob(f"*{PIECES}"):
+            with suppress(FileNotFoundError):  # whole since it was listed
+                sizes[part.name] = part.stat().st_size
+        return sizes
+
     @contextmanager
     def _part(self, state: dict[str, Any]) -> Iterator[BinaryIO]:
         """Raises FileNotFoundError, and UploadLost for one with fewer bytes than were answered for: it would be

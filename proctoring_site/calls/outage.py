@@ -15,7 +15,7 @@ from django.template.loader import render_to_string
 
 from proctoring_site.audit.errors import AuditFailed
 from proctoring_site.calls.who_asks import wants_page
-from proctoring_site.mongo_engine.away import is_away, origins
+from proctoring_site.mongo_engine.away import is_away, origins, refuses_login, why_away
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +33,12 @@ def is_outage(error: BaseException | None) -> bool:
     return is_away(error) or any(isinstance(one, AuditFailed) for one in origins(error))
 
 
-def outage_response(request: HttpRequest) -> HttpResponse:
-    logger.error("database unreachable, answered 503 to %s", request.method)
+def _stands_in_the_way(error: BaseException | None) -> bool:
+    return is_outage(error) or refuses_login(error)
+
+
+def outage_response(request: HttpRequest, error: BaseException) -> HttpResponse:
+    logger.error("database unreachable (%s), answered 503 to %s", why_away(error), request.method)
     headers = {"Retry-After": str(RETRY_AFTER_S)}
     if wants_page(request):
         return try_again_page(request, SENTENCE, status=503, headers=headers)
@@ -50,7 +54,8 @@ def try_again_page(request: HttpRequest, sentence: str, *, status: int, headers:
 @receiver(got_request_exception)
 def note_outage(request: HttpRequest, **kwargs: Any) -> None:
     """Django answers what fails in a middleware at once, with a 500; this is where its reason can still be seen."""
-    request.met_outage = is_outage(sys.exc_info()[1])
+    error = sys.exc_info()[1]
+    request.met_outage = error if _stands_in_the_way(error) else None
 
 
 class DatabaseOutageMiddleware:
@@ -62,10 +67,11 @@ class DatabaseOutageMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         with _limit(request):
             response = self.get_response(request)
-        return outage_response(request) if getattr(request, "met_outage", False) else response
+        error = getattr(request, "met_outage", None)
+        return outage_response(request, error) if error else response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        return outage_response(request) if is_outage(exception) else None
+        return outage_response(request, exception) if _stands_in_the_way(exception) else None
 
 
 def _limit(request: HttpRequest) -> AbstractContextManager[None]:

@@ -217,6 +217,15 @@ def due() -> int:
     return sum(_jobs().count_documents(wanted, session=connection.session) for wanted in _takeable(timezone.now()))
 
 
+def longest_due_s(at: datetime) -> int:
+    """For how long the job has been due that is due longest; 0 when none is."""
+    since = []
+    for wanted, field in zip(_takeable(at), ("not_before", "runs_until"), strict=True):
+        found = _jobs().find_one(wanted, [field], sort=[(field, ASCENDING)], session=connection.session)
+        since += [found[field]] if found else []
+    return int((naive_utc(at) - min(since)).total_seconds()) if since else 0
+
+
 def requeue() -> int:
     """Tell again of every job that is due or was lost with its worker, and that nobody was told of lately; answers how
     many. Safe at any time and on several machines: each job is told of by one of them."""

@@ -130,8 +130,11 @@ def secret_key(given: str, data_dir: Path, *, production: bool) -> str:
         return given
     if production:
         raise LaunchError("PRODUCTION needs a SECRET_KEY: set it to 50 random characters, the same at every start.")
+    path = data_dir / "secret_key"
     try:
-        return kept_secret_key(data_dir / "secret_key")
+        if not path.exists() and (data_dir / "mongodb").exists():
+            say(f"Key: {path} is gone, and a new one is made: tokens, links and logins from before are no longer good.")
+        return kept_secret_key(path)
     except OSError as error:
         raise unwritable(data_dir, error) from error
 

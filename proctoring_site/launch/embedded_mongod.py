@@ -288,6 +288,8 @@ class EmbeddedMongod:
             )
         if shutil.disk_usage(self.folder).free < FULL_BELOW_BYTES:  # which mongod's own words do not say
             return f"mongod did not start: the disk of {self.folder} is full. Make room, or set DATA_DIR to another."
+        if not all(os.access(path, os.R_OK | os.W_OK) for path in self._database.rglob("*")):  # as after a restore
+            return f"{self._database} has files that this account may not read and write: make them its own (chown)."
         if status == FOLDER_IN_USE:
             return f"{self._database} is in use by another mongod or not wholly readable; see {self._log}."
         return (
@@ -308,10 +310,15 @@ class EmbeddedMongod:
 
     def keep_log_small(self) -> None:
         """Two files at most: mongod keeps writing into the one that we renamed until SIGUSR1 lets it reopen its log."""
-        if not self._log.exists() or self._log.stat().st_size < LOG_MAX_BYTES:
+        new = self._log.with_suffix(".log.new")
+        try:
+            if self._log.stat().st_size < LOG_MAX_BYTES:
+                return
+            os.close(os.open(new, os.O_WRONLY | os.O_CREAT, 0o600))
+            self._log.replace(self._log.with_suffix(".log.1"))
+            new.replace(self._log)
+        except OSError:  # there is none yet; or the disk takes no file just now, which must not end what runs
             return
-        self._log.replace(self._log.with_suffix(".log.1"))
-        self._log.touch(mode=0o600)
         if self._process and self._process.poll() is None:
             self._process.send_signal(signal.SIGUSR1)
 

@@ -10,6 +10,9 @@ from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, 
 #: it changed (43), is no primary or shuts down.
 IN_TROUBLE = frozenset({6, 7, 43, 89, 91, 133, 134, 189, 211, 262, 9001, 10107, 11600, 11602, 13435, 13436})
 
+#: Of a login that was good at the start: somebody has changed the password since.
+LOGIN_REFUSED = 18
+
 
 def origins(error: BaseException | None) -> Iterator[BaseException]:
     """The error, and those that it came from."""
@@ -22,6 +25,22 @@ def is_away(error: BaseException | None) -> bool:
     """That the server cannot be reached, is frozen, shutting down or changing its primary, or that nobody knows whether
     a majority has what was written."""
     return any(map(_says_away, origins(error)))
+
+
+def refuses_login(error: BaseException | None) -> bool:
+    return any(map(_is_refused_login, origins(error)))
+
+
+def why_away(error: BaseException | None) -> str:
+    """In one word, for the log: the server's own for it, else the driver's."""
+    for one in origins(error):
+        if _says_away(one) or _is_refused_login(one):
+            return (getattr(one, "details", None) or {}).get("codeName") or type(one).__name__
+    return type(error).__name__
+
+
+def _is_refused_login(error: BaseException) -> bool:
+    return isinstance(error, OperationFailure) and error.code == LOGIN_REFUSED
 
 
 def _says_away(error: BaseException) -> bool:

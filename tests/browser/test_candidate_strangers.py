@@ -59,6 +59,13 @@ class TestTheVideo:
         (recording,) = exam.recordings(session_id)
         assert recording["state"] == "ready"
 
+    def test_of_a_session_that_a_restored_database_does_not_know_is_not_called_the_reason(self, exam, page, impostor):
+        session_id = start(page, exam, impostor)
+        until(lambda: page.evaluate(KEPT))
+        exam.database["sessions"].delete_one({"_id": session_id})
+        expect(page.get_by_text("The server no longer knows this exam. Please tell the staff.")).to_be_visible()
+        expect(page.get_by_text("Your exam has ended")).not_to_be_visible()
+
 
 class TestThePage:
     def test_does_not_take_what_it_cannot_do_for_a_leave_to_go_on(self, exam, page, impostor):

@@ -112,6 +112,19 @@ class TestARecording:
         recording.refresh_from_db()
         assert (data_dir / "videos" / recording.served_file).read_bytes() == live
 
+    def test_that_a_database_from_before_it_was_looked_at_knows_is_the_copy_that_was_made(
+        self, send, live, run_jobs, data_dir, capsys
+    ):
+        recording = send(live)
+        before = Recording.objects.filter(pk=recording.pk).values().get()
+        run_jobs()
+        looked_at = Recording.objects.values().get()
+        Recording.objects.filter(pk=recording.pk).update(**before)
+        processing.queue(recording)
+        run_jobs()
+        assert Recording.objects.values().get() == looked_at | {"sha256": None}
+        call_command("verify_storage", "--hashes")
+
     def test_keeps_its_original_when_the_settings_say_so(self, send, live, run_jobs, data_dir, settings):
         settings.KEEP_ORIGINALS = True
         recording = send(live)

@@ -90,6 +90,24 @@ def test_a_file_that_nobody_names_is_told_of_and_left_alone(recording, videos):
     assert set(lost) <= set(stored(videos))
 
 
+def test_what_is_just_being_made_is_not_nobodys(recording):
+    Recording.objects.update(state="processing", watchable=None, poster=None)
+    assert verify() == ["Storage and database agree."]
+
+
+def test_uploads_whose_bytes_are_gone_and_bytes_of_no_upload_are_named(recording, videos):
+    begun, gone, whole = (resumable.begin(make_session(), size_bytes=9) for _ in range(3))
+    for upload in (gone, whole):
+        resumable.write(upload, offset=0, chunks=iter([b"half"]))
+    (videos / ".incoming" / gone.parts["part"]).unlink()
+    (videos / ".incoming" / "lost.pieces").write_bytes(b"of an upload that a restored database does not know")
+    assert verify("--repair")[:-1] == [
+        f".incoming/{gone.parts['part']}: lacks bytes of /sessions/{gone.session_id}/uploads/{gone.pk}",
+        ".incoming/lost.pieces: is of no upload",
+    ]
+    assert Recording.objects.filter(pk__in=[begun.pk, gone.pk, whole.pk]).count() == 3
+
+
 def test_a_missing_video_of_the_time_before_recordings_is_named(recording):
     make_session(video_path="data/videos/gone.webm")
     make_session(video_path="data/videos/")

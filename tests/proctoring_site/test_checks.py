@@ -175,7 +175,9 @@ def test_production_does_not_start_on_a_key_that_lies_beside_the_data(tmp_path, 
     environment = {"DATA_DIR": str(tmp_path), "SECRET_KEY": ""}
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert settings_as_read()["SECRET_KEY"] == "x" * 60
+    monkeypatch.setenv("SECRET_KEY_FALLBACKS", "y, z")
+    read = settings_as_read()
+    assert (read["SECRET_KEY"], read["SECRET_KEY_FALLBACKS"]) == ("x" * 60, ["y", "z"])
     done = check(**environment, PRODUCTION="1")
     assert done.returncode != 0
     assert "SECRET_KEY" in done.stderr

@@ -16,6 +16,7 @@ from django.test import RequestFactory
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from drf_spectacular.validation import validate_schema
 from jsonschema import Draft202012Validator, FormatChecker
+from pymongo.errors import AutoReconnect
 from rest_framework.request import Request
 
 from media_app.models import Recording
@@ -351,7 +352,7 @@ def send_form(client, url, fields):
 
 def test_an_outage_is_said_as_in_its_example():
     """What the middleware answers in place of any route; that it does, test_outage.py says."""
-    answer = outage_response(RequestFactory().get("/sessions"))
+    answer = outage_response(RequestFactory().get("/sessions"), AutoReconnect())
     said = document()["paths"]["/sessions"]["get"]["responses"]["503"]
     assert [json.loads(answer.content)] == [
         it["value"] for it in said["content"]["application/json"]["examples"].values()

@@ -72,11 +72,13 @@ class TestTheCandidatesToken:
         _, stamp, signature = candidate_token.issue(mine.pk)[0].rsplit(".", 2)
         assert status_of_own(other, f"pc.{other.pk}.{stamp}.{signature}") == 401
 
-    def test_fails_under_another_key(self, database, settings):
+    def test_fails_under_another_key_unless_it_still_knows_the_former(self, database, settings):
         session = make_session()
         token = candidate_token.issue(session.pk)[0]
-        settings.SECRET_KEY = "another key"
+        former, settings.SECRET_KEY = settings.SECRET_KEY, "another key"
         assert status_of_own(session, token) == 401
+        settings.SECRET_KEY_FALLBACKS = [former]
+        assert status_of_own(session, token) == 200
 
     def test_of_a_deleted_session_finds_nothing(self, evidence):
         client = candidate(evidence.session)

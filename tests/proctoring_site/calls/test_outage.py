@@ -255,7 +255,7 @@ class TestWhatAnOutageIs:
 )
 def test_people_get_a_page_and_programs_get_json(accept, content_type):
     headers = {"Accept": accept} if accept else {}
-    answer = outage_response(RequestFactory(headers=headers).get("/"))
+    answer = outage_response(RequestFactory(headers=headers).get("/"), AutoReconnect())
     assert (answer.status_code, answer["Content-Type"], answer["Retry-After"]) == (503, content_type, "5")
 
 
@@ -264,19 +264,22 @@ def reads_the_database(get_response):
 
     def middleware(request):
         response = get_response(request)
-        connection.database["sessions"].find_one()
+        try:
+            connection.database["sessions"].find_one()
+        except OperationFailure as error:
+            raise DatabaseError from error  # as Django's own do
         return response
 
     return middleware
 
 
-@pytest.fixture
-def overloaded(committed_database):
-    """The server gives up every read for want of time."""
-    client = connection.database.client
-    data = {"failCommands": ["find"], "appName": client.options.pool_options.appname, "errorCode": 50}
+@pytest.fixture(params=[(50, "MaxTimeMSExpired"), (18, "AuthenticationFailed")])
+def refusal(committed_database, request):
+    """The server gives up every read for want of time, or has another password by now; the word that it has for it."""
+    client, (code, word) = connection.database.client, request.param
+    data = {"failCommands": ["find"], "appName": client.options.pool_options.appname, "errorCode": code}
     client.admin.command("configureFailPoint", "failCommand", mode="alwaysOn", data=data)
-    yield
+    yield word
     client.admin.command("configureFailPoint", "failCommand", mode="off")
 
 
@@ -294,8 +297,9 @@ class TestAFailureInsideAMiddleware:
         settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.{name}"]
         return Client(raise_request_exception=False).get("/", headers={"Accept": "application/json"})
 
-    def test_an_outage_is_a_503(self, overloaded, settings, debug):
+    def test_an_outage_is_a_503(self, refusal, settings, debug, caplog):
         answer = self.answer(settings, debug, "reads_the_database")
+        assert f"database unreachable ({refusal}), answered 503 to GET" in caplog.messages
         assert answer.status_code == 503
         assert answer.json()["code"] == "database_unavailable"
         assert answer["Retry-After"] == "5"

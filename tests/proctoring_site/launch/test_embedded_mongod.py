@@ -233,6 +233,14 @@ def test_what_mongod_says_of_a_folder_by_another_version_is_passed_on(mongod: Em
         mongod.start()
 
 
+def test_files_that_are_anothers_are_told_of_in_its_place(mongod: EmbeddedMongod, empty_path: Path) -> None:
+    put_program(empty_path, 'if [ "$1" = --version ]; then echo "db version v6.0.5"; else exit 14; fi')
+    (mongod.folder / "db").mkdir(parents=True)
+    (mongod.folder / "db" / "WiredTiger.wt").symlink_to("nowhere")  # what root may not read either
+    with pytest.raises(LaunchError, match="make them its own"):
+        mongod.start()
+
+
 def test_it_prefers_a_new_enough_mongod_on_path(empty_path: Path) -> None:
     put_program(empty_path, "echo db version v10.0.1")
     assert find_mongod() == empty_path / "mongod"
@@ -262,6 +270,10 @@ def test_the_log_does_not_grow_without_end(mongod: EmbeddedMongod) -> None:
     log = mongod.folder / "mongod.log"
     with log.open("ab") as file:
         file.write(b"x" * LOG_MAX_BYTES)
+    (taken := mongod.folder / "mongod.log.new").mkdir()  # as where the disk takes no file
+    mongod.keep_log_small()
+    assert log.stat().st_size >= LOG_MAX_BYTES
+    taken.rmdir()
     mongod.keep_log_small()
     read_all(url)
     wait_for(lambda: log.stat().st_size > 0)

@@ -21,7 +21,7 @@ from django.core.exceptions import ImproperlyConfigured
 from pymongo import MongoClient
 
 from proctoring_site.launch import web_server
-from proctoring_site.launch.__main__ import StopSignals, is_loopback, kept_secret_key
+from proctoring_site.launch.__main__ import StopSignals, is_loopback, kept_secret_key, secret_key
 from proctoring_site.launch.__main__ import web_server as configured_web_server
 from proctoring_site.launch.child_process import LaunchError, RestartBudget
 from proctoring_site.launch.named_mongodb import NOT_A_URL, is_new_enough
@@ -238,6 +238,18 @@ def test_a_data_folder_that_cannot_be(launch: Launcher, tmp_path: Path) -> None:
 
 
 # --- Parts --------------------------------------------------------------------------------------------------------
+
+
+def test_a_key_that_is_gone_though_its_data_are_there_is_told_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = secret_key("", tmp_path, production=False)
+    (tmp_path / "mongodb").mkdir()
+    assert secret_key("", tmp_path, production=False) == first
+    assert capsys.readouterr().out == ""
+    (tmp_path / "secret_key").unlink()
+    assert secret_key("", tmp_path, production=False) != first
+    assert "no longer good" in capsys.readouterr().out
 
 
 def test_two_at_once_agree_on_the_secret_key(tmp_path: Path) -> None:

@@ -319,7 +319,8 @@ async function finish(words) {
   const sessionId = client.id;
   await client.end(); // and forget it, once nothing waits
   await recordings.forget(sessionId);
-  sayDone((refusals.length ? NOT_TAKEN(refusals[0].message) : over) + tooLate);
+  const isKnown = over !== OVER.not_found; // else the video is refused for that, too
+  sayDone((refusals.length && isKnown ? NOT_TAKEN(refusals[0].message) : over) + tooLate);
 }
 
 function showSent(part, words) {
