@@ -51,9 +51,10 @@ def session_id_of(name: str) -> str:
     return name[: match.start()] if match else name.partition(".")[0]
 
 
-def note(recording: Recording, action: Action = Action.UPLOADED) -> None:
-    """Into the audit log, before it is made whole, or shown in another's place."""
-    record(action, ObjectKind.VIDEO, recording.session_id, recording=recording.pk, size_bytes=recording.size_bytes)
+def note(recording: Recording, action: Action = Action.UPLOADED, **details: Any) -> None:
+    """Into the audit log, before it is made whole, shown in another's place, or given up."""
+    details |= {"recording": recording.pk, "size_bytes": recording.size_bytes}
+    record(action, ObjectKind.VIDEO, recording.session_id, **details)
 
 
 def arrived(recording: Recording) -> None:

@@ -67,6 +67,11 @@ class TooManyRecordings(ProctoringError):
     sentence = "This session has as many recordings as it may have."
 
 
+class TooManyAtOnce(ProctoringError):
+    code = "try_again"
+    sentence = "So many recordings arrive at the moment that this one has to wait; try again in a few seconds."
+
+
 class StrangeVersion(ProctoringError):
     code = "tus_version"
     sentence = "Send the header Tus-Resumable: 1.0.0; no other version is spoken here."

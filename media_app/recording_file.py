@@ -18,7 +18,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 
 from media_app.storage.local import DISK_FAILED, translated
-from media_app.video import MATROSKA, MOV, MP4, PIXELS_MAX, WEBM, VideoKind, is_moving
+from media_app.video import CAREFULLY, MATROSKA, MOV, MP4, WEBM, VideoKind, is_moving
 
 MUXER = {WEBM: "webm", MATROSKA: "matroska", MP4: "mp4", MOV: "mov"}
 #: The index goes to the front, so that a player has it with the first bytes that it asks for.
@@ -35,6 +35,12 @@ NEAR_S = 5.0
 INTERLEAVED_S = 10.0
 #: Packets of pictures that come before their order is known; FFmpeg looks 16 far.
 REORDERED_MAX = 32
+#: Of packets that wait in memory: for their order, or for what belongs between them in the copy.
+WAITING_MAX_BYTES = 128 * 1024**2
+LOOK_EVERY_BYTES = 16 * 1024**2
+#: Eleven hours of sixty pictures and sixty pieces of sound a second, which take a minute to copy and to compare; a file
+#: of VIDEO_MAX_BYTES may hold two hundred million.
+PACKETS_MAX = 5_000_000
 DURATION_TOLERANCE_S = 1.0
 JPEG_QUALITY = "3"  # of FFmpeg's 2 (best) to 31
 BROKEN = (FFmpegError, ValueError, EOFError, OverflowError)
@@ -91,13 +97,20 @@ def remux(source: BinaryIO, target: Path, kind: VideoKind) -> Copied:
         streams = [*filter(is_moving, container.streams.video), *container.streams.audio]
         targets = {stream.index: copy.add_stream_from_template(stream) for stream in streams}
         packets, sizes, last = dict.fromkeys(targets, 0), dict.fromkeys(targets, 0), dict.fromkeys(targets)
-        for packet in _packets(container, streams):
+        looked_at = 0
+        for number, packet in enumerate(_packets(container, streams), start=1):
+            if number > PACKETS_MAX:
+                raise Unreadable("It is in more pieces than any recording.")
             index = packet.stream.index
             packets[index] += 1
             sizes[index] += packet.size
             last[index] = _after(packet, last[index])
             packet.stream = targets[index]
             copy.mux(packet)
+            if (given := sum(sizes.values())) > looked_at + LOOK_EVERY_BYTES:
+                looked_at = given
+                if given - target.stat().st_size > WAITING_MAX_BYTES:
+                    raise Unreadable("Its pictures and its sound lie too far from each other.")
     if not any(packets.values()):
         raise Unreadable
     return Copied(tuple(packets.values()), tuple(sizes.values()))
@@ -155,9 +168,8 @@ def _length_s(container: av.container.InputContainer) -> float | None:
 def _opened(file: BinaryIO, kind: VideoKind) -> Iterator[av.container.InputContainer]:
     """Whatever PyAV raises for a broken file is Unreadable; what the storage below raises is not touched."""
     file.seek(0)
-    options = {"max_pixels": str(PIXELS_MAX)}
     try:
-        with av.open(file, format=kind.demuxer, metadata_errors="ignore", options=options) as container:
+        with av.open(file, format=kind.demuxer, metadata_errors="ignore", options=dict(CAREFULLY)) as container:
             yield container
     except StopIteration:
         raise Unreadable from None
@@ -194,7 +206,7 @@ def _packets(container: av.container.InputContainer, streams: list) -> Iterator[
                 yield packet
             elif packet.size:  # else it is PyAV's sign for the end
                 held.append(packet)
-                if len(held) > REORDERED_MAX:
+                if len(held) > REORDERED_MAX or sum(one.size for one in held) > WAITING_MAX_BYTES:
                     raise Unreadable("The recording does not say in which order its pictures are to be shown.")
     for held in waiting.values():
         yield from _timed(held, min((packet.pts or 0 for packet in held), default=0))
@@ -218,7 +230,7 @@ def _after(packet: Packet, last: int | None) -> int:
 
 def _pictures_of(container: av.container.InputContainer) -> av.VideoStream:
     stream = next(filter(is_moving, container.streams.video))
-    stream.codec_context.options = {"max_pixels": str(PIXELS_MAX)}
+    stream.codec_context.options = {"max_pixels": CAREFULLY["max_pixels"]}
     return stream
 
 

@@ -18,6 +18,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.core.files.storage import storages
 from django.db import connection
+from django.db.models import Count, Sum
 from pymongo.read_concern import ReadConcern
 
 from media_app import arrival, processing, uploads
@@ -33,6 +34,7 @@ from media_app.errors import (
     WrongOffset,
 )
 from media_app.models import Recording, RecordingState
+from proctoring_site.audit.models import Action
 from proctoring_site.mongo_engine.documents import instance_of
 from proctoring_site.mongo_engine.instants import naive_utc
 from sessions_app.errors import SessionNotFound
@@ -50,7 +52,7 @@ def begin(session: Session, *, size_bytes: int, at: datetime | None = None, **to
     SessionNotFound for one that is deleted in that moment; nothing is left then."""
     if size_bytes > settings.VIDEO_MAX_BYTES:
         raise VideoTooLarge.beyond(settings.VIDEO_MAX_BYTES)
-    check_room(session)
+    check_room(session, size_bytes)
     at = at or now()
     recording = Recording(session_id=session.pk, size_bytes=size_bytes, created_at=at, **told)
     recording.stored_on = settings.STORAGE_BACKEND
@@ -58,17 +60,24 @@ def begin(session: Session, *, size_bytes: int, at: datetime | None = None, **to
     recording.expires_at = at + timedelta(seconds=settings.UPLOAD_EXPIRES_AFTER_S)
     recording.parts = recording.storage.start_parts(recording.original)
     recording.save(force_insert=True)
-    if not Session.objects.filter(pk=session.pk).exists():  # its deletion may have been through before there was a row
+    try:
+        check_room(session)  # of several that were begun at once, each has a row now
+        if not Session.objects.filter(pk=session.pk).exists():  # its deletion may have been through before
+            raise SessionNotFound
+    except (TooManyRecordings, SessionNotFound):
         _abort(recording)
-        raise SessionNotFound
+        raise
     logger.info("session %s: upload %s of %d bytes began", session.pk, recording.pk, size_bytes)
     return recording
 
 
-def check_room(session: Session) -> None:
-    """A token is for one sitting, not for filling a disk."""
-    if Recording.objects.filter(session_id=session.pk).count() >= settings.RECORDINGS_PER_SESSION_MAX:
+def check_room(session: Session, size_bytes: int | None = None) -> None:
+    """For one more of that size; None: for those that there are. A token is for one sitting, not for filling a disk."""
+    there = Recording.objects.filter(session_id=session.pk).aggregate(number=Count("pk"), size_bytes=Sum("size_bytes"))
+    if there["number"] + (size_bytes is not None) > settings.RECORDINGS_PER_SESSION_MAX:
         raise TooManyRecordings
+    if (there["size_bytes"] or 0) + (size_bytes or 0) > settings.RECORDINGS_PER_SESSION_MAX_BYTES:
+        raise TooManyRecordings("This session's recordings are together larger than this server keeps of one.")
 
 
 def find(session: Session, upload_id: str) -> Recording:
@@ -136,6 +145,7 @@ def give_up(recording: Recording) -> None:
     if recording.state != RecordingState.RECEIVING:
         raise UploadFinished
     with _claimed(recording):
+        arrival.note(recording, Action.DELETED, received_bytes=recording.offset)
         _abort(recording)
     logger.info("session %s: upload %s was given up", recording.session_id, recording.pk)
 

@@ -53,7 +53,7 @@ def attach_video(
 def _begun(session: Session, content: File, sha256: str) -> Recording:
     """A row before there is a file: whatever is cut off, the bytes are found by who sends them again, and deleted with
     the session or when nobody does (`resumable.expire`)."""
-    resumable.check_room(session)
+    resumable.check_room(session, content.size)
     recording = Recording(session_id=session.pk, size_bytes=content.size, sha256=sha256)
     recording.told_name = (content.name or "")[:255] or None
     recording.stored_on = settings.STORAGE_BACKEND

@@ -13,7 +13,7 @@ from rest_framework.exceptions import APIException, UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from media_app import resumable, tus
+from media_app import intake, resumable, tus
 from media_app.errors import StrangeVersion
 from media_app.models import Recording
 from proctoring_site.access.permissions import Rule, holds, own_session
@@ -91,9 +91,10 @@ class UploadViewSet(OfASession):
             raise LengthRequired
         length = tus.whole_number({"Content-Length": request.headers.get("Content-Length") or "0"}, "Content-Length")
         upload = resumable.find(session, upload_id)
-        upload = resumable.write(
-            upload, offset=offset, chunks=body_of(request._request), length=length, checksum=checksum
-        )
+        with intake.a_place():
+            upload = resumable.write(
+                upload, offset=offset, chunks=body_of(request._request), length=length, checksum=checksum
+            )
         return Response(status=204, headers=_progress(upload))
 
     def give_up(self, request: Request, pk: str, upload_id: str) -> Response:

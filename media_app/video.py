@@ -4,12 +4,16 @@ Magic bytes alone pass a header followed by noise; a demuxer that may choose the
 that name local files. So: magic bytes choose the container, and PyAV must open exactly that one and find pictures.
 """
 
+import ctypes
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from threading import BoundedSemaphore
+from time import monotonic
 from types import MappingProxyType
 from typing import BinaryIO
 
 import av
+import av._core
 from av.error import FFmpegError
 from av.stream import Disposition
 
@@ -24,6 +28,30 @@ PACKETS_LOOKED_AT = 2000
 #: Nor within so many bytes, the index of a day-long MP4 included. A demuxer takes whole packets, attachments and
 #: indexes into memory, of whatever length they claim.
 READ_MAX_BYTES = 32 * 1024**2
+#: Nor within such a time, of pictures that take long and show nothing.
+LOOK_MAX_S = 10.0
+#: A phone writes nine: pictures, two kinds of sound, and what its sensors say.
+STREAMS_MAX = 12
+#: A kilobyte of MP4 can claim a hundred million pictures, of which each has a place in the demuxer's index. This is an
+#: index of twelve hours at sixty pictures a second, or the brightness of a picture of PIXELS_MAX.
+ALLOCATED_AT_ONCE_MAX = 64 * 1024**2
+#: For whoever opens what somebody sent.
+CAREFULLY: Mapping[str, str] = MappingProxyType({"max_pixels": str(PIXELS_MAX), "max_streams": str(STREAMS_MAX)})
+#: How many files are looked at in one process at the same time, each of which may take all that is allowed.
+_looks = BoundedSemaphore(2)
+
+
+def _limit_allocations() -> None:
+    """PyAV has no word for this limit of FFmpeg's, which is the process's. Not where libraries are found otherwise."""
+    try:
+        limit = ctypes.CDLL(av._core.__file__).av_max_alloc
+    except (OSError, AttributeError):
+        return
+    limit.argtypes, limit.restype = [ctypes.c_size_t], None
+    limit(ALLOCATED_AT_ONCE_MAX)
+
+
+_limit_allocations()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +83,11 @@ def identify(file: BinaryIO) -> VideoKind:
     file.seek(0)
     kind = _by_magic(file.read(HEAD_BYTES))
     file.seek(0)
-    if kind is None or not _has_pictures(file, kind):
+    if kind is None:
         raise NotAVideo
+    with _looks:
+        if not _has_pictures(file, kind):
+            raise NotAVideo
     file.seek(0)
     return kind
 
@@ -94,13 +125,13 @@ class _FirstBytes:
 
 def _has_pictures(file: BinaryIO, kind: VideoKind) -> bool:
     """Whether the demuxer finds a picture of a sane size that decodes."""
-    decoding = {"max_pixels": str(PIXELS_MAX)}  # for the look at the streams that opening takes
+    options = dict(CAREFULLY)  # also for the look at the streams that opening takes
     try:
-        with av.open(_FirstBytes(file), format=kind.demuxer, metadata_errors="ignore", options=decoding) as container:
+        with av.open(_FirstBytes(file), format=kind.demuxer, metadata_errors="ignore", options=options) as container:
             stream = next(filter(is_moving, container.streams.video), None)
             if stream is None:
                 return False
-            stream.codec_context.options = decoding
+            stream.codec_context.options = {"max_pixels": CAREFULLY["max_pixels"]}
             return next(_pictures(container, stream), None) is not None
     except (FFmpegError, ValueError, EOFError):  # what PyAV raises for noise, cut files and unknown codecs
         return False
@@ -112,7 +143,8 @@ def is_moving(stream: av.VideoStream) -> bool:
 
 
 def _pictures(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    deadline = monotonic() + LOOK_MAX_S
     for seen, packet in enumerate(container.demux(stream)):
-        if seen >= PACKETS_LOOKED_AT:
+        if seen >= PACKETS_LOOKED_AT or monotonic() > deadline:
             return
         yield from packet.decode()

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from media_app import arrival, playback, services, video
+from media_app import arrival, intake, playback, services, video
 from media_app.errors import StoredFileNotFound
 from media_app.serializers import LinkSerializer, VideoImport, VideoUpload
 from media_app.uploads import VideoUploadHandler
@@ -63,7 +63,9 @@ class SessionVideoViewSet(OfASession):
     def video(self, request: Request, pk: str) -> Response:
         session = self.get_object()  # before a byte of the body is read
         request._request.upload_handlers = [VideoUploadHandler(request._request)]  # only here, not at the admin's login
-        upload = VideoUpload(data=request.data)
+        with intake.a_place():
+            told = request.data
+        upload = VideoUpload(data=told)
         upload.is_valid(raise_exception=True)
         session = services.attach_video(session, upload.validated_data["file"])
         return Response(SessionSerializer(session).data)

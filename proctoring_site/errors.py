@@ -21,6 +21,7 @@ from media_app.errors import (
     StorageFailed,
     StoredFileNotFound,
     StrangeVersion,
+    TooManyAtOnce,
     TooManyRecordings,
     UnsafeFileName,
     UploadBusy,
@@ -48,6 +49,7 @@ from sessions_app.errors import (
     SessionNotFound,
     StartKeyConflict,
     TooManyCommands,
+    TooManyEvents,
 )
 from sessions_app.review.errors import (
     AssignedMeanwhile,
@@ -86,6 +88,7 @@ STATUS: Mapping[type[ProctoringError], int] = {
     NobodyThere: 409,
     SessionClosed: 409,
     TooManyCommands: 409,
+    TooManyEvents: 409,
     EventIdConflict: 409,
     StartKeyConflict: 409,
     TooManyRecordings: 409,
@@ -106,6 +109,7 @@ STATUS: Mapping[type[ProctoringError], int] = {
     EventUndecided: 503,
     MovedMeanwhile: 503,
     StorageFailed: 503,
+    TooManyAtOnce: 503,
     UploadLost: 503,
     VideoTooLarge: 413,
     NotAVideo: 415,

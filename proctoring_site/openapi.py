@@ -5,14 +5,8 @@ from typing import Any
 
 from django.conf import settings
 from drf_spectacular import openapi
-from drf_spectacular.extensions import (
-    OpenApiAuthenticationExtension,
-    OpenApiSerializerFieldExtension,
-    OpenApiViewExtension,
-)
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.plumbing import get_doc
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.viewsets import ViewSetMixin
 
@@ -221,22 +215,3 @@ class SentFile(OpenApiSerializerFieldExtension):
 
     def map_serializer_field(self, auto_schema: openapi.AutoSchema, direction: str) -> dict[str, Any]:
         return {"type": "string", "format": "binary"}
-
-
-class SchemaView(OpenApiViewExtension):
-    """The document itself: always YAML, as every answer's type is fixed."""
-
-    target_class = "drf_spectacular.views.SpectacularAPIView"
-
-    def view_replacement(self) -> type:
-        class Fixed(self.target_class):
-            @extend_schema(
-                summary="This document",
-                description="As YAML.",
-                parameters=[OpenApiParameter("format", exclude=True)],
-                responses={(200, "application/vnd.oai.openapi"): OpenApiTypes.OBJECT},
-            )
-            def get(self, *args: Any, **kwargs: Any) -> Any:
-                return super().get(*args, **kwargs)
-
-        return Fixed

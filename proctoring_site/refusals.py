@@ -17,6 +17,7 @@ from sessions_app.errors import (
     ProctoringError,
     SessionClosed,
     StartKeyConflict,
+    TooManyEvents,
 )
 
 
@@ -67,6 +68,7 @@ UNSAFE_NAME = _by(UnsafeFileName, "Not a plain name")
 SESSION_CLOSED = _by(SessionClosed, "Too late")
 ILLEGAL_MOVE = Refusal(409, "illegal_move", "Not in this state", "The session is expired and cannot become ended.")
 KEY_CONFLICT = _by(StartKeyConflict, "A key used before")
+TOO_MANY_EVENTS = _by(TooManyEvents, "Too many")
 ID_CONFLICT = _by(EventIdConflict, "An id used before")
 THROTTLED = Refusal(429, "throttled", "Too often", "Request was throttled. Expected available in 42 seconds.")
 OUTAGE = Refusal(503, "database_unavailable", "The database is away", outage.SENTENCE)
@@ -99,6 +101,7 @@ ALSO: Mapping[tuple[str, str], tuple[Refusal, ...]] = MappingProxyType(
             _invalid("event_type", REQUIRED),
             SESSION_CLOSED,
             ID_CONFLICT,
+            TOO_MANY_EVENTS,
             TRY_AGAIN,
         ),
         ("POST", "/sessions/{id}/events/batch"): (_invalid("events", REQUIRED), SESSION_CLOSED),

@@ -157,6 +157,9 @@ WHITENOISE_USE_FINDERS = True  # serves the apps' static files without a collect
 # --- Uploads and request bodies -----------------------------------------------------------------------------------
 VIDEO_MAX_BYTES = env.positive_int("VIDEO_MAX_BYTES", 2 * 1024**3)
 RECORDINGS_PER_SESSION_MAX = env.positive_int("RECORDINGS_PER_SESSION_MAX", 50)
+RECORDINGS_PER_SESSION_MAX_BYTES = env.positive_int("RECORDINGS_PER_SESSION_MAX_BYTES", 20 * 1024**3)  # all together
+# In one process; each holds a thread for as long as its sender takes.
+RECORDINGS_AT_ONCE = env.positive_int("RECORDINGS_AT_ONCE", max(1, env.positive_int("WEB_THREADS", 16) * 3 // 4))
 UPLOAD_EXPIRES_AFTER_S = env.seconds("UPLOAD_EXPIRES_AFTER_S", 24 * 3600)  # without another part
 UPLOAD_CLAIM_S = env.seconds("UPLOAD_CLAIM_S", 20)  # a writer that brings something renews five times as often
 KEEP_ORIGINALS = env.flag("KEEP_ORIGINALS")  # also when the file made of it to be watched was verified
@@ -173,6 +176,7 @@ JOB_LEASE_S = env.seconds("JOB_LEASE_S", 30)  # a worker that lives renews three
 SCORE_WEIGHTS = env.weights("SCORE_WEIGHTS")  # on top of sessions_app.scoring.DEFAULT_WEIGHTS
 
 # --- Sessions -----------------------------------------------------------------------------------------------------
+EVENTS_PER_SESSION_MAX = env.positive_int("EVENTS_PER_SESSION_MAX", 50_000)  # of types that weigh, a fifth more
 EVENT_GRACE_S = env.seconds("EVENT_GRACE_S", 120, least=0)  # how long after the end events are still taken, marked late
 HEARTBEAT_EVERY_S = env.seconds("HEARTBEAT_EVERY_S", 10)  # what a client is told to do
 HEARTBEAT_MISSING_AFTER_S = env.seconds("HEARTBEAT_MISSING_AFTER_S", 30)  # three beats lost in a row

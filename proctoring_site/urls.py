@@ -4,14 +4,13 @@ from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
 from media_app.recording_views import RecordingViewSet
 from media_app.upload_views import UPLOAD_METHODS, UploadViewSet
 from media_app.views import SessionVideoViewSet, StoredVideoView
 from proctoring_site.health import HealthView, ReadyView
-from proctoring_site.views import CandidateView, DocsView, StartView
+from proctoring_site.views import CandidateView, DocsView, SchemaView, StartView
 from reports_app.views import SessionReportViewSet, StoredReportView
 from sessions_app.views import SessionViewSet
 
@@ -42,7 +41,7 @@ urlpatterns = [
     path("reports/<name>", StoredReportView.as_view(), name="stored-report"),
     path("healthz", HealthView.as_view(), name="healthz"),
     path("readyz", ReadyView.as_view(), name="readyz"),
-    path("schema", SpectacularAPIView.as_view(), name="schema"),
+    path("schema", SchemaView.as_view(), name="schema"),
     path("docs", DocsView.as_view(), name="docs"),
     path("favicon.ico", RedirectView.as_view(url=static("proctoring_site/icon.svg")), name="favicon"),
     path("admin/", admin.site.urls),

@@ -1,8 +1,12 @@
 """The start page: the earlier contract's JSON for programs, a few links for people; the candidate's page; the docs."""
 
+from functools import cache
+
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.renderers import OpenApiYamlRenderer
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, inline_serializer
 from drf_spectacular.views import SpectacularSwaggerSplitView
@@ -46,6 +50,26 @@ class CandidateView(APIView):
         page["Content-Security-Policy"] = CANDIDATE_SECURITY_POLICY
         page["Permissions-Policy"] = RECORDING_PERMISSIONS_POLICY
         return page
+
+
+class SchemaView(APIView):
+    """The document of the API, always YAML. Kept, since anybody may ask for it and to make it takes 0.3 s."""
+
+    authentication_classes = permission_classes = ()
+
+    @extend_schema(
+        summary="This document",
+        description="As YAML.",
+        responses={(200, OpenApiYamlRenderer.media_type): OpenApiTypes.OBJECT},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        headers = {"Content-Disposition": 'inline; filename="Proctoring backend.yaml"'}
+        return HttpResponse(_schema(), content_type=f"{OpenApiYamlRenderer.media_type}; charset=utf-8", headers=headers)
+
+
+@cache
+def _schema() -> bytes:
+    return OpenApiYamlRenderer().render(SchemaGenerator().get_schema(public=True), renderer_context={})
 
 
 class DocsView(SpectacularSwaggerSplitView):

@@ -142,8 +142,7 @@ class SessionAdmin(ReadOnly, admin.ModelAdmin):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Session | None:
         session = super().get_object(request, object_id, from_field)
         if session is not None:
-            if request.method == "GET":
-                record(Action.LOOKED, ObjectKind.SESSION, session.pk)
+            record(Action.LOOKED, ObjectKind.SESSION, session.pk)  # by whatever method: Django's pages answer to any
             services.count_where_missing([session])
         return session
 

@@ -13,7 +13,7 @@ from pymongo.errors import BulkWriteError, NotPrimaryError, WriteConcernError
 from pymongo.write_concern import WriteConcern
 
 from proctoring_site.mongo_engine.group_commit import Document
-from sessions_app import counters
+from sessions_app import counters, event_limit
 from sessions_app.errors import EventUndecided, SessionClosed, SessionNotFound
 from sessions_app.policy import active_policy
 from sessions_app.reported import CLOCK_TOLERANCE
@@ -31,12 +31,16 @@ def count_open(
 ) -> Mapping[str, Sequence[int]]:
     """Count the events of all sessions that plainly take them, in one trip; answers with the other sessions, untouched.
 
-    Plainly: the session is open, began before the events, and counts their types by name. The server says which ones
-    are not by failing to insert them: an upsert that may not choose its own `_id` changes what is there or nothing.
+    Plainly: the session is far from its limit, open, began before the events, and counts their types by name. But for
+    the first, the server says which ones are not by failing to insert them: an upsert that may not choose its own `_id`
+    changes what is there or nothing.
     """
     changes, tried = [], {}
     weighed = active_policy().weights
-    for pk, own in by_session.items():
+    far = {pk: own for pk, own in by_session.items() if event_limit.is_far(pk, len(own))}
+    if not far:
+        return by_session
+    for pk, own in far.items():
         conditions: dict[str, Any] = {"_id": pk, "end_time": None, "event_counts": _IS_OBJECT}
         for n in own:
             event_type = documents[n]["event_type"]
@@ -58,8 +62,8 @@ def count_open(
         return by_session
     if "writeConcernError" in reply:
         raise WriteConcernError(reply["writeConcernError"]["errmsg"], reply["writeConcernError"]["code"])
-    places = list(by_session)
-    left = {places[error["index"]] for error in reply.get("writeErrors", ())}
+    places = list(far)
+    left = {places[error["index"]] for error in reply.get("writeErrors", ())} | (by_session.keys() - far.keys())
     keys.update((n, key) for n, key in tried.items() if documents[n]["session_id"] not in left)
     return {pk: by_session[pk] for pk in left}
 

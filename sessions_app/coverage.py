@@ -34,6 +34,13 @@ class Coverage:
                 yield name, share
         yield from self.detectors.items()
 
+    def in_words(self) -> Iterator[str]:
+        """For people, who have to see that a client without a camera had none: it counts as watched all the same."""
+        for name, share in self.shares():
+            yield f"{name} {percent(share)}"
+        if self.camera is None:
+            yield "no camera"
+
     @property
     def weakest(self) -> float:
         """The smallest share of all that was meant to watch."""

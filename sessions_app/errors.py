@@ -57,6 +57,11 @@ class EventNotStorable(ProctoringError):
     sentence = "The event holds something that cannot be stored."
 
 
+class TooManyEvents(ProctoringError):
+    code = "too_many_events"
+    sentence = "This session has as many events as this server keeps of one; it takes no more of this type."
+
+
 class EventUndecided(ProctoringError):
     code = "try_again"
     sentence = "The event is not safely stored yet; send it again in a few seconds."

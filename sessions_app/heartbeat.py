@@ -20,13 +20,12 @@ from proctoring_site.mongo_engine.instants import MILLISECOND, instant_of
 from sessions_app import coverage, ingestion
 from sessions_app.coverage import Coverage, missing_after
 from sessions_app.errors import EventIdConflict, EventUndecided, SessionNotFound
-from sessions_app.models import Session, now, to_milliseconds
+from sessions_app.models import SERVER, Session, now, to_milliseconds
 from sessions_app.reported import Reported, document_of
 from sessions_app.states import OPEN, State, state_of
 
 #: The event that stands for a silence: when it began, and how long it was.
 MISSING = "missing"
-SOURCE = "server"
 #: Two beats of one client at the same moment are rare; the second counts its time from the first.
 TRIES = 5
 FIELDS = ("status", "start_time", "end_time", "heartbeat", "commands")
@@ -106,10 +105,10 @@ def log_gap(session_id: str, since: datetime, until: datetime) -> None:
         id=_gap_id(session_id, since),
         timestamp=since,
         duration_s=round((until - since).total_seconds(), 3),
-        source=SOURCE,
+        source=SERVER,
     )
     with pymongo.timeout(settings.SHORT_WRITE_LIMIT_S):  # an end has none of its own, and may lead events that do
-        (outcome,) = ingestion.write([document_of(session_id, gap, pk=gap.id, sent_at=None, received_at=until)])
+        outcome = ingestion.write_ours(document_of(session_id, gap, pk=gap.id, sent_at=None, received_at=until))
     if isinstance(outcome, EventUndecided):
         raise outcome
     if isinstance(outcome, EventIdConflict):

@@ -18,8 +18,15 @@ from proctoring_site.mongo_engine.documents import is_storable
 from proctoring_site.mongo_engine.group_commit import Document, GroupCommit, Outcome
 from proctoring_site.mongo_engine.group_insert import DUPLICATE_KEY
 from proctoring_site.mongo_engine.instants import instant_of
-from sessions_app import counters, counting
-from sessions_app.errors import EventIdConflict, EventNotStorable, EventUndecided, SessionClosed, SessionNotFound
+from sessions_app import counters, counting, event_limit
+from sessions_app.errors import (
+    EventIdConflict,
+    EventNotStorable,
+    EventUndecided,
+    SessionClosed,
+    SessionNotFound,
+    TooManyEvents,
+)
 from sessions_app.models import Mark
 from sessions_app.policy import active_policy
 from sessions_app.reported import CLOCK_TOLERANCE
@@ -48,7 +55,13 @@ def write(documents: Sequence[Document], *, are_storable: bool = False) -> Seque
     return [next(outcomes) if id(document) in taken else EventNotStorable() for document in documents]
 
 
-def commit(documents: Sequence[Document]) -> list[Outcome]:
+def write_ours(document: Document) -> Outcome:
+    """What the server itself has to say, however many events the session has."""
+    (outcome,) = commit([document], is_limited=False)
+    return outcome
+
+
+def commit(documents: Sequence[Document], *, is_limited: bool = True) -> list[Outcome]:
     """Count and store a group, of any sessions. Never raises for a single document; that is its outcome."""
     by_session: dict[str, list[int]] = {}
     for n, document in enumerate(documents):
@@ -58,7 +71,7 @@ def commit(documents: Sequence[Document]) -> list[Outcome]:
     # A transaction would end with the first session that is not plainly open.
     rest = by_session if connection.session is not None else counting.count_open(by_session, documents, keys)
     if rest:
-        _look_and_count(rest, documents, keys, outcomes)
+        _look_and_count(rest, documents, keys, outcomes, is_limited=is_limited)
     taken = sorted(keys)
     refused = {taken[at]: code for at, code in _insert([documents[n] for n in taken]).items()}
     if refused:
@@ -86,22 +99,30 @@ def _look_and_count(
     documents: Sequence[Document],
     keys: dict[int, str],
     outcomes: list[Outcome | None],
+    *,
+    is_limited: bool,
 ) -> None:
     """Count those that can be taken, and say of the others why not."""
     sessions = _sessions_of(by_session)
     counted: dict[int, str] = {}
-    closed: list[int] = []
+    refused: list[int] = []
     weighed = active_policy().weights
     for pk, own in by_session.items():
+        room = event_limit.room(sessions[pk]["event_counts"]) if pk in sessions else (0, 0)
+        taken = 0
         for n in own:
             outcomes[n] = _refusal(sessions.get(pk), documents[n])
+            event_type = documents[n]["event_type"]
+            if outcomes[n] is None and is_limited and room[event_limit.weighs(event_type)] <= taken:
+                outcomes[n] = TooManyEvents()
             if outcomes[n] is None:
-                counts, event_type = sessions[pk]["event_counts"], documents[n]["event_type"]
-                counted[n] = counters.key_among(counts, event_type, weighed=weighed)
-            elif isinstance(outcomes[n], SessionClosed) and "digest" in documents[n]:
-                closed.append(n)
-    if closed:
-        _know_again(closed, documents, outcomes)
+                taken += 1
+                counted[n] = counters.key_among(sessions[pk]["event_counts"], event_type, weighed=weighed)
+            elif isinstance(outcomes[n], (SessionClosed, TooManyEvents)) and "digest" in documents[n]:
+                refused.append(n)
+        event_limit.note_room(pk, room[0] - taken)
+    if refused:
+        _know_again(refused, documents, outcomes)
     ends = {pk: session.get("end_time") for pk, session in sessions.items()}
     uncounted = counting.count(documents, counted, by=1, ends=ends)
     for n, key in counted.items():
@@ -110,13 +131,13 @@ def _look_and_count(
             keys[n] = key
     ended = {pk: by_session[pk] for pk, why in uncounted.items() if isinstance(why, SessionClosed)}
     if ended:  # each once: they do not begin again
-        _look_and_count(ended, documents, keys, outcomes)
+        _look_and_count(ended, documents, keys, outcomes, is_limited=is_limited)
 
 
-def _know_again(closed: Sequence[int], documents: Sequence[Document], outcomes: list[Outcome | None]) -> None:
-    """Of those that come too late: a resend of what is stored gets the answer that was lost, however late."""
-    there = _stored([documents[n]["_id"] for n in closed], tries=1)
-    for n in closed:
+def _know_again(refused: Sequence[int], documents: Sequence[Document], outcomes: list[Outcome | None]) -> None:
+    """Of those that come too late, or are too many: a resend of what is stored gets the answer that was lost."""
+    there = _stored([documents[n]["_id"] for n in refused], tries=1)
+    for n in refused:
         known = _duplicate(documents[n], there.get(documents[n]["_id"]))
         if not isinstance(known, Exception):
             outcomes[n] = known

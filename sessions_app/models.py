@@ -17,6 +17,8 @@ EVENT_TYPE_MAX_LENGTH = 64
 CANDIDATE_NAME_MAX_LENGTH = 200
 MESSAGE_MAX_LENGTH = 4000
 SOURCE_MAX_LENGTH = 100
+#: The source of what the server itself has to say; no client may claim it.
+SERVER = "server"
 
 
 def to_milliseconds(at: datetime) -> datetime:

@@ -2,6 +2,10 @@
 
 import re
 
+#: How far a drawing reaches beyond a sitting whose length is known; what is told to lie further out stands at its edge,
+#: so that no event of the year 2099 makes the sitting a dot. No zone's time is further off, where a client tells that.
+BEYOND_MAX_S = 14 * 3600.0
+
 _MOMENT = re.compile(r"\s*([-−]?)(?:(\d{1,3}):)??(\d{1,3}):(\d{1,2}(?:\.\d{1,3})?)\s*", re.ASCII)
 _SECONDS = re.compile(r"\s*(\d{1,7}(?:\.\d{1,3})?)\s*", re.ASCII)
 

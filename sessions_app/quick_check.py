@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from proctoring_site.mongo_engine.documents import is_storable
-from sessions_app.models import EVENT_TYPE_MAX_LENGTH, MESSAGE_MAX_LENGTH, SOURCE_MAX_LENGTH
+from sessions_app.models import EVENT_TYPE_MAX_LENGTH, MESSAGE_MAX_LENGTH, SERVER, SOURCE_MAX_LENGTH
 from sessions_app.serializers import DURATION_MAX_S, SEQUENCE_MAX
 from sessions_app.strict_fields import EARLIEST, LATEST, Identifier, is_flat, is_short
 
@@ -54,6 +54,15 @@ def _line(max_length: int) -> Callable[[Any], str]:
         raise _NotPlain
 
     return check
+
+
+_short_line = _line(SOURCE_MAX_LENGTH)
+
+
+def _source(value: Any) -> str:
+    if _short_line(value).casefold() != SERVER:
+        return value
+    raise _NotPlain
 
 
 def _text(value: Any) -> str:
@@ -105,7 +114,7 @@ CHECKS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "id": _id,
         "duration_s": _number(DURATION_MAX_S),
         "confidence": _number(1),
-        "source": _line(SOURCE_MAX_LENGTH),
+        "source": _source,
         "sequence": _sequence,
         "data": _data,
         "sent_at": _instant,

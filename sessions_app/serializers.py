@@ -23,6 +23,7 @@ from sessions_app.models import (
     CANDIDATE_NAME_MAX_LENGTH,
     EVENT_TYPE_MAX_LENGTH,
     MESSAGE_MAX_LENGTH,
+    SERVER,
     SOURCE_MAX_LENGTH,
     Event,
     Session,
@@ -97,6 +98,11 @@ class ReportedEvent(NewEvent):
     source = Text(required=False, allow_null=True, max_length=SOURCE_MAX_LENGTH)
     sequence = Whole(required=False, allow_null=True, min_value=0, max_value=SEQUENCE_MAX)
     data = SmallObject(required=False, allow_null=True, help_text=DATA_IS_SMALL)
+
+    def validate_source(self, value: str | None) -> str | None:
+        if value is not None and value.casefold() == SERVER:
+            raise serializers.ValidationError("Only the server's own events have this source.")
+        return value
 
     default_error_messages = {"null": "No data provided"}
 

@@ -17,6 +17,7 @@ from proctoring_site.mongo_engine.group_find import GroupFind
 from sessions_app import (
     counters,
     coverage,
+    event_limit,
     heartbeat,
     ingestion,
     kept_timelines,
@@ -33,9 +34,10 @@ from sessions_app.errors import (
     ProctoringError,
     SessionClosed,
     SessionNotFound,
+    TooManyEvents,
 )
 from sessions_app.ids import id_of_start, new_event_ids, new_id
-from sessions_app.models import NOT_AT_THE_START, Event, Session, now, to_milliseconds
+from sessions_app.models import NOT_AT_THE_START, SERVER, Event, Session, now, to_milliseconds
 from sessions_app.policy import active_policy, policy_for
 from sessions_app.reported import Reported
 from sessions_app.review import changes, scores
@@ -80,7 +82,7 @@ def log_events(
     """An outcome for each, in their order: the event as it is stored now, for answers.py, and whether this call created
     it (a resend of its id finds it there); or why not, and one that cannot be stored fails no other.
 
-    That is SessionNotFound, SessionClosed, EventIdConflict, EventNotStorable or EventUndecided.
+    That is SessionNotFound, SessionClosed, EventIdConflict, EventNotStorable, TooManyEvents or EventUndecided.
     """
     at = to_milliseconds(received_at or now())
     ids = iter(new_event_ids(sum(not event.id for event in events)))
@@ -91,7 +93,18 @@ def log_events(
     outcomes = ingestion.write(documents, are_storable=all(event.is_storable for event in events))
     if refused := sum(isinstance(outcome, SessionClosed) for outcome in outcomes):
         too_late.note(session_id, refused, at=at)
+    if any(isinstance(outcome, TooManyEvents) for outcome in outcomes) and not event_limit.is_told(session_id):
+        _tell_of_the_limit(session_id, at)
     return outcomes
+
+
+def _tell_of_the_limit(session_id: str, at: datetime) -> None:
+    """On the timeline, once, where staff and reports see it."""
+    said = f"The session has {settings.EVENTS_PER_SESSION_MAX:,} events; from here on only those that weigh are kept."
+    told = Reported(event_limit.REFUSED, id=event_limit.refused_id(session_id), message=said, source=SERVER)
+    outcome = ingestion.write_ours(reported.document_of(session_id, told, pk=told.id, sent_at=None, received_at=at))
+    if not isinstance(outcome, EventUndecided):  # else the next one that is refused tells
+        event_limit.note_told(session_id)
 
 
 def find_document(session_id: str) -> dict[str, Any] | None:

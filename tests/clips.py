@@ -112,6 +112,26 @@ def with_attachment(source: Path, path: Path, *, size_bytes: int) -> Path:
     return path
 
 
+def claiming(source: Path, path: Path, *, pictures: int) -> Path:
+    """An MP4 that says to have so many pictures of one byte each, all in its first chunk."""
+    data = bytearray(source.read_bytes())
+    for box, fields in ((b"stts", (1, pictures, 1)), (b"stsz", (1, pictures)), (b"stsc", (1, 1, pictures, 1))):
+        at = data.index(box) + 8  # behind version and flags
+        struct.pack_into(f">{len(fields)}I", data, at, *fields)
+    path.write_bytes(data)
+    return path
+
+
+def many_streams(path: Path, *, streams: int) -> Path:
+    with av.open(str(path), "w") as container:
+        for _ in range(streams):
+            stream = container.add_stream("png", rate=15)
+            stream.width, stream.height, stream.pix_fmt = 16, 16, "rgb24"
+        for stream in container.streams.video:
+            container.mux(_packet(png_of(16), stream, at=0))
+    return path
+
+
 def long_recording(path: Path, *, size_bytes: int) -> Path:
     """A valid recording of at least so many bytes: pictures of noise, encoded once and muxed over and over."""
     with av.open(str(path), "w") as container:

@@ -63,7 +63,8 @@ class Nginx:
         }
         if body_max:
             changes |= dict.fromkeys(
-                ["client_max_body_size 0", "client_max_body_size 6m"], f"client_max_body_size {body_max}"
+                ["client_max_body_size 0", "client_max_body_size 4m", "client_max_body_size 6m"],
+                f"client_max_body_size {body_max}",
             )
         (folder / "proctoring.conf").write_text(as_documented(changes))
         user = "user root;" if os.geteuid() == 0 else ""  # else its workers would be somebody who sees no file of ours

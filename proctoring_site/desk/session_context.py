@@ -15,7 +15,6 @@ from proctoring_site.desk.review_view import Row
 from proctoring_site.desk.sitting import SittingTime
 from sessions_app import acts, heartbeat, mending, services, too_late
 from sessions_app.admin import state_in_words
-from sessions_app.coverage import percent
 from sessions_app.models import Session
 from sessions_app.review import services as reviews
 
@@ -130,7 +129,7 @@ def _facts(session: Session, *, sees_evidence: bool) -> Iterator[tuple[str, str]
     if not sees_evidence:
         return
     covered = heartbeat.coverage_of(session)
-    shares = ", ".join(f"{name} {percent(share)}" for name, share in covered.shares()) if covered else None
+    shares = ", ".join(covered.in_words()) if covered else None
     yield "Watched", shares or "unknown: this client sends no heartbeats"
     if isinstance(session.heartbeat, dict) and (browser := session.heartbeat.get("browser")):
         yield "Browser", browser

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from typing import Any
 
 from proctoring_site.desk import timeline
@@ -29,6 +30,7 @@ def drawing(
         incidents=[(row.mark, timeline.Span(row.at, row.until)) for row in rows],
         gaps=[span for event_type, span in spans if event_type == heartbeat.MISSING],
         milestones=[0.0, *moved, *closed],
+        beyond_max_s=moments.BEYOND_MAX_S if closed or heard_of else inf,
     )
 
 

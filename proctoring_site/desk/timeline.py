@@ -6,6 +6,7 @@ many events there are. The page stretches it to its width and gives it the scale
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 STEPS = 10_000
 #: More types share the last lane.
@@ -58,11 +59,14 @@ def draw(
     incidents: Sequence[tuple[str, Span]],
     gaps: Sequence[Span] = (),
     milestones: Sequence[float] = (),
+    beyond_max_s: float = inf,
 ) -> Timeline:
-    """`events` with their types, `incidents` with their mark, one of MARKS. The line holds all, and 0 to `length_s`."""
+    """`events` with their types, `incidents` with their mark, one of MARKS. The line holds 0 to `length_s`, and all
+    that is no further from it than `beyond_max_s`."""
     spans = [span for _, span in (*events, *incidents)] + list(gaps)
-    begins = min([0.0, *milestones, *(span.at for span in spans)])
+    begins = max(min([0.0, *milestones, *(span.at for span in spans)]), -beyond_max_s)
     ends = max([length_s, begins + SPAN_MIN_S, *milestones, *(span.until for span in spans)])
+    ends = min(ends, max(length_s, 0.0) + beyond_max_s)
     scale = _Scale(begins, ends)
     first = Lane("Incidents", None, len(incidents), 0, INCIDENTS_HEIGHT, _by_mark(incidents, scale, 0))
     lanes = [first, *_event_lanes(events, scale)]
@@ -83,7 +87,7 @@ class _Scale:
     ends: float
 
     def x(self, at: float) -> int:
-        return round((at - self.begins) / (self.ends - self.begins) * STEPS)
+        return round(min(max((at - self.begins) / (self.ends - self.begins), 0.0), 1.0) * STEPS)
 
 
 def _event_lanes(events: Sequence[tuple[str, Span]], scale: _Scale) -> Iterable[Lane]:

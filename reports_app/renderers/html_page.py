@@ -10,7 +10,6 @@ from django.utils.safestring import SafeString
 
 from reports_app.builder import EventFact, Report
 from reports_app.renderers import timeline
-from sessions_app.coverage import percent
 from sessions_app.review.states import Outcome
 from sessions_app.scoring import FULL_SCORE
 
@@ -81,8 +80,7 @@ def _watched(report: Report) -> Iterator[str]:
     if report.coverage is None:
         yield "unknown: this client sends no heartbeats"
         return
-    for name, share in report.coverage.shares():
-        yield f"{name} {percent(share)}"
+    yield from report.coverage.in_words()
 
 
 def _clock_skew(skew_ms: int | None) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reports_app.builder import EventFact, Report
-from sessions_app.moments import said
+from sessions_app.moments import BEYOND_MAX_S, said
 
 WIDTH = 1000
 LABEL_WIDTH = 180
@@ -19,6 +19,7 @@ SPAN_MIN_S = float(TICKS)  # a second per tick; less would repeat its labels
 #: Rarer types share the last lane, so that a client with a hundred types does not make the page unreadable.
 LANES_MAX = 12
 FURTHER_TYPES = "further types"
+BEYOND_MAX = timedelta(seconds=BEYOND_MAX_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +84,17 @@ def draw(report: Report, events: Sequence[EventFact], *, weighed: Collection[str
 
 
 def _x(part: float) -> float:
-    return round(LABEL_WIDTH + min(part, 1.0) * (WIDTH - LABEL_WIDTH - RIGHT_MARGIN), 1)
+    return round(LABEL_WIDTH + min(max(part, 0.0), 1.0) * (WIDTH - LABEL_WIDTH - RIGHT_MARGIN), 1)
 
 
 def _span(report: Report, moments: list[datetime]) -> tuple[datetime, float]:
     """Where the axis begins, and its length in seconds."""
     first = min(moments if report.start_time is None else [*moments, report.start_time])
     last = max(moments if report.end_time is None else [*moments, report.end_time])
+    if report.has_length and report.start_time - first > BEYOND_MAX:
+        first = report.start_time - BEYOND_MAX
+    if report.has_length and last - report.end_time > BEYOND_MAX:
+        last = report.end_time + BEYOND_MAX
     return first, max((last - first).total_seconds(), SPAN_MIN_S)
 
 

@@ -1,5 +1,8 @@
 """Behind a real nginx, set up as docs/nginx.conf: it sends what Django allows, whole or by ranges, and nothing else."""
 
+import socket
+from contextlib import ExitStack, contextmanager
+
 import httpx
 import pytest
 from django.core.files import File
@@ -11,7 +14,7 @@ from proctoring_site.audit.models import AuditRecord
 from tests.callers import bearer
 from tests.factories import make_api_token, make_session, make_staff
 from tests.nginx import Nginx
-from tests.servers import Web
+from tests.servers import THREADS, Web, until
 
 SETTINGS = {"SENDFILE": "nginx", "TRUSTED_PROXY": "1"}
 FORGED = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9", "X-Forwarded-Host": "evil.example"}
@@ -110,3 +113,28 @@ def test_addresses_scheme_and_caller_are_what_nginx_knows(served, committed_data
         part = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
         assert candidate.patch(began.headers["Location"], headers=part, content=film).status_code == 204
     assert set(AuditRecord.objects.values_list("address", flat=True)) == {"127.0.0.1"}
+
+
+@contextmanager
+def begun(proxy, start_line, *headers):
+    """A request of which nginx has the head and one byte, from somebody who is in no hurry."""
+    host, port = proxy.tls_url.removeprefix("https://").split(":")
+    head = "\r\n".join([f"{start_line} HTTP/1.1", f"Host: {host}", "Content-Length: 900", *headers])
+    plain = socket.create_connection((host, int(port)))
+    with plain, proxy.trusted.wrap_socket(plain, server_hostname=host) as line:
+        line.sendall(f"{head}\r\n\r\n{{".encode())
+        yield line
+
+
+def test_slow_senders_leave_threads_for_others(served, committed_database):
+    proxy = served[1]
+    with ExitStack() as lines, httpx.Client(base_url=proxy.tls_url, verify=proxy.trusted, timeout=5) as client:
+        for _ in range(THREADS + 4):
+            lines.enter_context(begun(proxy, "POST /sessions", "Content-Type: application/json"))
+        started = client.post("/sessions", json={"candidate_name": "Ada"}).json()
+        video, token = f"/sessions/{started['id']}/video", bearer(started["token"])
+        told = [f"{name}: {value}" for name, value in token.items()]
+        for _ in range(THREADS + 4):
+            lines.enter_context(begun(proxy, f"POST {video}", "Content-Type: multipart/form-data; boundary=x", *told))
+        until(lambda: client.post(video, files={"file": b"x"}, headers=token).status_code == 503)
+        assert client.post("/sessions", json={"candidate_name": "Bo"}).status_code == 201

@@ -211,6 +211,24 @@ class TestARecording:
         assert recording.state == "ready"
         assert 0 < recording.duration_s < 3
 
+    @pytest.mark.parametrize(
+        ("limits", "reason"),
+        [
+            ({"WAITING_MAX_BYTES": 5_000, "LOOK_EVERY_BYTES": 1_000}, "its sound lie too far"),
+            ({"PACKETS_MAX": 20}, "more pieces than any recording"),
+        ],
+    )
+    def test_that_would_take_too_much_to_copy_is_not_copied(
+        self, send, run_jobs, tmp_path, monkeypatch, limits, reason
+    ):
+        for name, limit in limits.items():
+            monkeypatch.setattr(recording_file, name, limit)
+        recording = send(clips_of.short_film(tmp_path / "x.webm", pictures_s=range(9), sound_s=1).read_bytes())
+        run_jobs()
+        recording.refresh_from_db()
+        assert (recording.state, recording.watchable) == ("ready", None)
+        assert reason in recording.reason
+
     def test_is_looked_at_once_and_a_second_time_changes_nothing(self, send, live, run_jobs):
         recording = send(live)
         run_jobs()

@@ -12,6 +12,8 @@ from media_app import resumable
 from media_app.models import Recording
 from proctoring_site.jobs.models import Job
 from sessions_app.models import Session
+from tests.audit_records import recording
+from tests.audit_records import told as told_of
 from tests.drives import stored, unfinished
 from tests.factories import make_session
 from tests.media_app import tus
@@ -229,10 +231,13 @@ class TestAFinishedUpload:
 
 
 class TestGivingUp:
-    def test_leaves_nothing(self, candidate, session, videos):
+    def test_leaves_nothing_but_that_it_was_there(self, candidate, session, videos):
         where = begun(candidate, session, 10)
         send(candidate, where, b"abcd")
-        assert candidate.delete(where, **TUS).status_code == 204
+        with recording() as records:
+            assert candidate.delete(where, **TUS).status_code == 204
+        assert told_of(records) == [("deleted", "video", session.pk)]
+        assert (records[0].actor_kind, records[0].details["received_bytes"]) == ("candidate", 4)
         assert candidate.head(where, **TUS).status_code == 404
         assert send(candidate, where, b"efgh", at=4).status_code == 404
         assert (Recording.objects.count(), stored(videos), pieces(videos)) == (0, [], [])

@@ -2,6 +2,9 @@
 
 import pytest
 
+from media_app import resumable
+from media_app.errors import TooManyRecordings
+from media_app.models import Recording
 from tests.media_app import tus
 from tests.media_app.tus import begin, begun, told
 
@@ -48,6 +51,23 @@ class TestARefusedBeginning:
         begun(candidate, session, 1)
         answer = begin(candidate, session, 1)
         assert (answer.status_code, answer.json()["code"]) == (409, "too_many_recordings")
+        settings.RECORDINGS_PER_SESSION_MAX, settings.RECORDINGS_PER_SESSION_MAX_BYTES = 9, 10
+        assert begin(candidate, session, 9).json()["code"] == "too_many_recordings"
+        assert begin(candidate, session, 8).status_code == 201
+
+    def test_is_too_many_together_with_those_that_begin_in_this_moment(self, session, settings, monkeypatch, videos):
+        settings.RECORDINGS_PER_SESSION_MAX = 2
+        look, others = resumable.check_room, [1, 1]
+
+        def look_and_let_others_begin(of, size_bytes=None):
+            look(of, size_bytes)
+            if others:
+                resumable.begin(of, size_bytes=others.pop())
+
+        monkeypatch.setattr(resumable, "check_room", look_and_let_others_begin)
+        with pytest.raises(TooManyRecordings):
+            resumable.begin(session, size_bytes=1)
+        assert Recording.objects.count() == 2
 
     @pytest.mark.parametrize("version", ["", "0.2.2", "2.0.0"])
     def test_speaks_another_version(self, candidate, session, version):

@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 
 from media_app.errors import NotAVideo
-from media_app.video import CONTENT_TYPES, MATROSKA, MOV, MP4, WEBM, identify
+from media_app.video import CONTENT_TYPES, MATROSKA, MOV, MP4, STREAMS_MAX, WEBM, identify
 from tests import clips as make
 
 KINDS = {".webm": WEBM, ".mkv": MATROSKA, ".mp4": MP4, ".mov": MOV}
@@ -117,6 +117,10 @@ class TestWhatIsNoVideo:
         path = make.sound_only(tmp_path / "song.mp4", codec="aac", cover=make.png_of(8))
         assert is_refused(path.read_bytes())
 
+    def test_has_more_streams_than_any_recorder_writes(self, tmp_path):
+        assert kind_of(make.many_streams(tmp_path / "x.mov", streams=STREAMS_MAX).read_bytes()) == MOV
+        assert is_refused(make.many_streams(tmp_path / "y.mov", streams=STREAMS_MAX + 1).read_bytes())
+
     @pytest.mark.parametrize("suffix", KINDS)
     def test_is_a_header_without_its_pictures(self, clips, suffix):
         data = clips[suffix].read_bytes()
@@ -168,12 +172,14 @@ class TestAPlaylist:
 
 
 def test_what_claims_much_costs_little_memory(clips, tmp_path):
-    """Two megabytes of PNG can claim a gigabyte of pixels, an attachment lets a demuxer read all of it."""
+    """Two megabytes of PNG can claim a gigabyte of pixels, a kilobyte of MP4 a hundred million pictures; an attachment
+    lets a demuxer read all of it."""
     hostile = [
-        make.huge_pictures(tmp_path / "huge.webm", 8_000),
-        make.huge_pictures(tmp_path / "huge.mp4", 8_000),
+        make.huge_pictures(tmp_path / "huge.webm", 6_000),
+        make.huge_pictures(tmp_path / "huge.mp4", 6_000),
         make.png_frames(tmp_path / "bomb.mov", make.png_of(10_000)),
         make.with_attachment(clips[".mkv"], tmp_path / "attached.mkv", size_bytes=200 * 1024**2),
+        make.claiming(clips[".mp4"], tmp_path / "claiming.mp4", pictures=10_000_000),
     ]
     run = subprocess.run(
         [sys.executable, "-c", PEAK, clips[".webm"], *hostile],

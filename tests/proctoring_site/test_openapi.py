@@ -97,6 +97,15 @@ def test_it_is_valid():
     validate_schema(document())
 
 
+def test_it_is_served_whatever_else_the_address_asks(client):
+    served = client.get("/schema")
+    assert yaml.load(served.content, yaml.CSafeLoader) == document()
+    for query in ("version=%0d%0aX: y", 'version="', "lang=de", "format=json"):
+        answer = client.get(f"/schema?{query}")
+        assert (answer.status_code, answer.content) == (200, served.content)
+        assert answer.headers["Content-Disposition"] == served.headers["Content-Disposition"]
+
+
 def test_generators_make_types_of_it_that_compile_and_say_what_comes():
     """Tried: openapi-typescript, openapi-ts, orval and openapi-python-client. A type of null alone, answers that are
     partly read-only, and pages as refusals each made worse ones."""
@@ -308,6 +317,10 @@ def provoke(name, method, path, evidence, settings):
                 everything.post(url, json.dumps({**sent, "sequence": n}), content_type="application/json")
                 for n in range(2)
             ][-1]
+        case "Too many":
+            settings.EVENTS_PER_SESSION_MAX = 1
+            sent = json.dumps({"event_type": "weighs_nothing"})
+            return [everything.post(url, sent, content_type="application/json") for _ in range(2)][-1]
         case "One recording too many":
             settings.RECORDINGS_PER_SESSION_MAX = Recording.objects.filter(session_id=evidence.session.pk).count()
             return ask(everything, method, url)

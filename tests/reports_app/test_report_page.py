@@ -144,6 +144,7 @@ class TestThePage:
         text = Page(render(coverage=Coverage(heartbeat=0.9999, camera=0.7999, microphone=0.29, screen=1.0))).text
         assert "heartbeat 99%, camera 79%, microphone 29%, screen 100%" in " ".join(text.split())
         assert "Too little of this sitting was watched" in text
+        assert "heartbeat 98%, no camera" in " ".join(Page(render(coverage=Coverage(heartbeat=0.98))).text.split())
 
     def test_of_an_event_without_type_or_time_says_so(self):
         text = Page(render([EventFact("", None, None), EventFact("", None, NOON)])).text
@@ -199,6 +200,8 @@ class TestTheTimeline:
         path = drawing.find("g/path").get("d")
         places = [float(x) for x in re.findall(r"M([\d.]+) ", path)]
         assert (min(places), max(places)) == (timeline.LABEL_WIDTH, timeline.WIDTH - timeline.RIGHT_MARGIN)
+        ticks = [tick.text for tick in drawing.findall("text")]
+        assert (ticks[0], ticks[-1]) == ("−14:00:00", "15:00:00")  # no event of another year makes the hour a dot
 
     def test_of_a_hundred_types_stays_readable_and_loses_none(self):
         events = some_events(1000, types=[f"type {n:03}" for n in range(100)])

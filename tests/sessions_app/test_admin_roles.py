@@ -176,6 +176,13 @@ class TestEveryLook:
         assert (looked.action, looked.object_kind, looked.object_id) == (Action.LOOKED, "session", running.pk)
         assert looked.address == "127.0.0.1"
 
+    @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "POST", "PUT", "ANY"])
+    def test_is_recorded_by_whatever_method_the_page_was_asked_for(self, as_staff, running, method):
+        """Django's own pages draw themselves for all of them."""
+        for role, page in (("Reviewer", "history"), ("Operator", "delete")):
+            assert as_staff(role).generic(method, f"{LIST}{running.pk}/{page}/").status_code == 200
+        assert AuditRecord.objects.filter(action=Action.LOOKED, object_id=running.pk).count() == 2
+
 
 class TestActingOnASession:
     """From its page in the admin, as a Proctor; what goes wrong is said and changes nothing."""

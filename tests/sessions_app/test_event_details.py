@@ -30,6 +30,8 @@ class TestDetails:
             {"duration_s": float(10**9)},
             {"confidence": 1.01},
             {"source": "x" * 101},
+            {"source": "server"},  # what that tells is the server's own
+            {"source": " Server"},
             {"sequence": -1},
             {"sequence": 2**60},
             {"data": [1]},

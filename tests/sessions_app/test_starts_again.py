@@ -93,7 +93,9 @@ def test_that_was_deleted_does_not_come_back(nobody, key):
     assert not Session.objects.exists()
 
 
-@pytest.mark.parametrize("weak", [str(uuid1()), str(UUID(int=0)), "Ada", 5, ""])
+@pytest.mark.parametrize(
+    "weak", [str(uuid1()), str(UUID(int=0)), "Ada", 5, ""], ids=["of the clock", "nil", "a word", "a number", "empty"]
+)
 def test_a_key_that_may_be_guessed_is_refused(nobody, weak):
     answer = start(nobody, weak)
     assert (answer.status_code, list(answer.json()["fields"])) == (400, ["start_key"])

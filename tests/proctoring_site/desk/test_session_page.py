@@ -15,11 +15,12 @@ from proctoring_site.desk import session_context
 from proctoring_site.desk.session_acts import LIFTED
 from sessions_app import services
 from sessions_app.models import Event, Session, now
+from sessions_app.reported import Reported
 from sessions_app.review import policies, rescoring
 from sessions_app.review import services as reviews
 from sessions_app.review.models import RunKind
 from tests.audit_records import recording, told
-from tests.factories import NOON, make_event, make_session, make_staff
+from tests.factories import NOON, log_event, make_event, make_session, make_staff
 from tests.proctoring_site.desk.session_page import JSON, key_of, page_of, say
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -32,6 +33,11 @@ class TestWhatItShows:
             ("1:00–1:10", "phone_detected", 2, 0.9, "high"),
             ("10:00", "multiple_faces", 1, 0.9, "high"),
         ]
+
+    def test_a_sitting_that_is_no_dot_though_somebody_told_of_the_year_2099(self, rita, session):
+        log_event(session.pk, Reported("x", timestamp=NOON.replace(year=2099)), received_at=NOON)
+        drawn = rita.get(page_of(session)).context["timeline"]
+        assert drawn.ends - drawn.begins < 24 * 3600
 
     def test_both_numbers_and_deductions_that_sum_up(self, rita, session):
         say(rita, session, "dismiss", incident=key_of(session, "phone_detected"), reason="A calculator.")

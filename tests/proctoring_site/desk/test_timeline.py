@@ -50,6 +50,12 @@ class TestTheDrawing:
         assert (drawn.begins, drawn.ends) == (-30, 90)
         assert drawn.milestones.startswith("M2500 0V")
 
+    def test_what_is_told_of_another_year_stands_at_its_edge_and_makes_the_sitting_no_dot(self):
+        events = [("x", Span(-(10**9), -(10**9))), ("x", Span(30, 30)), ("x", Span(10**9, 10**9))]
+        drawn = draw(length_s=60, events=events, incidents=[], beyond_max_s=30)
+        assert (drawn.begins, drawn.ends) == (-30, 90)
+        assert lane(drawn, "x").paths == (("event", "M0 30v10M5000 30v10M10000 30v10"),)
+
     def test_a_sitting_without_length_and_events_is_a_line(self):
         drawn = draw(length_s=0, events=[], incidents=[])
         assert drawn.ends > drawn.begins

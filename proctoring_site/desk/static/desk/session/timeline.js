@@ -96,7 +96,7 @@ export class Timeline extends EventTarget {
   }
 
   #share(at) {
-    return (at - this.clock.from) / (this.clock.until - this.clock.from);
+    return Math.min(Math.max((at - this.clock.from) / (this.clock.until - this.clock.from), 0), 1);
   }
 
   #moment(event) {
