@@ -1,5 +1,5 @@
-"""How many recordings a process takes in at once. Who sends one may be as slow as they like, and a thread of ours waits
-for each: some are left for all who do not send one, whatever the others do."""
+"""How many recordings a process takes in at once. Who sends one may be as slow as they like, and so may what
+stores it; a thread of ours waits for each: some are left for all who do not send one, whatever the others do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

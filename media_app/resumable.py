@@ -19,7 +19,6 @@ from django.conf import settings
 from django.core.files.storage import storages
 from django.db import connection
 from django.db.models import Count, Sum
-from pymongo.read_concern import ReadConcern
 
 from media_app import arrival, processing, uploads
 from media_app.errors import (
@@ -35,7 +34,7 @@ from media_app.errors import (
 )
 from media_app.models import Recording, RecordingState
 from proctoring_site.audit.models import Action
-from proctoring_site.mongo_engine.documents import instance_of
+from proctoring_site.mongo_engine.documents import as_majority_has, instance_of
 from proctoring_site.mongo_engine.instants import naive_utc
 from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session, now
@@ -83,10 +82,8 @@ def check_room(session: Session, size_bytes: int | None = None) -> None:
 def find(session: Session, upload_id: str) -> Recording:
     """As a majority has it: what is told of its offset no failover takes back. Raises UploadNotFound. What was cut off
     between the last byte and its answer is finished here."""
-    uploads = connection.get_collection(Recording._meta.db_table)
-    if connection.session is None:  # a transaction has a read concern of its own
-        uploads = uploads.with_options(read_concern=ReadConcern("majority"))
-    stored = uploads.find_one({"_id": upload_id, "session_id": session.pk}, session=connection.session)
+    wanted = {"_id": upload_id, "session_id": session.pk}
+    stored = as_majority_has(Recording._meta.db_table).find_one(wanted, session=connection.session)
     if stored is None:
         raise UploadNotFound
     recording = instance_of(Recording, stored)

@@ -64,10 +64,9 @@ class SessionVideoViewSet(OfASession):
         session = self.get_object()  # before a byte of the body is read
         request._request.upload_handlers = [VideoUploadHandler(request._request)]  # only here, not at the admin's login
         with intake.a_place():
-            told = request.data
-        upload = VideoUpload(data=told)
-        upload.is_valid(raise_exception=True)
-        session = services.attach_video(session, upload.validated_data["file"])
+            upload = VideoUpload(data=request.data)
+            upload.is_valid(raise_exception=True)
+            session = services.attach_video(session, upload.validated_data["file"])
         return Response(SessionSerializer(session).data)
 
     @extend_schema(summary="Take the video from the import folder", request=VideoImport, responses=SessionSerializer)

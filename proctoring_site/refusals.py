@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from media_app.errors import NoPicture, NotAVideo, TooManyRecordings, UnsafeFileName, VideoTooLarge
+from media_app.errors import NoPicture, NotAVideo, TooManyAtOnce, TooManyRecordings, UnsafeFileName, VideoTooLarge
 from proctoring_site.access.authentication import INVALID
 from proctoring_site.access.permissions import NOT_YOURS
 from proctoring_site.calls import outage
@@ -63,6 +63,7 @@ IMPORT_TOO_LARGE = _by(VideoTooLarge, "Too large a video")
 VIDEO_TOO_LARGE = replace(IMPORT_TOO_LARGE, detail=str(VideoTooLarge.beyond(2 * 1024**3)))  # as shipped
 ANOTHER_TYPE = Refusal(415, "unsupported_media_type", "Another type", 'Unsupported media type "text/plain" in request.')
 NOT_A_VIDEO = _by(NotAVideo, "No video")
+TOO_MANY_AT_ONCE = _by(TooManyAtOnce, "Too many arrive")
 TOO_MANY_RECORDINGS = _by(TooManyRecordings, "One recording too many")
 UNSAFE_NAME = _by(UnsafeFileName, "Not a plain name")
 SESSION_CLOSED = _by(SessionClosed, "Too late")
@@ -123,6 +124,7 @@ ALSO: Mapping[tuple[str, str], tuple[Refusal, ...]] = MappingProxyType(
             TOO_MANY_RECORDINGS,
             VIDEO_TOO_LARGE,
             NOT_A_VIDEO,
+            TOO_MANY_AT_ONCE,
         ),
         ("POST", "/sessions/{id}/video/import"): (
             _invalid("filename", REQUIRED),

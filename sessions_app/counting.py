@@ -37,7 +37,7 @@ def count_open(
     """
     changes, tried = [], {}
     weighed = active_policy().weights
-    far = {pk: own for pk, own in by_session.items() if event_limit.is_far(pk, len(own))}
+    far = {pk: own for pk, own in by_session.items() if event_limit.take(pk, len(own))}
     if not far:
         return by_session
     for pk, own in far.items():
@@ -98,7 +98,7 @@ def count(
     ]
     failed: dict[str, Exception] = {}
     try:
-        found = _sessions_at_once().bulk_write(changes, ordered=False, session=connection.session).matched_count
+        found = sessions_at_once().bulk_write(changes, ordered=False, session=connection.session).matched_count
     except BulkWriteError as error:
         if connection.session is not None or error.details["writeConcernErrors"]:
             raise
@@ -115,7 +115,7 @@ def count(
     return failed
 
 
-def _sessions_at_once() -> Collection:
+def sessions_at_once() -> Collection:
     sessions = connection.get_collection("sessions")
     return sessions if connection.session else sessions.with_options(write_concern=COUNTED_AT_ONCE)
 

@@ -5,12 +5,12 @@ fiftieth of the limit before it looks again. So a session may get that much more
 """
 
 import logging
-from collections.abc import Mapping
-from uuid import UUID
+from math import inf
 
 from django.conf import settings
-from django.utils.crypto import salted_hmac
 
+from proctoring_site.mongo_engine.group_commit import Document
+from sessions_app.models import SERVER
 from sessions_app.policy import active_policy
 
 logger = logging.getLogger(__name__)
@@ -27,8 +27,8 @@ _left: dict[str, int] = {}
 _told: set[str] = set()
 
 
-def is_far(session_id: str, n: int) -> bool:
-    """Whether so many more are surely within the limit, as far as this process knows; they are taken then."""
+def take(session_id: str, n: int) -> bool:
+    """Whether so many more are surely within the limit, as far as this process knows; they are taken off then."""
     known = _left.get(session_id)
     left = (_share() if known is None else known) - n
     if left < 0:
@@ -40,18 +40,16 @@ def is_far(session_id: str, n: int) -> bool:
     return True
 
 
-def room(event_counts: Mapping[str, int]) -> tuple[int, int]:
-    """How many more a session with these counts may have: events of any type, and of those that weigh."""
-    total, limit = sum(event_counts.values()), settings.EVENTS_PER_SESSION_MAX
-    return limit - total, limit + limit // WEIGHED_MORE - total
+def most_with(document: Document) -> float:
+    """How many events, of whatever types, a session has at most for this one still to be taken."""
+    if document.get("source") == SERVER:
+        return inf
+    limit = settings.EVENTS_PER_SESSION_MAX
+    return limit + limit // WEIGHED_MORE if active_policy().weights.get(document["event_type"]) else limit
 
 
-def weighs(event_type: str) -> bool:
-    return bool(active_policy().weights.get(event_type))
-
-
-def note_room(session_id: str, left: int) -> None:
-    _keep(session_id, min(left, _share()))
+def note_total(session_id: str, total: int) -> None:
+    _keep(session_id, min(settings.EVENTS_PER_SESSION_MAX - total, _share()))
 
 
 def is_told(session_id: str) -> bool:
@@ -64,12 +62,6 @@ def note_told(session_id: str) -> None:
         _told.clear()
     _told.add(session_id)
     logger.warning("session %s has reached EVENTS_PER_SESSION_MAX=%s", session_id, settings.EVENTS_PER_SESSION_MAX)
-
-
-def refused_id(session_id: str) -> str:
-    """The same for whoever tells it first, and known to no client, whose own event under it would keep it off."""
-    told = salted_hmac("proctoring.events_refused", session_id, algorithm="sha256").digest()
-    return str(UUID(bytes=told[:16], version=5))
 
 
 def _share() -> int:

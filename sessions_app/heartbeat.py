@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import pymongo
 from django.conf import settings
 from django.db import connection
-from django.utils.crypto import salted_hmac
 from pymongo.collection import Collection
 from pymongo.write_concern import WriteConcern
 
@@ -20,6 +18,7 @@ from proctoring_site.mongo_engine.instants import MILLISECOND, instant_of
 from sessions_app import coverage, ingestion
 from sessions_app.coverage import Coverage, missing_after
 from sessions_app.errors import EventIdConflict, EventUndecided, SessionNotFound
+from sessions_app.ids import id_of_ours
 from sessions_app.models import SERVER, Session, now, to_milliseconds
 from sessions_app.reported import Reported, document_of
 from sessions_app.states import OPEN, State, state_of
@@ -102,13 +101,13 @@ def log_gap(session_id: str, since: datetime, until: datetime) -> None:
     """Keep a silence on the timeline, once: whoever comes second finds it there. Raises EventUndecided."""
     gap = Reported(
         MISSING,
-        id=_gap_id(session_id, since),
+        id=id_of_ours(MISSING, f"{session_id}/{since.isoformat()}"),
         timestamp=since,
         duration_s=round((until - since).total_seconds(), 3),
         source=SERVER,
     )
     with pymongo.timeout(settings.SHORT_WRITE_LIMIT_S):  # an end has none of its own, and may lead events that do
-        outcome = ingestion.write_ours(document_of(session_id, gap, pk=gap.id, sent_at=None, received_at=until))
+        (outcome,) = ingestion.write([document_of(session_id, gap, pk=gap.id, sent_at=None, received_at=until)])
     if isinstance(outcome, EventUndecided):
         raise outcome
     if isinstance(outcome, EventIdConflict):
@@ -152,12 +151,6 @@ def missing_since(session: Session, *, at: datetime | None = None) -> datetime |
         return None
     last_at = beats["last_at"]
     return last_at if (at or now()) - last_at > missing_after() else None
-
-
-def _gap_id(session_id: str, since: datetime) -> str:
-    """The same for whoever notices it, and known to no client: its own event under this id would keep the gap off."""
-    told = f"{session_id}/{since.isoformat()}"
-    return str(UUID(bytes=salted_hmac("proctoring.missing", told, algorithm="sha256").digest()[:16], version=5))
 
 
 def _confirm(commands: list[dict], ids: Sequence[str], at: datetime) -> tuple[list[dict], bool]:

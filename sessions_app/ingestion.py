@@ -12,9 +12,8 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import connection
 from pymongo.errors import BulkWriteError, WriteConcernError, WriteError
-from pymongo.read_concern import ReadConcern
 
-from proctoring_site.mongo_engine.documents import is_storable
+from proctoring_site.mongo_engine.documents import as_majority_has, is_storable
 from proctoring_site.mongo_engine.group_commit import Document, GroupCommit, Outcome
 from proctoring_site.mongo_engine.group_insert import DUPLICATE_KEY
 from proctoring_site.mongo_engine.instants import instant_of
@@ -55,13 +54,7 @@ def write(documents: Sequence[Document], *, are_storable: bool = False) -> Seque
     return [next(outcomes) if id(document) in taken else EventNotStorable() for document in documents]
 
 
-def write_ours(document: Document) -> Outcome:
-    """What the server itself has to say, however many events the session has."""
-    (outcome,) = commit([document], is_limited=False)
-    return outcome
-
-
-def commit(documents: Sequence[Document], *, is_limited: bool = True) -> list[Outcome]:
+def commit(documents: Sequence[Document]) -> list[Outcome]:
     """Count and store a group, of any sessions. Never raises for a single document; that is its outcome."""
     by_session: dict[str, list[int]] = {}
     for n, document in enumerate(documents):
@@ -71,7 +64,7 @@ def commit(documents: Sequence[Document], *, is_limited: bool = True) -> list[Ou
     # A transaction would end with the first session that is not plainly open.
     rest = by_session if connection.session is not None else counting.count_open(by_session, documents, keys)
     if rest:
-        _look_and_count(rest, documents, keys, outcomes, is_limited=is_limited)
+        _look_and_count(rest, documents, keys, outcomes)
     taken = sorted(keys)
     refused = {taken[at]: code for at, code in _insert([documents[n] for n in taken]).items()}
     if refused:
@@ -99,8 +92,6 @@ def _look_and_count(
     documents: Sequence[Document],
     keys: dict[int, str],
     outcomes: list[Outcome | None],
-    *,
-    is_limited: bool,
 ) -> None:
     """Count those that can be taken, and say of the others why not."""
     sessions = _sessions_of(by_session)
@@ -108,19 +99,18 @@ def _look_and_count(
     refused: list[int] = []
     weighed = active_policy().weights
     for pk, own in by_session.items():
-        room = event_limit.room(sessions[pk]["event_counts"]) if pk in sessions else (0, 0)
-        taken = 0
+        counts = sessions[pk]["event_counts"] if pk in sessions else {}
+        total = sum(counts.values())
         for n in own:
             outcomes[n] = _refusal(sessions.get(pk), documents[n])
-            event_type = documents[n]["event_type"]
-            if outcomes[n] is None and is_limited and room[event_limit.weighs(event_type)] <= taken:
+            if outcomes[n] is None and total >= event_limit.most_with(documents[n]):
                 outcomes[n] = TooManyEvents()
             if outcomes[n] is None:
-                taken += 1
-                counted[n] = counters.key_among(sessions[pk]["event_counts"], event_type, weighed=weighed)
+                total += 1
+                counted[n] = counters.key_among(counts, documents[n]["event_type"], weighed=weighed)
             elif isinstance(outcomes[n], (SessionClosed, TooManyEvents)) and "digest" in documents[n]:
                 refused.append(n)
-        event_limit.note_room(pk, room[0] - taken)
+        event_limit.note_total(pk, total)
     if refused:
         _know_again(refused, documents, outcomes)
     ends = {pk: session.get("end_time") for pk, session in sessions.items()}
@@ -131,7 +121,7 @@ def _look_and_count(
             keys[n] = key
     ended = {pk: by_session[pk] for pk, why in uncounted.items() if isinstance(why, SessionClosed)}
     if ended:  # each once: they do not begin again
-        _look_and_count(ended, documents, keys, outcomes, is_limited=is_limited)
+        _look_and_count(ended, documents, keys, outcomes)
 
 
 def _know_again(refused: Sequence[int], documents: Sequence[Document], outcomes: list[Outcome | None]) -> None:
@@ -220,9 +210,7 @@ def _insert_in_transaction(documents: Sequence[Document]) -> dict[int, int]:
 
 def _stored(ids: Sequence[str], *, tries: int = SETTLE_TRIES) -> dict[str, Document]:
     """The first copies of duplicates, once a majority has them: only then may they be acknowledged as stored."""
-    events = connection.get_collection("events")
-    if connection.session is None:  # a transaction has a read concern of its own
-        events = events.with_options(read_concern=ReadConcern("majority"))
+    events = as_majority_has("events")
     found: dict[str, Document] = {}
     for look in range(tries):
         if look:

@@ -99,12 +99,12 @@ class ReportedEvent(NewEvent):
     sequence = Whole(required=False, allow_null=True, min_value=0, max_value=SEQUENCE_MAX)
     data = SmallObject(required=False, allow_null=True, help_text=DATA_IS_SMALL)
 
+    default_error_messages = {"null": "No data provided"}
+
     def validate_source(self, value: str | None) -> str | None:
         if value is not None and value.casefold() == SERVER:
             raise serializers.ValidationError("Only the server's own events have this source.")
         return value
-
-    default_error_messages = {"null": "No data provided"}
 
 
 @extend_schema_serializer(

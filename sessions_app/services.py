@@ -36,7 +36,7 @@ from sessions_app.errors import (
     SessionNotFound,
     TooManyEvents,
 )
-from sessions_app.ids import id_of_start, new_event_ids, new_id
+from sessions_app.ids import id_of_ours, id_of_start, new_event_ids, new_id
 from sessions_app.models import NOT_AT_THE_START, SERVER, Event, Session, now, to_milliseconds
 from sessions_app.policy import active_policy, policy_for
 from sessions_app.reported import Reported
@@ -91,9 +91,10 @@ def log_events(
         for event in events
     ]
     outcomes = ingestion.write(documents, are_storable=all(event.is_storable for event in events))
-    if refused := sum(isinstance(outcome, SessionClosed) for outcome in outcomes):
-        too_late.note(session_id, refused, at=at)
-    if any(isinstance(outcome, TooManyEvents) for outcome in outcomes) and not event_limit.is_told(session_id):
+    refused = [type(outcome) for outcome in outcomes if isinstance(outcome, Exception)]
+    if SessionClosed in refused:
+        too_late.note(session_id, refused.count(SessionClosed), at=at)
+    if TooManyEvents in refused and not event_limit.is_told(session_id):
         _tell_of_the_limit(session_id, at)
     return outcomes
 
@@ -101,8 +102,8 @@ def log_events(
 def _tell_of_the_limit(session_id: str, at: datetime) -> None:
     """On the timeline, once, where staff and reports see it."""
     said = f"The session has {settings.EVENTS_PER_SESSION_MAX:,} events; from here on only those that weigh are kept."
-    told = Reported(event_limit.REFUSED, id=event_limit.refused_id(session_id), message=said, source=SERVER)
-    outcome = ingestion.write_ours(reported.document_of(session_id, told, pk=told.id, sent_at=None, received_at=at))
+    told = Reported(event_limit.REFUSED, id=id_of_ours(event_limit.REFUSED, session_id), message=said, source=SERVER)
+    (outcome,) = ingestion.write([reported.document_of(session_id, told, pk=told.id, sent_at=None, received_at=at)])
     if not isinstance(outcome, EventUndecided):  # else the next one that is refused tells
         event_limit.note_told(session_id)
 

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.db.models import Q
 from pymongo.errors import DuplicateKeyError
-from pymongo.read_concern import ReadConcern
 
 from proctoring_site.audit.models import Action, AuditRecord
+from proctoring_site.mongo_engine.documents import as_majority_has
 from proctoring_site.mongo_engine.group_commit import Document
 from proctoring_site.mongo_engine.instants import instant_of
 from sessions_app.errors import MovedMeanwhile, StartKeyConflict
@@ -48,10 +48,7 @@ def opened_once(new: Document, *, at: datetime) -> Document:
 
 def _stored(pk: str) -> Document | None:
     """Once a majority has it: only then may it be answered with."""
-    sessions = connection.get_collection("sessions")
-    if connection.session is None:  # a transaction has a read concern of its own
-        sessions = sessions.with_options(read_concern=ReadConcern("majority"))
-    return sessions.find_one({"_id": pk}, session=connection.session)
+    return as_majority_has("sessions").find_one({"_id": pk}, session=connection.session)
 
 
 def _demand_never_opened(pk: str, *, at: datetime) -> None:

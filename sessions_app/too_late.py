@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import connection
 from pymongo.errors import WriteError
 
-from sessions_app.counting import COUNTED_AT_ONCE
+from sessions_app.counting import sessions_at_once
 from sessions_app.models import Session
 
 #: Nothing yet, or what an adopted one has there.
@@ -16,11 +16,8 @@ _BEFORE = {"$cond": [{"$isNumber": "$too_late.events"}, "$too_late.events", 0]}
 def note(session_id: str, events: int, *, at: datetime) -> None:
     """Without a new revision: neither score nor timeline are others."""
     step = {"$set": {"too_late": {"events": {"$add": [_BEFORE, events]}, "last_at": at}}}
-    sessions = connection.get_collection("sessions")
-    if connection.session is None:
-        sessions = sessions.with_options(write_concern=COUNTED_AT_ONCE)
     with suppress(WriteError):  # of one that is as large as a document may be
-        sessions.update_one({"_id": session_id}, [step], session=connection.session)
+        sessions_at_once().update_one({"_id": session_id}, [step], session=connection.session)
 
 
 def of(session: Session) -> tuple[int, datetime | None]:

@@ -6,12 +6,12 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 from pymongo.errors import PyMongoError
-from pymongo.read_concern import ReadConcern
 
 from proctoring_site.audit.actors import current_actor, current_address
 from proctoring_site.audit.errors import AuditFailed
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, AuditRecord, ObjectKind
+from proctoring_site.mongo_engine.documents import as_majority_has
 from proctoring_site.mongo_engine.instants import naive_utc
 
 #: From its record on. Whoever goes on for longer leaves the next record, so that the log also tells how long.
@@ -56,7 +56,5 @@ def same_act(action: Action, object_kind: ObjectKind, object_id: str, details: d
 
 def _is_recorded(wanted: dict[str, Any]) -> bool:
     """Durably, so that no failover takes it back."""
-    log = connection.get_collection(AuditRecord._meta.db_table)
-    if connection.session is None:  # a transaction has a concern of its own
-        log = log.with_options(read_concern=ReadConcern("majority"))
+    log = as_majority_has(AuditRecord._meta.db_table)
     return log.find_one(wanted, {"_id": 1}, hint=INDEX, session=connection.session) is not None

@@ -13,6 +13,8 @@ from bson.errors import BSONError
 from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import DateTimeField, Field, Model, QuerySet
+from pymongo.collection import Collection
+from pymongo.read_concern import ReadConcern
 
 from proctoring_site.mongo_engine.fields import DocumentField, with_zones
 from proctoring_site.mongo_engine.instants import instant_of
@@ -30,6 +32,14 @@ def is_storable(document: Mapping[str, Any]) -> bool:
     except (BSONError, OverflowError, UnicodeError):
         return False
     return True
+
+
+def as_majority_has(collection: str) -> Collection:
+    """For reading what no failover takes back; within a transaction, which has a read concern of its own, as that sees
+    it."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    found = connection.get_collection(collection)
+    return found if connection.session is not None else found.with_options(read_concern=ReadConcern("majority"))
 
 
 @dataclass(frozen=True, slots=True)

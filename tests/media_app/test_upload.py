@@ -3,12 +3,13 @@
 import hashlib
 import threading
 from pathlib import Path
+from threading import BoundedSemaphore
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DatabaseError, connection
 
-from media_app import resumable
+from media_app import intake, resumable, services
 from media_app.models import Recording
 from reports_app import services as reports
 from sessions_app.models import Session
@@ -56,6 +57,22 @@ class TestAnUpload:
         assert (videos / recording.original).read_bytes() == clips[suffix].read_bytes()
         assert recording.sha256 == hashlib.sha256(clips[suffix].read_bytes()).hexdigest()
         assert unfinished(videos) == []
+
+    def test_has_its_place_until_it_is_stored(self, api, clips, monkeypatch):
+        """What is looked at waits for others that are, and a storage may be slow: threads are left meanwhile, too."""
+        session, attach, answers = make_session(), services.attach_video, []
+        monkeypatch.setattr(intake, "_places", BoundedSemaphore(1))
+
+        def attach_while_another_comes(*video):
+            if not answers:
+                answers.append(None)
+                answers.append(upload(api, session.pk, clips[".mp4"]))
+            return attach(*video)
+
+        monkeypatch.setattr(services, "attach_video", attach_while_another_comes)
+        assert upload(api, session.pk, clips[".webm"]).status_code == 200
+        assert (answers[1].status_code, answers[1].json()["code"]) == (503, "try_again")
+        assert upload(api, session.pk, clips[".mp4"]).status_code == 200
 
     def test_of_an_adopted_session_whose_revision_is_no_number(self, api, clips, videos):
         write_old_documents([old_session(_id="theirs", revision="seven")])
