@@ -241,6 +241,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"  # for a `next` that leads to another host
 # From the login on, whatever is done meanwhile. Django's two weeks are long for a desk at which others sit, too.
 SESSION_COOKIE_AGE = env.seconds("LOGIN_MAX_AGE_S", 24 * 3600)
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]

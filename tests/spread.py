@@ -30,6 +30,7 @@ LONGEST_FIRST = (
     "tests/proof/test_any_sequence.py",
     "tests/media_app/test_storage_contract.py",
     "tests/proctoring_site/test_openapi.py",
+    "tests/proctoring_site/test_openapi_refusals.py",
     "tests/proctoring_site/desk/test_session_page.py",
     "tests/media_app/test_tus_js_client.py",
     "tests/proctoring_site/desk/test_queue.py",

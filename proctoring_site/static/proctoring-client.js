@@ -356,14 +356,15 @@ export class ProctoringClient extends EventTarget {
     await this.#heartbeat.beat();
   }
 
-  /** A key that is left of somebody else's start, or of one that is over, opens nothing any more: then with a new one. */
+  /** A key that is left of somebody else's start, or of one that is over, or is none, opens nothing: then with a new one. */
   async #askToStart(candidateName) {
     const { baseUrl } = this.#options;
     const isOpened = (body) => typeof body?.id === "string" && typeof body.token === "string";
     for (let tries = 1; ; tries++) {
       const key = startKey(baseUrl);
       const answer = await this.#ask("/sessions", { candidate_name: candidateName, start_key: key }, isOpened);
-      if (answer.body?.code !== "start_key_conflict" || tries === 2) return { key, answer };
+      const isOfNoUse = answer.body?.code === "start_key_conflict" || answer.body?.fields?.start_key;
+      if (!isOfNoUse || tries === 2) return { key, answer };
       forgetStartKey(baseUrl, key);
     }
   }

@@ -81,7 +81,7 @@ class TestACamera:
         expect(page.get_by_text("Not recording")).to_be_visible()
         page.evaluate("window.aheadMs = 17_000")
         expect(page.get_by_text("Nothing is being recorded. Turn")).to_be_visible()
-        until(lambda: exam.database["sessions"].find_one({"_id": session_id})["heartbeat"]["recording"] is False)
+        until(lambda: exam.database["sessions"].find_one({"_id": session_id, "heartbeat.recording": False}))
         exam.act(session_id, "pause")
         expect(page.get_by_text("Nothing is being recorded. This goes away by itself.")).to_be_visible()
         exam.act(session_id, "resume")

@@ -30,7 +30,7 @@ def start(page: Page, exam: Exam, impostor: Impostor) -> str:
 class TestTheVideo:
     def test_is_kept_when_the_token_expires_before_it_is_sent(self, exam, page, impostor):
         session_id = start(page, exam, impostor)
-        page.wait_for_timeout(2500)
+        until(lambda: page.evaluate(KEPT))  # else there is nothing to send
         impostor.answer("/uploads", Reply(503))
         end(page)
         impostor.until_replied()

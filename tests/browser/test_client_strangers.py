@@ -178,6 +178,9 @@ class TestThePage:
         impostor.lose("$^")
         other = start("Somebody else")
         assert sessions.find_one({"_id": other})["candidate_name"] == "Somebody else"
+        if is_kept:
+            page.evaluate("localStorage.setItem('proctoring-client start ', 'what somebody wrote there')")
+            assert start("By no key") is not None
 
 
 class TestTheEnd:

@@ -188,4 +188,4 @@ def test_a_row_that_moves_keeps_the_keyboard(proctor, site):
     expect(row_of(proctor, "Mover One").locator(".live-points")).to_have_text("100")
     expect(button).to_be_focused()
     said = proctor.locator("#live-said").inner_text()
-    assert "with points" in said
+    assert re.match(r"\d+ with points, \d+ missing, \d+ with something off, \d+ paused\.", said)

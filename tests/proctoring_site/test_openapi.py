@@ -3,32 +3,17 @@
 import json
 import re
 from datetime import timedelta
-from functools import lru_cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 import yaml
-from django.core.files.uploadedfile import SimpleUploadedFile
-from django.core.management import call_command
-from django.test import RequestFactory
-from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from drf_spectacular.validation import validate_schema
-from jsonschema import Draft202012Validator, FormatChecker
-from pymongo.errors import AutoReconnect
-from rest_framework.request import Request
 
-from media_app.models import Recording
-from proctoring_site.calls.outage import outage_response
-from proctoring_site.errors import exception_handler
-from sessions_app.errors import EventUndecided
-from sessions_app.examples import START_KEY
-from sessions_app.ids import id_of_start
 from sessions_app.models import Mark, Session
 from tests import access, drives
-from tests.access import IMPORTED, account_of, ask, caller, candidate, early_in_a_minute, machine, methods_of, routes
+from tests.access import account_of, ask, machine, methods_of, routes
 from tests.factories import NOON, make_event, make_session
+from tests.proctoring_site.openapi_document import document, documented, examples, named, operations, schema_errors
 
 data_dir, make_evidence, evidence = drives.data_dir, access.make_evidence, access.evidence
 
@@ -45,34 +30,6 @@ NEVER_THE_SAME = {"id", "token", "token_expires_at", "url", "expires_at", "start
 OF_THE_SERVERS_CLOCK = {"received_at", "clock_skew_ms", "occurred_at"}
 
 
-@lru_cache
-def document():
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "schema.json"
-        call_command("spectacular", "--fail-on-warn", "--format", "openapi-json", "--file", str(file))
-        return json.loads(file.read_text())
-
-
-def operations():
-    return [(m.upper(), path, it) for path, methods in document()["paths"].items() for m, it in methods.items()]
-
-
-def examples(of, *, least, most):
-    """(method, path, status, content type, example's name, value), of the answers between these statuses."""
-    return [
-        (method, path, int(status), media, example.get("summary") or name, example["value"])
-        for method, path, operation in of
-        for status, answer in operation["responses"].items()
-        for media, content in answer.get("content", {}).items()
-        for name, example in content.get("examples", {}).items()
-        if least <= int(status) <= most
-    ]
-
-
-def named(example):
-    return " ".join(map(str, example[:5]))
-
-
 REFUSALS = examples(operations(), least=400, most=499)
 ANSWERS = examples(operations(), least=200, most=299)
 REQUESTS = [
@@ -81,16 +38,6 @@ REQUESTS = [
     for media, content in operation.get("requestBody", {}).get("content", {}).items()
     for name, example in content.get("examples", {}).items()
 ]
-
-
-def schema_errors(schema: dict[str, Any], value: Any) -> list[str]:
-    """OpenAPI 3.1 is JSON Schema."""
-    whole = {**schema, "components": document()["components"]}
-    return [error.message for error in Draft202012Validator(whole, format_checker=FormatChecker()).iter_errors(value)]
-
-
-def documented(method, path, status, media="application/json"):
-    return document()["paths"][path][method.lower()]["responses"][str(status)]["content"][media]
 
 
 def test_it_is_valid():
@@ -248,121 +195,3 @@ class TestTheExamplesTellOneStory:
         Session.objects.filter(pk=played.pk).update(end_time=None)
         answer = api.post(f"/sessions/{played.pk}/events", sent, format="json").json()
         assert {**answer, **{key: shown[key] for key in OF_THE_SERVERS_CLOCK}} == shown
-
-
-@pytest.mark.parametrize("example", REFUSALS, ids=named)
-def test_a_refusal_is_said_as_in_its_example(example, evidence, settings):
-    method, path, status, media, name, shown = example
-    answer = provoke(name, method, path, evidence, settings)
-    assert answer.status_code == status
-    assert answer.headers["Content-Type"].partition(";")[0] == media
-    assert without_numbers(yaml.safe_load(answer.content)) == without_numbers(shown)  # JSON is YAML, too
-    headers = document()["paths"][path][method.lower()]["responses"][str(status)]["headers"]
-    assert headers.keys() <= answer.headers.keys()
-
-
-def without_numbers(body):
-    """Limits and waiting times are the setting's and the clock's."""
-    return json.loads(re.sub(r"\b\d[\d,]*\b", "1", json.dumps(body)))
-
-
-def provoke(name, method, path, evidence, settings):
-    url, everything = evidence.path(path), machine(account_of("superuser"))
-    match name:
-        case "Refused":
-            return ask(everything, method, url, HTTP_HOST="elsewhere.example")
-        case "Another method":
-            return ask(everything, "PUT", url)
-        case "A bad token":
-            return ask(caller("pk_forged"), method, url)
-        case "Not there, or not for you":
-            return ask(caller(), method, url)
-        case "No picture":
-            Recording.objects.all().delete()
-            return ask(everything, method, url)
-        case "A cookie alone":
-            browser = caller(signed_in=account_of("superuser"))
-            del browser.defaults["HTTP_X_CSRFTOKEN"]
-            return ask(browser, method, url)
-        case "Too often":
-            settings.ANONYMOUS_PER_MINUTE = settings.SESSION_CREATION_PER_MINUTE = 1
-            early_in_a_minute()
-            return [ask(caller(), method, url) for _ in range(2)][-1]
-        case "Only with a token" | "Not for this token":
-            settings.SESSION_CREATION = "token"
-            return ask(caller() if name == "Only with a token" else candidate(evidence.session), method, url)
-        case "Another type":
-            return everything.generic(method, url, "text", content_type="text/plain")
-        case "Not JSON":
-            return everything.generic(method, url, "nonsense", content_type="application/json")
-        case "Not multipart":
-            return everything.generic(method, url, "nonsense", content_type="multipart/form-data")
-        case "Too large":
-            return everything.generic(
-                method, url, b" " * (settings.JSON_BODY_MAX_BYTES + 1), content_type="application/json"
-            )
-        case "Too late":
-            evidence.ended()
-            return ask(everything, method, url)
-        case "Not in this state":
-            Session.objects.filter(pk=evidence.session.pk).update(status="expired", end_time=NOON)
-            return ask(everything, method, url)
-        case "A key used before":
-            make_session(pk=id_of_start(START_KEY), candidate_name="Somebody Else")
-            sent = {"candidate_name": "Ada", "start_key": START_KEY}
-            return everything.post(url, json.dumps(sent), content_type="application/json")
-        case "An id used before":
-            sent = {"event_type": "focus_lost", "id": "0b1f9c3e-51f4-4f0e-9a55-6d1c1a3f0c11"}
-            return [
-                everything.post(url, json.dumps({**sent, "sequence": n}), content_type="application/json")
-                for n in range(2)
-            ][-1]
-        case "Too many":
-            settings.EVENTS_PER_SESSION_MAX = 1
-            sent = json.dumps({"event_type": "weighs_nothing"})
-            return [everything.post(url, sent, content_type="application/json") for _ in range(2)][-1]
-        case "One recording too many":
-            settings.RECORDINGS_PER_SESSION_MAX = Recording.objects.filter(session_id=evidence.session.pk).count()
-            return ask(everything, method, url)
-        case "Too large a video":
-            settings.VIDEO_MAX_BYTES = 100
-            return ask(everything, method, url)
-        case "No video":
-            if path.endswith("/import"):
-                (settings.VIDEO_IMPORT_DIR / IMPORTED).write_bytes(b"no video")
-                return ask(everything, method, url)
-            return send_form(everything, url, {"file": SimpleUploadedFile("x.webm", b"no video")})
-        case "Not a plain name":
-            return everything.generic(method, url, '{"filename": "../x"}', content_type="application/json")
-        case "Not valid":
-            if method == "GET":
-                return everything.get(url, {"limit": "0", "at_s": "now"})
-            if path.endswith("/video"):
-                return send_form(everything, url, {})
-            wrong = {"link": {"format": "pdf"}, "heartbeat": {"camera": "on"}}
-            wrong |= {"pause": {"reason_code": "bored"}, "resume": {"reason_code": "bored"}}
-            body = json.dumps(wrong.get(path.rpartition("/")[2], {}))
-            return everything.generic(method, url, body, content_type="application/json")
-    raise AssertionError(f"Nobody knows how to provoke {name}.")
-
-
-def send_form(client, url, fields):
-    return client.generic("POST", url, encode_multipart(BOUNDARY, fields), content_type=MULTIPART_CONTENT)
-
-
-def test_an_outage_is_said_as_in_its_example():
-    """What the middleware answers in place of any route; that it does, test_outage.py says."""
-    answer = outage_response(RequestFactory().get("/sessions"), AutoReconnect())
-    said = document()["paths"]["/sessions"]["get"]["responses"]["503"]
-    assert [json.loads(answer.content)] == [
-        it["value"] for it in said["content"]["application/json"]["examples"].values()
-    ]
-    assert set(said["headers"]) - {"X-Request-ID"} <= set(answer.headers)
-
-
-def test_an_event_that_is_not_decided_is_said_as_in_its_example():
-    """When that happens, test_refused_by_the_server.py says."""
-    said = documented("POST", "/sessions/{id}/events", 503)["examples"].values()
-    answer = exception_handler(EventUndecided(), {"request": Request(RequestFactory().post("/"))})
-    assert answer.data in [it["value"] for it in said]
-    assert "Retry-After" in answer.headers

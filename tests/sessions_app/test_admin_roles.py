@@ -252,3 +252,5 @@ class TestWhoMaySee:
         right = client.post("/admin/login/?next=" + LIST, {"username": "root", "password": "correct horse"})
         assert (right.status_code, right["Location"]) == (302, LIST)
         assert client.get(LIST).status_code == 200
+        elsewhere = client.post("/admin/login/?next=//example.org/", {"username": "root", "password": "correct horse"})
+        assert (elsewhere.status_code, elsewhere["Location"]) == (302, "/admin/")

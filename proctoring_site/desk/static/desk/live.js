@@ -227,7 +227,8 @@ let announcedAt = -Infinity;
 
 function announce({ counts, together }) {
   const most = together ? ` ${together} clients fell silent at the same time.` : "";
-  const needs = `${counts.weighed} with points, ${counts.missing} missing, ${counts.paused} paused.${most}`;
+  const { weighed, missing, off, paused } = counts;
+  const needs = `${weighed} with points, ${missing} missing, ${off} with something off, ${paused} paused.${most}`;
   if (needs === announced || performance.now() - announcedAt < ANNOUNCE_EVERY_MS) return;
   part("said").textContent = needs;
   announced = needs;
