@@ -42,8 +42,8 @@ def prepare(mongodb_url: str, folder: Path, **settings: str) -> str:
 
 @contextmanager
 def serve(mongodb_url: str, folder: Path, **settings: str) -> Iterator[Server]:
-    """Ours, with two workers of 16 threads."""
-    options = ["--interface", "wsgi", "--workers", "2", "--blocking-threads", "16", "--log-level", "error"]
+    """Ours, with two workers of 64 threads, as `make run` starts them."""
+    options = ["--interface", "wsgi", "--workers", "2", "--blocking-threads", "64", "--log-level", "error"]
     command = ["granian", *options, "proctoring_site.wsgi:application"]
     with _serve(command, {**environment_of(mongodb_url, folder), **settings}, folder) as server:
         yield server

@@ -54,6 +54,11 @@ def whole_number(name: str, default: int) -> int:
     return _number(name, default, least=0)
 
 
+def web_threads() -> int:
+    """granian's, in each process. The launcher starts so many, and recordings may hold a share of them."""
+    return positive_int("WEB_THREADS", 64)
+
+
 def seconds(name: str, default: int, *, least: int = 1) -> int:
     return _number(name, default, least=least, most=SECONDS_MAX)
 

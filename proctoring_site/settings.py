@@ -159,7 +159,7 @@ VIDEO_MAX_BYTES = env.positive_int("VIDEO_MAX_BYTES", 2 * 1024**3)
 RECORDINGS_PER_SESSION_MAX = env.positive_int("RECORDINGS_PER_SESSION_MAX", 50)
 RECORDINGS_PER_SESSION_MAX_BYTES = env.positive_int("RECORDINGS_PER_SESSION_MAX_BYTES", 20 * 1024**3)  # all together
 # In one process; each holds a thread for as long as its sender takes.
-RECORDINGS_AT_ONCE = env.positive_int("RECORDINGS_AT_ONCE", max(1, env.positive_int("WEB_THREADS", 16) * 3 // 4))
+RECORDINGS_AT_ONCE = env.positive_int("RECORDINGS_AT_ONCE", max(1, env.web_threads() * 3 // 4))
 UPLOAD_EXPIRES_AFTER_S = env.seconds("UPLOAD_EXPIRES_AFTER_S", 24 * 3600)  # without another part
 UPLOAD_CLAIM_S = env.seconds("UPLOAD_CLAIM_S", 20)  # a writer that brings something renews five times as often
 KEEP_ORIGINALS = env.flag("KEEP_ORIGINALS")  # also when the file made of it to be watched was verified

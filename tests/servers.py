@@ -121,6 +121,7 @@ class Web:
             "MONGODB_URL": mongodb_url,
             "DATA_DIR": str(folder),
             "SECRET_KEY": secrets.token_urlsafe(50),
+            "WEB_THREADS": str(THREADS),
             **environment,
         }
         served = ["--interface", "wsgi", "--blocking-threads", str(THREADS), "--host", "127.0.0.1", "--port", str(port)]

@@ -14,10 +14,10 @@ from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.utils import timezone
 from pymongo import ASCENDING, ReturnDocument
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from proctoring_site.jobs.models import Job, JobState, new_id
 from proctoring_site.jobs.reasons import costs_no_try, reason_of, speaks_to_people
@@ -143,7 +143,7 @@ def run(taken: Job) -> bool:
     """
     try:
         return _run(taken)
-    except Exception:
+    except (PyMongoError, DatabaseError):
         _unwritten.append(taken)
         raise
 

@@ -116,7 +116,7 @@ def web_server(data_dir: Path, signals: StopSignals) -> WebServer:
         port=port,
         folder=data_dir,
         workers=env.positive_int("WEB_WORKERS", 2),
-        threads=env.positive_int("WEB_THREADS", 16),
+        threads=env.web_threads(),
         pause=signals.pause,
     )
 
