@@ -27,7 +27,7 @@ from proctoring_site.refusals import (
     THROTTLED,
     Refusal,
 )
-from sessions_app.serializers import ReportedEvent
+from sessions_app.event_serializers import ReportedEvent
 
 DESCRIPTION = """Sessions, events, video and reports. Flags are not findings; a person decides.
 
@@ -202,7 +202,7 @@ class IdentifierField(OpenApiSerializerFieldExtension):
 class EventOfABatch(OpenApiSerializerFieldExtension):
     """What no event is, is refused in its place, and not here; who writes a client knows better what one is."""
 
-    target_class = "sessions_app.serializers.AsSent"
+    target_class = "sessions_app.event_serializers.AsSent"
 
     def map_serializer_field(self, auto_schema: openapi.AutoSchema, direction: str) -> dict[str, Any]:
         return auto_schema.resolve_serializer(ReportedEvent, direction).ref

@@ -23,8 +23,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from rest_framework import serializers
 
 from sessions_app.errors import ProctoringError
+from sessions_app.event_serializers import NewEvent
 from sessions_app.models import to_milliseconds
-from sessions_app.serializers import NewEvent, OfACandidate
+from sessions_app.serializers import OfACandidate
 from sessions_app.strict_fields import Instant, Text
 
 ID_MAX_LENGTH = 200

@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import Any
 
 from proctoring_site.mongo_engine.documents import is_storable
+from sessions_app.event_serializers import DURATION_MAX_S, SEQUENCE_MAX
 from sessions_app.models import EVENT_TYPE_MAX_LENGTH, MESSAGE_MAX_LENGTH, SERVER, SOURCE_MAX_LENGTH
-from sessions_app.serializers import DURATION_MAX_S, SEQUENCE_MAX
 from sessions_app.strict_fields import EARLIEST, LATEST, Identifier, is_flat, is_short
 
 UTC_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3}(?:\d{3})?)?Z", re.ASCII)

@@ -10,9 +10,9 @@ from django.utils.dateparse import parse_datetime
 from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import Serializer
 
+from sessions_app.event_serializers import ReportedEvent, SentEvent
 from sessions_app.quick_check import plain_event
 from sessions_app.reported import Reported
-from sessions_app.serializers import ReportedEvent, SentEvent
 
 _one_of_many, _alone = ReportedEvent(), SentEvent()
 

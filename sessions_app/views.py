@@ -32,20 +32,17 @@ from proctoring_site.calls.quick_dispatch import QuickDispatch
 from sessions_app import batches, kept_timelines, services
 from sessions_app import heartbeat as beats
 from sessions_app.answers import detail_answer, event_answer, session_answer, started_answer
+from sessions_app.event_serializers import BatchOutcome, EventBatch, EventSerializer, SentEvent
 from sessions_app.models import Session
 from sessions_app.pagination import NewestFirst
 from sessions_app.querysets import sees
 from sessions_app.serializers import (
-    BatchOutcome,
-    EventBatch,
-    EventSerializer,
     HeartbeatAnswerSerializer,
     HeartbeatSerializer,
     NeededReason,
     NewMessage,
     NewSession,
     Reason,
-    SentEvent,
     SessionDetailSerializer,
     SessionListQuery,
     SessionSerializer,

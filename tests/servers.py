@@ -17,7 +17,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from proctoring_site.launch.child_process import end, end_group, start_tied
-from proctoring_site.launch.embedded_mongod import find_mongod
+from proctoring_site.launch.mongod_binary import find_mongod
 from tests.callers import bearer
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -10,7 +10,7 @@ from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyM
 
 from proctoring_site import env
 from proctoring_site.launch.child_process import LaunchError
-from proctoring_site.launch.embedded_mongod import OLDEST_SERVER
+from proctoring_site.launch.mongod_binary import OLDEST_SERVER
 from proctoring_site.mongo_engine import mongodb_url
 from proctoring_site.mongo_engine.away import origins
 

@@ -24,6 +24,11 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
 
 
 @pytest.fixture
+def videos(data_dir: Path) -> Path:  # noqa: F811 - the fixture
+    return data_dir / "videos"
+
+
+@pytest.fixture
 def send(data_dir: Path) -> Callable[..., Recording]:  # noqa: F811 - the fixture
     """`send(data, session=…, kind=…)`: a recording of which all has come and nobody has looked yet."""
 

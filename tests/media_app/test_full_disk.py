@@ -35,11 +35,6 @@ def full_disk(room=ROOM):
 
 
 @pytest.fixture
-def videos(data_dir):
-    return data_dir / "videos"
-
-
-@pytest.fixture
 def film(clips):
     """A video with room to spare in it: WebM's own element for that."""
     return clips[".webm"].read_bytes() + b"\xec\x01" + MORE.to_bytes(7, "big") + bytes(MORE)

@@ -19,7 +19,7 @@ from tests.media_app import tus
 from tests.media_app.tus import TUS, begun, offset_of, pieces, send
 
 pytestmark = pytest.mark.usefixtures("database")
-videos, session, candidate, clip = tus.videos, tus.session, tus.candidate, tus.clip
+session, candidate, clip = tus.session, tus.candidate, tus.clip
 
 
 class TestExpiry:

@@ -10,7 +10,7 @@ from tests.media_app import tus
 from tests.media_app.tus import begun, offset_of, send
 
 pytestmark = pytest.mark.usefixtures("committed_database")
-videos, session, candidate = tus.videos, tus.session, tus.candidate
+session, candidate = tus.session, tus.candidate
 
 
 @contextmanager

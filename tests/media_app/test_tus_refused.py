@@ -9,7 +9,7 @@ from tests.media_app import tus
 from tests.media_app.tus import begin, begun, told
 
 pytestmark = pytest.mark.usefixtures("database")
-videos, session, candidate = tus.videos, tus.session, tus.candidate
+session, candidate = tus.session, tus.candidate
 
 
 class TestARefusedBeginning:

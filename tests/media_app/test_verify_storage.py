@@ -16,11 +16,6 @@ pytestmark = pytest.mark.usefixtures("database")
 
 
 @pytest.fixture
-def videos(data_dir):
-    return data_dir / "videos"
-
-
-@pytest.fixture
 def recording(videos, clips, run_jobs, settings):
     settings.KEEP_ORIGINALS = True
     with clips[".webm"].open("rb") as file:

@@ -11,11 +11,6 @@ TUS = {"HTTP_TUS_RESUMABLE": "1.0.0"}
 
 
 @pytest.fixture
-def videos(data_dir):
-    return data_dir / "videos"
-
-
-@pytest.fixture
 def session(videos):
     return make_session()
 

@@ -11,12 +11,12 @@ from proctoring_site.calls.json_only import QuickJSONRenderer
 from proctoring_site.mongo_engine.documents import documents_of, instance_of
 from sessions_app import kept_timelines, services
 from sessions_app.answers import detail_answer, event_answer, session_answer, started_answer
+from sessions_app.event_serializers import EventSerializer
 from sessions_app.heartbeat import Beat, beat
 from sessions_app.models import NOT_AT_THE_START, Event, Session
 from sessions_app.querysets import sees
 from sessions_app.reported import Reported
 from sessions_app.serializers import (
-    EventSerializer,
     SessionDetailSerializer,
     SessionSerializer,
     StartedSessionSerializer,

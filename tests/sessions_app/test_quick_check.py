@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sessions_app.event_serializers import SentEvent
 from sessions_app.examples import EVENT
 from sessions_app.quick_check import CHECKS, plain_event
-from sessions_app.serializers import SentEvent
 from tests.unhurried import UNHURRIED
 
 AWKWARD = ["", " ", " padded ", "a\nb", "nul\0", "\ud800", "ß", "e\u0301", "\u00a0", "x" * 64, "x" * 101, "x" * 4001]

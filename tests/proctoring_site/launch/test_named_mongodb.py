@@ -11,7 +11,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from proctoring_site.launch.child_process import LaunchError, end, start_tied
-from proctoring_site.launch.embedded_mongod import find_mongod
+from proctoring_site.launch.mongod_binary import find_mongod
 from proctoring_site.launch.named_mongodb import NOT_A_URL, fault_of, named_server
 from tests.servers import free_port
 
