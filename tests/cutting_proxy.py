@@ -13,11 +13,13 @@ RESET = struct.pack("ii", 1, 0)
 
 class CuttingProxy:
     """Passes on bytes. `cuts`: after so many bytes to the server, in all, what happens to it, and then the connection
-    that brought the last of them is reset. `sent_bytes`: how many came this way to the server."""
+    that brought the last of them is reset. `sent_bytes`: how many came this way to the server. While it `is_down`
+    nothing passes, of no connection: a server that is frozen would find later what lay in its sockets."""
 
     def __init__(self, port: int) -> None:
         self.cuts: list[tuple[int, Callable[[], object]]] = []
         self.sent_bytes = 0
+        self.is_down = False
         self._to, self._lock = port, Lock()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
@@ -26,6 +28,9 @@ class CuttingProxy:
         self.sent_bytes = 0
         self.cuts = sorted([*self.cuts, *((at, meanwhile) for at in sent_bytes)], key=lambda cut: cut[0])
 
+    def go_down(self) -> None:
+        self.is_down = True
+
     def accept(self) -> None:
         while True:
             try:
@@ -33,8 +38,10 @@ class CuttingProxy:
             except OSError:  # closed: the test is over
                 return
             try:
-                server = socket.create_connection(("127.0.0.1", self._to))
+                server = None if self.is_down else socket.create_connection(("127.0.0.1", self._to))
             except OSError:  # as a proxy says it whose server is down
+                server = None
+            if server is None:
                 client.close()
                 continue
             for source, target in ((client, server), (server, client)):
@@ -42,7 +49,7 @@ class CuttingProxy:
 
     def _pass_on(self, source: socket.socket, target: socket.socket, is_sent: bool) -> None:
         try:
-            while data := source.recv(READ_BYTES):
+            while (data := source.recv(READ_BYTES)) and not self.is_down:
                 target.sendall(data)
                 if is_sent and self._is_cut_after(len(data)):
                     break

@@ -152,18 +152,6 @@ class Web:
         for pid in self.worker_pids:
             os.kill(pid, signal.SIGKILL)
 
-    def freeze(self) -> None:
-        """Returns when all of them stand still."""
-        pids = self.worker_pids
-        assert pids, "nothing serves"
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-        until(lambda: all(state_of(Path(f"/proc/{pid}")) == "T" for pid in pids))
-
-    def thaw(self) -> None:
-        for pid in self.worker_pids:
-            os.kill(pid, signal.SIGCONT)
-
     def bring_back(self, killed: Iterable[int]) -> None:
         """granian replaces them; when they end within 5.5 s of their start it gives up instead, and what watches it
         (here we, else launch) starts it again."""

@@ -165,11 +165,11 @@ class TestOurModule:
 
     def test_goes_on_after_a_reload_and_sends_nothing_twice(self, exam, page, line, film):
         session_id = self.start(page, line)
-        line.cut_at(9 * MIB, meanwhile=lambda: exam.web.freeze())
+        line.cut_at(9 * MIB, meanwhile=line.go_down)
         page.evaluate(f"() => {{ ({UPLOAD})().catch(() => {{}}); }}")
         until(lambda: line.cuts == [])
         page.reload()
-        exam.web.thaw()
+        line.is_down = False
         assert open_client(page, "resume", base=line.url, visit=f"{line.url}/blank") == session_id
         page.evaluate(FETCH_FILM)
         started_at = offsets(page)
