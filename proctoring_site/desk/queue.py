@@ -38,7 +38,6 @@ from sessions_app.admin import BandFilter, SessionAdmin, SessionChangeList, Vide
 from sessions_app.models import CANDIDATE_NAME_MAX_LENGTH, Session, now
 from sessions_app.querysets import QUEUE_ORDER
 from sessions_app.review import assignment
-from sessions_app.states import State
 
 FILTERS = [
     *(ShowFilter, ReviewFilter, AssignedFilter, StoredBandFilter, BelowFilter),
@@ -196,7 +195,7 @@ class QueuePage(SessionAdmin):
         """Those who sit have the live board: what is in the queue can be neither paused nor ended."""
         found = super().get_actions(request)
         if shows_queue(request):
-            for name in ("pause_sessions", "resume_sessions", "end_sessions"):
+            for name in bulk.QUESTIONS:
                 found.pop(name, None)
         return found
 
@@ -210,21 +209,15 @@ class QueuePage(SessionAdmin):
 
     @admin.action(description="Pause the selected sessions …", permissions=["supervise"])
     def pause_sessions(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
-        if request.POST.get("post"):
-            return super().pause_sessions(request, queryset)
-        return bulk.ask_first(request, queryset.in_state(State.RUNNING), action="pause_sessions", desk=self)
+        return bulk.ask_first(request, queryset, action="pause_sessions", desk=self)
 
     @admin.action(description="Resume the selected sessions …", permissions=["supervise"])
     def resume_sessions(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
-        if request.POST.get("post"):
-            return super().resume_sessions(request, queryset)
-        return bulk.ask_first(request, queryset.in_state(State.PAUSED), action="resume_sessions", desk=self)
+        return bulk.ask_first(request, queryset, action="resume_sessions", desk=self)
 
     @admin.action(description="End the selected sessions …", permissions=["supervise"])
     def end_sessions(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
-        if request.POST.get("post"):
-            return super().end_sessions(request, queryset)
-        return bulk.ask_first(request, queryset.open(), action="end_sessions", desk=self)
+        return bulk.ask_first(request, queryset, action="end_sessions", desk=self)
 
     @admin.display(description="started (UTC)")
     def begun(self, session: Session) -> str:
