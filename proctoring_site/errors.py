@@ -9,10 +9,10 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import Resolver404
 from django.views import defaults
+from rest_framework import views
 from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.exceptions import PermissionDenied as APIPermissionDenied
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 from media_app import errors as media
 from proctoring_site.access import links
@@ -75,13 +75,9 @@ def _answer(error: Exception) -> Response | None:
     api_error = _as_api_error(error)
     if api_error is None:
         return None
-    set_rollback()
-    headers = {}
-    if wait := getattr(api_error, "wait", None):
-        headers["Retry-After"] = str(int(wait))
-    if auth_header := getattr(api_error, "auth_header", None):
-        headers["WWW-Authenticate"] = auth_header
-    return Response(_body(api_error), status=api_error.status_code, headers=headers)
+    answer = views.exception_handler(api_error, {})
+    answer.data = _body(api_error)
+    return answer
 
 
 def _as_api_error(error: Exception) -> APIException | None:
