@@ -14,6 +14,7 @@ from django.utils.text import capfirst
 
 COUNTED_UP_TO = 10_000  # takes some 6 ms
 NOTHING = "–"
+TO_THE_MINUTE = "%Y-%m-%d %H:%M"
 
 
 def in_utc(field: str, said: str, *, layout: str = "%Y-%m-%d %H:%M:%S") -> Callable[[ModelAdmin, Model], str]:

@@ -6,6 +6,7 @@ and sizes in bytes. What is too little for a part waits in a file of its own, so
 lost.
 """
 
+import io
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -17,7 +18,7 @@ from django.core.files import File
 
 from media_app.errors import StorageFailed, UploadLost
 from media_app.storage.lease import one_at_a_time
-from media_app.storage.range_file import open_by_ranges
+from media_app.storage.range_file import BLOCK_BYTES, RangeFile
 
 State = dict[str, Any]
 
@@ -63,7 +64,7 @@ class InParts(ABC):
 
     def _open(self, name: str, mode: str = "rb") -> File:
         """By ranges: django-storages would hold the whole of it in memory."""
-        return open_by_ranges(self, name)
+        return File(io.BufferedReader(RangeFile(self, name, self.size(name)), BLOCK_BYTES), name)
 
     def local_path(self, name: str) -> Path | None:
         return None

@@ -4,7 +4,6 @@ Who may not review (a Proctor sees who sits, an Operator sees no evidence) gets 
 """
 
 from collections.abc import Iterable
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -19,7 +18,7 @@ from django.utils.safestring import SafeString
 
 from proctoring_site import keyset
 from proctoring_site.access.roles import Right, may
-from proctoring_site.admin_lists import NOTHING
+from proctoring_site.admin_lists import NOTHING, TO_THE_MINUTE, in_utc
 from proctoring_site.desk import bulk, queue_counts, queue_export, queue_next
 from proctoring_site.desk.queue_filters import (
     AssignedFilter,
@@ -219,9 +218,7 @@ class QueuePage(SessionAdmin):
     def end_sessions(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
         return bulk.ask_first(request, queryset, action="end_sessions", desk=self)
 
-    @admin.display(description="started (UTC)")
-    def begun(self, session: Session) -> str:
-        return _minute(session.start_time) if session.start_time else NOTHING
+    begun = in_utc("start_time", "started", layout=TO_THE_MINUTE)
 
     @admin.display(description="evidence")
     def evidence(self, session: Session) -> SafeString | str:
@@ -272,8 +269,5 @@ class QueuePage(SessionAdmin):
         shown = format_html('{}<input type="hidden" name="{}" value="{}">', to, name, had)
         if session.due_at is None:
             return shown
-        return format_html('{} <span class="queue-quiet">due {} UTC</span>', shown, _minute(session.due_at))
-
-
-def _minute(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M}"
+        due = f"{session.due_at:{TO_THE_MINUTE}}"
+        return format_html('{} <span class="queue-quiet">due {} UTC</span>', shown, due)
