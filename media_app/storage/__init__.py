@@ -5,7 +5,6 @@ Adding a backend: one file in this folder, one line in `BACKENDS`, its keys in `
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
@@ -16,16 +15,16 @@ from django.utils.module_loading import import_string
 
 from media_app.errors import UploadLost
 
-BACKENDS: Mapping[str, str] = MappingProxyType(
-    {
-        "local": "media_app.storage.local.LocalStorage",
-        "deta": "media_app.storage.deta.DetaDriveStorage",
-        "s3": "media_app.storage.s3.PrivateS3Storage",
-    }
-)
-REQUIRED_SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"local": (), "deta": ("DETA_PROJECT_KEY",), "s3": ("AWS_STORAGE_BUCKET_NAME",)}
-)
+BACKENDS: Mapping[str, str] = {
+    "local": "media_app.storage.local.LocalStorage",
+    "deta": "media_app.storage.deta.DetaDriveStorage",
+    "s3": "media_app.storage.s3.PrivateS3Storage",
+}
+REQUIRED_SETTINGS: Mapping[str, tuple[str, ...]] = {
+    "local": (),
+    "deta": ("DETA_PROJECT_KEY",),
+    "s3": ("AWS_STORAGE_BUCKET_NAME",),
+}
 
 
 def backend_class_path(name: str) -> str:

@@ -2,7 +2,6 @@
 candidates notice."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -36,13 +35,11 @@ _WAITS = "Each of these candidates waits until somebody resumes the session."
 _GOES_ON = "Each of these candidates goes on with the exam."
 _IS_OVER = "The exam of each of these candidates is over. This cannot be taken back."
 #: action → the verb, from which state (None: any open one), what the session then is, what that is to its candidate.
-QUESTIONS: Mapping[str, tuple[str, State | None, str, str]] = MappingProxyType(
-    {
-        "pause_sessions": ("pause", State.RUNNING, "paused", _WAITS),
-        "resume_sessions": ("resume", State.PAUSED, "resumed", _GOES_ON),
-        "end_sessions": ("end", None, "ended", _IS_OVER),
-    }
-)
+QUESTIONS: Mapping[str, tuple[str, State | None, str, str]] = {
+    "pause_sessions": ("pause", State.RUNNING, "paused", _WAITS),
+    "resume_sessions": ("resume", State.PAUSED, "resumed", _GOES_ON),
+    "end_sessions": ("end", None, "ended", _IS_OVER),
+}
 #: Of the clean ones, those of which it is known how much was watched.
 WATCHED = "watched"
 #: By the id of a session, the field of the list that says to whom it was assigned as it was shown.

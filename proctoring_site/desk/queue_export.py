@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import copy_context
 from operator import attrgetter
-from types import MappingProxyType
 from typing import Any
 
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -24,29 +23,27 @@ from sessions_app.models import Session
 from sessions_app.querysets import NEWEST_FIRST, QUEUE_ORDER
 
 ROWS_AT_ONCE = 1000
-COLUMNS: Mapping[str, Callable[[Session], object]] = MappingProxyType(
-    {
-        "id": attrgetter("pk"),
-        "candidate_name": attrgetter("candidate_name"),
-        "state": attrgetter("state.value"),
-        "start_time": lambda session: instant(session.start_time),
-        "end_time": lambda session: instant(session.end_time),
-        "machine_score": attrgetter("machine_score"),
-        "reviewed_score": attrgetter("reviewed_score"),
-        "reviewed_risk_band": attrgetter("reviewed_band"),
-        "policy_version": attrgetter("policy_version"),
-        "covered": attrgetter("covered"),
-        "incidents": attrgetter("incident_count"),
-        "open_incidents": attrgetter("open_incidents"),
-        "confirmed_incidents": attrgetter("confirmed_incidents"),
-        "has_video": lambda session: "yes" if session.video_name else "no",
-        "review_outcome": attrgetter("outcome.value"),
-        "reviewed_by": attrgetter("outcome_by"),
-        "reviewed_at": lambda session: instant(session.reviewed_at),
-        "assigned_to": attrgetter("assigned_to"),
-        "due_at": lambda session: instant(session.due_at),
-    }
-)
+COLUMNS: Mapping[str, Callable[[Session], object]] = {
+    "id": attrgetter("pk"),
+    "candidate_name": attrgetter("candidate_name"),
+    "state": attrgetter("state.value"),
+    "start_time": lambda session: instant(session.start_time),
+    "end_time": lambda session: instant(session.end_time),
+    "machine_score": attrgetter("machine_score"),
+    "reviewed_score": attrgetter("reviewed_score"),
+    "reviewed_risk_band": attrgetter("reviewed_band"),
+    "policy_version": attrgetter("policy_version"),
+    "covered": attrgetter("covered"),
+    "incidents": attrgetter("incident_count"),
+    "open_incidents": attrgetter("open_incidents"),
+    "confirmed_incidents": attrgetter("confirmed_incidents"),
+    "has_video": lambda session: "yes" if session.video_name else "no",
+    "review_outcome": attrgetter("outcome.value"),
+    "reviewed_by": attrgetter("outcome_by"),
+    "reviewed_at": lambda session: instant(session.reviewed_at),
+    "assigned_to": attrgetter("assigned_to"),
+    "due_at": lambda session: instant(session.due_at),
+}
 
 
 @require_GET

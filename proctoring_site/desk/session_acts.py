@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
-from types import MappingProxyType
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -67,26 +66,24 @@ def _judge(to: IncidentState) -> Callable[..., Session]:
 
 
 #: verb → (form, service, what is said when it is done)
-ACTS: Mapping[str, tuple[type[ReviewForm], Callable[..., Session], str]] = MappingProxyType(
-    {
-        "acknowledge": (said.JudgeForm, _judge(IncidentState.ACKNOWLEDGED), "Acknowledged."),
-        "confirm": (said.JudgeForm, _judge(IncidentState.CONFIRMED), "Confirmed."),
-        "dismiss": (said.DismissForm, _judge(IncidentState.DISMISSED), "Dismissed; it stays, struck through."),
-        "reopen": (said.ReopenForm, _judge(IncidentState.REOPENED), "Reopened."),
-        "severity": (said.SeverityForm, reviews.set_severity, "The severity is set."),
-        "add_incident": (said.AddIncidentForm, reviews.add_incident, "The incident is added."),
-        "note": (said.NoteForm, reviews.add_note, "The note is kept."),
-        "allow": (
-            said.AllowForm,
-            reviews.allow,
-            "Allowed: these events are out of the score, and stay on the timeline.",
-        ),
-        "revoke": (said.RevokeForm, reviews.revoke_allowance, "These events count again."),
-        "decide": (said.DecideForm, reviews.decide, "The outcome is {outcome}."),
-        "assign": (said.AssignForm, assignment.assign, "Assigned to {assigned}."),
-        "due": (said.DueForm, assignment.set_due, "The due time is set."),
-    }
-)
+ACTS: Mapping[str, tuple[type[ReviewForm], Callable[..., Session], str]] = {
+    "acknowledge": (said.JudgeForm, _judge(IncidentState.ACKNOWLEDGED), "Acknowledged."),
+    "confirm": (said.JudgeForm, _judge(IncidentState.CONFIRMED), "Confirmed."),
+    "dismiss": (said.DismissForm, _judge(IncidentState.DISMISSED), "Dismissed; it stays, struck through."),
+    "reopen": (said.ReopenForm, _judge(IncidentState.REOPENED), "Reopened."),
+    "severity": (said.SeverityForm, reviews.set_severity, "The severity is set."),
+    "add_incident": (said.AddIncidentForm, reviews.add_incident, "The incident is added."),
+    "note": (said.NoteForm, reviews.add_note, "The note is kept."),
+    "allow": (
+        said.AllowForm,
+        reviews.allow,
+        "Allowed: these events are out of the score, and stay on the timeline.",
+    ),
+    "revoke": (said.RevokeForm, reviews.revoke_allowance, "These events count again."),
+    "decide": (said.DecideForm, reviews.decide, "The outcome is {outcome}."),
+    "assign": (said.AssignForm, assignment.assign, "Assigned to {assigned}."),
+    "due": (said.DueForm, assignment.set_due, "The due time is set."),
+}
 #: Which forms a page offers: acknowledging is that of confirming, and taking a session that of assigning it.
 FORMS: Mapping[str, type[ReviewForm]] = {
     **{verb: form for verb, (form, *_) in ACTS.items() if verb not in ("acknowledge", "confirm", "revoke")},
