@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -17,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from proctoring_site.access.roles import Right, may, may_see_sessions
-from proctoring_site.admin_lists import NOTHING, ReadOnly, UncountedWhenUnfiltered
+from proctoring_site.admin_lists import NOTHING, ReadOnly, UncountedWhenUnfiltered, in_utc
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from sessions_app import acts, heartbeat, scoring, services
@@ -75,14 +74,10 @@ class VideoFilter(admin.SimpleListFilter):
         return queryset
 
 
-def _shown(at: datetime | None) -> str:
-    return at.strftime("%Y-%m-%d %H:%M:%S") if at else NOTHING
-
-
 def state_in_words(session: Session) -> str:
     """Of one that runs, with since when its client is missing."""
     if session.state is State.RUNNING and (since := heartbeat.missing_since(session)):
-        return f"{session.state.label}, missing since {_shown(since)} UTC"
+        return f"{session.state.label}, missing since {since:%Y-%m-%d %H:%M:%S} UTC"
     return session.state.label
 
 
@@ -191,9 +186,7 @@ class SessionAdmin(ReadOnly, admin.ModelAdmin):
     def name(self, session: Session) -> str:
         return session.shown_name
 
-    @admin.display(description="started (UTC)", ordering="start_time")
-    def started(self, session: Session) -> str:
-        return _shown(session.start_time)
+    started = in_utc("start_time", "started", ordering="start_time")
 
     @admin.display(description="state")
     def shown_state(self, session: Session) -> str:
