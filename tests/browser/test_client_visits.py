@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.exams import log, numbers, open_client, until_gathering
+from tests.browser.exams import log, numbers, open_client, until_answered, until_gathering
 from tests.servers import until
 
 #: Longer than a test: what is logged then waits for something else than the loop.
@@ -24,10 +24,6 @@ WRONG_CLOCK = """(() => {
 @pytest.fixture
 def page(visitor: BrowserContext) -> Page:
     return visitor.new_page()
-
-
-def until_answered(page: Page) -> None:
-    until(lambda: page.evaluate("client.waiting") == 0)
 
 
 class TestATabThat:
