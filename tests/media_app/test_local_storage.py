@@ -1,6 +1,4 @@
-"""Files on the local disk, beside what all storages do (test_storage_contract.py): whole or not there, and never outside
-the folder.
-"""
+"""Files on the local disk, beside what all storages do (test_storage_contract.py): whole, never out of the folder."""
 
 import os
 import stat
