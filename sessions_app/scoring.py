@@ -9,15 +9,17 @@ FULL_SCORE = 100
 #: Points off per event. The earlier service documented the sum (100 minus weighted counts) and not its weights; these
 #: are ours, in the order of what a reviewer must look at first: a glance away weighs little, a second person or a
 #: phone much. Override by the setting SCORE_WEIGHTS. A type that is not named here weighs nothing and is kept.
-DEFAULT_WEIGHTS: Mapping[str, int] = {
-    "focus_lost": 2,
-    "looking_away": 1,
-    "no_face": 3,
-    "multiple_faces": 10,
-    "phone_detected": 15,
-    "notes_detected": 10,
-    "device_detected": 10,
-}
+DEFAULT_WEIGHTS: Mapping[str, int] = MappingProxyType(
+    {
+        "focus_lost": 2,
+        "looking_away": 1,
+        "no_face": 3,
+        "multiple_faces": 10,
+        "phone_detected": 15,
+        "notes_detected": 10,
+        "device_detected": 10,
+    }
+)
 
 #: The types that the report's `suspicious_events_count` adds up (the earlier service's definition).
 SUSPICIOUS_TYPES = ("multiple_faces", "phone_detected", "notes_detected", "device_detected")
