@@ -125,9 +125,11 @@ def resume_session(session: Session, *, reason_code: str | None = None, reason: 
     return session
 
 
-def terminate_session(session: Session, *, reason_code: str, reason: str | None = None) -> Session:
+def terminate_session(
+    session: Session, *, reason_code: str, reason: str | None = None, at: datetime | None = None
+) -> Session:
     """Stop a sitting. Raises IllegalMove, MovedMeanwhile."""
-    moves.move(session, State.TERMINATED, reason_code=reason_code, reason=reason)
+    moves.move(session, State.TERMINATED, at=at, reason_code=reason_code, reason=reason)
     return _settle(session)
 
 
