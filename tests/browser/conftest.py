@@ -45,6 +45,7 @@ BROWSER_OPTIONS = [
     "--use-fake-device-for-media-stream",
 ]
 SCREENSHOTS = settings.BASE_DIR / "test-results"
+expect.set_options(timeout=30_000)  # as all else that Playwright waits for: 5 s may be too short on a busy machine
 
 
 @dataclass
