@@ -99,7 +99,7 @@ class TestADisk:
     def test_that_is_full_for_a_while_keeps_the_recording_in_its_order(self, exam, page):
         page.add_init_script(FULL_DISK)
         session_id = start(page, exam, "Full for a while")
-        expect(page.get_by_text("This browser cannot keep notes")).to_be_visible(timeout=20_000)
+        expect(page.get_by_text("This browser cannot keep notes")).to_be_visible()
         assert page.evaluate(KEPT) == []
         page.evaluate("window.isFull = false")
         until(lambda: len(page.evaluate(KEPT)) >= 2)
@@ -123,7 +123,7 @@ class TestADisk:
             other.goto("/blank")
             other.evaluate(script.replace("proctoring-client", "proctoring-recording"))
         page.goto("/candidate/")
-        expect(page.get_by_label("Your name")).to_be_visible(timeout=10_000)
+        expect(page.get_by_label("Your name")).to_be_visible()
 
 
 #: Slices of two recordings, as many hours old, of sessions of which this browser knows nothing else.

@@ -120,7 +120,7 @@ class TestTrouble:
 
     def test_a_page_closed_before_the_video_was_sent_sends_it_at_the_next_visit(self, exam, visitor, page):
         session_id = start(page, exam, "Closes")
-        page.wait_for_timeout(2500)
+        until(lambda: page.evaluate(PARTS, session_id) == 1)
         page.reload()
         page.get_by_role("button", name="Go on").click()
         until(lambda: page.evaluate(PARTS, session_id) == 2)
