@@ -65,9 +65,13 @@ function bare(baseUrl) {
   return baseUrl.replace(/\/$/, "");
 }
 
+function keptUntil({ tokenExpiresAt }) {
+  return Date.parse(tokenExpiresAt) + KEPT_AFTER_EXPIRY_MS;
+}
+
 /** Nobody can deliver it without a new token. Only told by this browser's clock, so first ask the server. */
-function isLongExpired({ tokenExpiresAt }) {
-  return Date.parse(tokenExpiresAt) + KEPT_AFTER_EXPIRY_MS < Date.now();
+function isLongExpired(record) {
+  return keptUntil(record) < Date.now();
 }
 
 /** One at a time, across all tabs, where the browser can say so; else a resend is harmless, since events have ids. It can
@@ -185,6 +189,11 @@ export class ProctoringClient extends EventTarget {
   /** When the sitting began, by this browser's clock, in ms. */
   get startedAt() {
     return this.#record?.startedAt ?? null;
+  }
+
+  /** @type {number|null} Until when it is kept here, in ms, although the server does not take the token any more. */
+  get keptUntil() {
+    return this.#record ? keptUntil(this.#record) : null;
   }
 
   /** @type {number|null} How far this browser's clock is ahead of the server's, as the last heartbeat learned. */
