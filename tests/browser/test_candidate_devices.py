@@ -126,8 +126,7 @@ class TestADisk:
         expect(page.get_by_label("Your name")).to_be_visible(timeout=10_000)
 
 
-#: Slices of recordings, as many hours old, of sessions that are kept for so many more; this browser knows nothing else of
-#: them.
+#: Slices of recordings, so many hours old, of sessions that are kept for so many more and that nobody else here knows.
 LEFT_BEHIND = """(hours) => new Promise((resolve) => {
     indexedDB.open("proctoring-recording", 1).onsuccess = ({ target }) => {
         const writing = target.result.transaction("slices", "readwrite");

@@ -1,4 +1,4 @@
-"""README.md's second table of who may do what: every page of the admin, asked for with real cookies."""
+"""docs/access.md's second table of who may do what: every page of the admin, asked for with real cookies."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.factories import make_api_token, make_staff
 
 data_dir, make_evidence, evidence = drives.data_dir, access.make_evidence, access.evidence
 
-README = Path(__file__).resolve().parents[3] / "README.md"
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "access.md"
 COLUMNS = ("nobody", "Reviewer", "Proctor", "Proctor, ended session", "Operator", "Auditor", "superuser")
 
 
@@ -26,7 +26,7 @@ def cells(line):
 
 def table():
     """The rows: page, or what a page begins with and `…` → outcome by column."""
-    section = README.read_text().split("\n## Who may do what\n")[1].split("\n## ")[0]
+    section = DOCUMENT.read_text().split("\n## Who may do what\n")[1].split("\n## ")[0]
     head, _, *lines = re.search(r"^\| page (?:.*\n)(?:\|.*\n?)+", section, re.MULTILINE).group().splitlines()
     assert cells(head)[1:] == list(COLUMNS)
     rows = {}

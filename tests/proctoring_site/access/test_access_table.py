@@ -1,4 +1,4 @@
-"""README.md's table of who may do what is the specification: every route and every caller, asked for real."""
+"""docs/access.md's table of who may do what is the specification: every route and every caller, asked for real."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.factories import make_staff
 
 data_dir, make_evidence = drives.data_dir, access.make_evidence
 
-README = Path(__file__).resolve().parents[3] / "README.md"
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "access.md"
 STAFF = ("Reviewer", "Proctor", "Proctor, ended session", "Operator", "Auditor", "superuser")
 COLUMNS = ("nobody", "candidate", "another candidate", *STAFF, "bad token")
 OPEN = {"/", "/healthz", "/readyz", "/schema", "/docs", "/favicon.ico", "/candidate/"}
@@ -21,7 +21,7 @@ OPEN = {"/", "/healthz", "/readyz", "/schema", "/docs", "/favicon.ico", "/candid
 
 def table():
     """The rows: (method, path, what is set) → status by column."""
-    section = README.read_text().split("\n## Who may do what\n")[1].split("\n## ")[0]
+    section = DOCUMENT.read_text().split("\n## Who may do what\n")[1].split("\n## ")[0]
     head, _, *lines = re.search(r"^\| route (?:.*\n)(?:\|.*\n?)+", section, re.MULTILINE).group().splitlines()
     assert cells(head)[1:] == list(COLUMNS)
     rows = {}
