@@ -81,8 +81,8 @@ def end(page: Page) -> None:
     page.get_by_role("dialog").get_by_role("button", name="End it").click()
 
 
-def expect_done(page: Page, text: str = "Your exam has ended.") -> None:
-    expect(page.get_by_role("heading", name="Done")).to_be_visible()
+def expect_done(page: Page, text: str = "Your exam has ended.", heading: str = "Done") -> None:
+    expect(page.get_by_role("heading", name=heading)).to_be_visible()
     expect(page.locator("#done-text")).to_contain_text(text)
 
 

@@ -166,7 +166,7 @@ class TestTrouble:
         long_ago = {"status": "expired", "end_time": datetime.now(UTC) - timedelta(hours=1)}
         exam.database["sessions"].update_one({"_id": session_id}, {"$set": long_ago})
         visitor.set_offline(False)
-        expect_done(page, "came too late and was not taken.")
+        expect_done(page, "(3) came too late and was not taken. The video was sent.", "Not all was taken")
         assert exam.types(session_id) == ["sitting_started"]
 
     def test_in_a_second_tab_it_waits_until_the_first_is_closed_which_asks_before(self, exam, visitor, page):
