@@ -80,10 +80,11 @@ class AsSent(serializers.JSONField):
 
 @extend_schema_serializer(
     examples=[
+        OpenApiExample("Now", {"events": [{"event_type": "looking_away"}, {"event_type": "focus_lost"}]}),
         OpenApiExample(
             "One that is there once, sent twice, and one of 1970",
             {"sent_at": "2026-03-02T12:07:31.500000Z", "events": [TOLD, TOLD, TOLD_OF_1970]},
-        )
+        ),
     ]
 )
 class EventBatch(serializers.Serializer):

@@ -1,6 +1,5 @@
 """What the document of the API shows of sessions and events; its test asks for the same and compares."""
 
-START_KEY = "5f0d6f0e-3f57-4c5b-8f5e-9d3a2c1b7e64"
 EVENT = {
     "id": "0b1f9c3e-51f4-4f0e-9a55-6d1c1a3f0c11",
     "event_type": "focus_lost",

@@ -64,3 +64,14 @@ export function retryAfter(header) {
   const wait = Number.isNaN(seconds) ? (Date.parse(header) - Date.now()) / 1000 : seconds;
   return Math.min(Math.max(wait || 0, 0), RETRY_AFTER_MAX_S);
 }
+
+/** A refusal: `status`, `code` and `fields` are the server's. Status 0: there was no answer of its own. */
+export class ProctoringError extends Error {
+  /** @param {Answer} answer */
+  constructor({ status, body, retryAfterS, strangerStatus }) {
+    const nobody = strangerStatus ? "Something else answered in the server's place." : "The server cannot be reached.";
+    super(body?.detail ?? (status ? `The server answered ${status}.` : nobody));
+    Object.assign(this, { name: "ProctoringError", status, code: body?.code ?? null, retryAfterS });
+    this.fields = body?.fields ?? {};
+  }
+}

@@ -109,6 +109,7 @@ export class ProctoringClient extends EventTarget {
   get id(): string | null;
   get state(): State | null;
   get startedAt(): number | null;
+  get keptUntil(): number | null;
   get clockAheadMs(): number | null;
   get candidateName(): string | null;
   get isEnding(): boolean;

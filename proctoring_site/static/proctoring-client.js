@@ -6,25 +6,26 @@
  * of statuses and an example: docs/client.md. No dependency, no build step; it imports small modules from beside it.
  */
 
-import { isOutcomeOf, isTemporary, mayBeAboutContent, troubleOf } from "./proctoring-answer.js";
+import { isOutcomeOf, isTemporary, mayBeAboutContent, ProctoringError, troubleOf } from "./proctoring-answer.js";
 import { instant, newId } from "./proctoring-clock.js";
 import { CLOSED, Heartbeat } from "./proctoring-heartbeat.js";
 import { Notebook } from "./proctoring-notebook.js";
 import { Outbox } from "./proctoring-outbox.js";
+import { sendRecording } from "./proctoring-recording.js";
 import { Requests, rest } from "./proctoring-requests.js";
-import { forgetStartKey, startKey } from "./proctoring-start.js";
+import { askToStart, forgetStartKey } from "./proctoring-start.js";
 import { after } from "./proctoring-timer.js";
-import { sendInParts, sha256Of } from "./proctoring-upload.js";
+import { inTurn } from "./proctoring-turn.js";
+import { sendInParts } from "./proctoring-upload.js";
+
+export { ProctoringError };
 
 /** @typedef {import("./proctoring-answer.js").Answer} Answer */
 
-const LOCKS = "proctoring-client";
 /** Sequences of each visit (a load of the page) begin a new million, so that tabs and reloads never share one. */
 const VISIT = 1_000_000;
 /** How long after its token expired a session is kept: nobody can deliver it without a new token. */
 const KEPT_AFTER_EXPIRY_MS = 7 * 24 * 3600 * 1000;
-/** What the server takes for the start of a recording in its session. */
-const START_OFFSET_MAX_S = 7 * 24 * 3600;
 /** More is a clock that was set while the session ran; less may be a beat that was long on its way. */
 const CLOCK_SET_MS = 60_000;
 /** The session takes no more: what the server says, and its status for it. */
@@ -34,8 +35,6 @@ const GONE = new Map([
 ]);
 /** Of a batch as a whole: the statuses that are about what is in it. */
 const ABOUT_CONTENT = new Set([400, 413, 422]);
-/** The server still waits for a connection that broke, or got the part by another one. */
-const BUSY = new Set(["upload_busy", "wrong_offset"]);
 const IDLE = Symbol("nothing to do");
 const PROGRESS = Symbol("something was done");
 
@@ -49,38 +48,18 @@ const DEFAULTS = {
   longestPauseMs: 30_000,
 };
 
-/** A refusal: `status`, `code` and `fields` are the server's. Status 0: there was no answer of its own. */
-export class ProctoringError extends Error {
-  /** @param {Answer} answer */
-  constructor({ status, body, retryAfterS, strangerStatus }) {
-    const nobody = strangerStatus ? "Something else answered in the server's place." : "The server cannot be reached.";
-    super(body?.detail ?? (status ? `The server answered ${status}.` : nobody));
-    Object.assign(this, { name: "ProctoringError", status, code: body?.code ?? null, retryAfterS });
-    this.fields = body?.fields ?? {};
-  }
-}
-
 /** However it was written: a session is found again by it. */
 function bare(baseUrl) {
   return baseUrl.replace(/\/$/, "");
 }
 
-/** Nobody can deliver it without a new token. Only told by this browser's clock, so first ask the server. */
-function isLongExpired({ tokenExpiresAt }) {
-  return Date.parse(tokenExpiresAt) + KEPT_AFTER_EXPIRY_MS < Date.now();
+function keptUntil({ tokenExpiresAt }) {
+  return Date.parse(tokenExpiresAt) + KEPT_AFTER_EXPIRY_MS;
 }
 
-/** One at a time, across all tabs, where the browser can say so; else a resend is harmless, since events have ids. It can
- * not where it has no locks, nor where it may keep nothing for this site: who blocks all cookies blocks locks, too. */
-async function inTurn(name, work) {
-  let isBegun = false;
-  const begin = () => work((isBegun = true));
-  try {
-    return await navigator.locks.request(name, begin);
-  } catch (error) {
-    if (isBegun) throw error;
-    return work();
-  }
+/** Nobody can deliver it without a new token. Only told by this browser's clock, so first ask the server. */
+function isLongExpired(record) {
+  return keptUntil(record) < Date.now();
 }
 
 /**
@@ -187,6 +166,11 @@ export class ProctoringClient extends EventTarget {
     return this.#record?.startedAt ?? null;
   }
 
+  /** @type {number|null} Until when it is kept here, in ms, although the server does not take the token any more. */
+  get keptUntil() {
+    return this.#record ? keptUntil(this.#record) : null;
+  }
+
   /** @type {number|null} How far this browser's clock is ahead of the server's, as the last heartbeat learned. */
   get clockAheadMs() {
     return this.#heartbeat.clockAheadMs;
@@ -216,7 +200,8 @@ export class ProctoringClient extends EventTarget {
   async start(candidateName) {
     this.#mustHaveNone();
     this.#isStarting = true; // whoever clicks twice opens one session all the same
-    const { key, answer } = await this.#askToStart(candidateName);
+    const ask = (body, isExpected) => this.#ask("/sessions", body, isExpected);
+    const { key, answer } = await askToStart(ask, this.#options.baseUrl, candidateName);
     this.#isStarting = false;
     if (isTemporary(answer) || answer.status >= 300) throw new ProctoringError(answer);
     await this.#adopt(answer.body, key);
@@ -286,40 +271,18 @@ export class ProctoringClient extends EventTarget {
    */
   async upload(blob, { kind = "camera", filename = "recording.webm", startOffsetS = null, onProgress, signal } = {}) {
     this.#mustHaveSession();
-    const sha256 = await sha256Of(blob);
-    const key = sha256 ?? `${kind} ${filename} ${blob.size}`;
-    // A clock that was set in between says nonsense, and the server would refuse the recording for it.
-    const isSane = startOffsetS !== null && startOffsetS >= 0 && startOffsetS <= START_OFFSET_MAX_S;
-    const offset = isSane ? startOffsetS.toFixed(3) : null;
-    const metadata = { kind, filename, filetype: blob.type || null, sha256, start_offset_s: offset };
-    const sent = { furthest: 0, hasMoved: false };
-    const tell = (part) => {
-      sent.hasMoved ||= part > sent.furthest;
-      sent.furthest = Math.max(part, sent.furthest);
-      onProgress?.(part);
-    };
-    const remember = (uploadId) => this.#remember({ uploads: { ...this.#record.uploads, [key]: uploadId } });
-    const onArrived = () => (sent.hasMoved = true); // also what lies behind what a larger part had seemed to reach
-    const url = this.#requests.url(`${this.#path}/uploads`);
-    const to = { url, metadata, remember, onProgress: tell, onArrived, signal };
-    return inTurn(`${LOCKS} upload ${this.id} ${key}`, async () => {
-      for (let failures = 0; ; failures++) {
-        signal?.throwIfAborted();
-        const { token, uploads } = this.#record; // another token, perhaps, than at the last try
-        const answer = await this.#options.upload(blob, { ...to, token, uploadId: uploads?.[key] ?? null });
-        const isBusy = BUSY.has(answer.body?.code);
-        this.#tellConnection(isBusy ? { ...answer, status: 200 } : answer);
-        if (!isBusy && !isTemporary(answer)) {
-          if (answer.status < 300) return answer.body;
-          if (answer.status === 401 && isLongExpired(this.#record)) await this.forget();
-          throw new ProctoringError(answer);
-        }
-        signal?.throwIfAborted();
-        if (sent.hasMoved) failures = 0;
-        sent.hasMoved = false;
-        await rest(failures, answer.retryAfterS, this.#options);
-      }
+    const told = { kind, filename, startOffsetS, onProgress, signal };
+    const answer = await sendRecording(blob, told, {
+      id: this.id,
+      url: this.#requests.url(`${this.#path}/uploads`),
+      record: () => this.#record,
+      remember: (uploads) => this.#remember({ uploads }),
+      onAnswer: (answer) => this.#tellConnection(answer),
+      options: this.#options,
     });
+    if (answer.status < 300) return answer.body;
+    if (answer.status === 401 && isLongExpired(this.#record)) await this.forget();
+    throw new ProctoringError(answer);
   }
 
   /**
@@ -354,19 +317,6 @@ export class ProctoringClient extends EventTarget {
     this.stopped = null;
     this.#begin();
     await this.#heartbeat.beat();
-  }
-
-  /** A key that is left of somebody else's start, or of one that is over, or is none, opens nothing: then with a new one. */
-  async #askToStart(candidateName) {
-    const { baseUrl } = this.#options;
-    const isOpened = (body) => typeof body?.id === "string" && typeof body.token === "string";
-    for (let tries = 1; ; tries++) {
-      const key = startKey(baseUrl);
-      const answer = await this.#ask("/sessions", { candidate_name: candidateName, start_key: key }, isOpened);
-      const isOfNoUse = answer.body?.code === "start_key_conflict" || answer.body?.fields?.start_key;
-      if (!isOfNoUse || tries === 2) return { key, answer };
-      forgetStartKey(baseUrl, key);
-    }
   }
 
   // The session and its place on disk.
@@ -432,7 +382,7 @@ export class ProctoringClient extends EventTarget {
       let isWoken = false;
       let wake = () => {};
       this.#wake = () => wake((isWoken = true));
-      const outcome = await inTurn(`${LOCKS} ${this.id}`, () => this.#step()).catch(() => ({ retryAfterS: 0 }));
+      const outcome = await inTurn(this.id, () => this.#step()).catch(() => ({ retryAfterS: 0 }));
       this.#tellWaiting(await this.#outbox.count());
       failures = outcome === PROGRESS || outcome === IDLE ? 0 : failures + 1;
       if (failures) await rest(failures - 1, outcome.retryAfterS, this.#options);

@@ -1,5 +1,5 @@
 /**
- * The key of a start. When the answer was lost, the start is sent again with the same key, also after a reload, and opens
+ * A start, and its key. When the answer was lost, the start is sent again with the same key, also after a reload, and opens
  * no second session. It is as good as a token, and forgotten as soon as the session is known here.
  */
 
@@ -29,7 +29,7 @@ function kept(baseUrl) {
 }
 
 /** That of the last start at this server whose session is not known here, else a new one. */
-export function startKey(baseUrl) {
+function startKey(baseUrl) {
   const key = kept(baseUrl) ?? notKept.get(baseUrl) ?? newKey();
   try {
     localStorage.setItem(place(baseUrl), key);
@@ -37,6 +37,18 @@ export function startKey(baseUrl) {
     notKept.set(baseUrl, key);
   }
   return key;
+}
+
+/** A key that is left of somebody else's start, or of one that is over, or is none, opens nothing: then with a new one. */
+export async function askToStart(ask, baseUrl, candidateName) {
+  const isOpened = (body) => typeof body?.id === "string" && typeof body.token === "string";
+  for (let tries = 1; ; tries++) {
+    const key = startKey(baseUrl);
+    const answer = await ask({ candidate_name: candidateName, start_key: key }, isOpened);
+    const isOfNoUse = answer.body?.code === "start_key_conflict" || answer.body?.fields?.start_key;
+    if (!isOfNoUse || tries === 2) return { key, answer };
+    forgetStartKey(baseUrl, key);
+  }
 }
 
 /** Only this one: another tab may have begun another start. */

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -46,6 +45,7 @@ BROWSER_OPTIONS = [
     "--use-fake-device-for-media-stream",
 ]
 SCREENSHOTS = settings.BASE_DIR / "test-results"
+expect.set_options(timeout=30_000)  # as all else that Playwright waits for: 5 s may be too short on a busy machine
 
 
 @dataclass
@@ -94,8 +94,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Generator[Site, None, None
     place = {"mongodb_url": os.environ["MONGODB_URL"], "folder": folder / "data"}
     staff = migrate_with_superuser(USERNAME, PASSWORD, *also, **place, **own)
     environment = {**os.environ, **own, "DATA_DIR": str(folder / "data")}
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     options = ["--interface", "wsgi", "--workers", "1", "--blocking-threads", "8", "--log-level", "error"]
     options += ["--port", str(port), "--working-dir", str(settings.BASE_DIR)]
     command = [sys.executable, "-m", "granian", *options, "proctoring_site.wsgi:application"]

@@ -10,6 +10,15 @@ from tests.browser.test_candidate_devices import KEPT
 from tests.browser.test_candidate_trouble import fill_in
 from tests.servers import until
 
+#: As it is eight days after the start, where a token is good for a day.
+LONG_EXPIRED = """() => new Promise((resolve) => {
+    indexedDB.open("proctoring-client").onsuccess = ({ target }) => {
+        const writing = target.result.transaction("sessions", "readwrite");
+        writing.objectStore("sessions").openCursor().onsuccess = ({ target: { result } }) =>
+            result?.update({ ...result.value, tokenExpiresAt: new Date(Date.now() - 169 * 3600 * 1000).toISOString() });
+        writing.oncomplete = () => resolve(target.result.close());
+    };
+})"""
 TOO_LARGE = as_json(413, {"detail": "Too large.", "code": "video_too_large"}, Tus_Resumable="1.0.0")
 
 
@@ -45,6 +54,17 @@ class TestTheVideo:
         expect_done(page)
         assert exam.video_path(session_id) == f"videos/{session_id}.webm"
 
+    def test_is_deleted_when_nobody_can_send_it_any_more(self, exam, page, impostor):
+        start(page, exam, impostor)
+        until(lambda: page.evaluate(KEPT))
+        page.goto(f"{impostor.url}/candidate/blank")
+        page.evaluate(LONG_EXPIRED)
+        impostor.instead = {"Authorization": "Bearer expired"}
+        page.goto(f"{impostor.url}/candidate/")
+        page.get_by_role("button", name="End the exam").first.click()
+        expect_done(page, "expired more than a week ago. What was not sent by then", "Not all was sent")
+        assert page.evaluate(KEPT) == []
+
     def test_that_is_refused_keeps_no_other_from_being_sent(self, exam, page, impostor):
         session_id = start(page, exam, impostor)
         until(lambda: page.evaluate(KEPT))  # of the recording before the reload
@@ -54,8 +74,9 @@ class TestTheVideo:
         expect(page.get_by_text("Recording", exact=True)).to_be_visible()
         until(lambda: len(page.evaluate(KEPT)) > kept_before)  # one that is stopped at once has nothing to send
         impostor.answer("POST .*/uploads$", TOO_LARGE, when=lambda body: impostor.replied == 0)
-        end(page)
-        expect(page.get_by_text("the server did not take the video: Too large.")).to_be_visible()
+        exam.act(session_id, "terminate", reason_code="technical.network")
+        said = "Staff have ended your exam. The server did not take all of the video: Too large. Please tell the staff."
+        expect_done(page, said, "Not all was taken")
         (recording,) = exam.recordings(session_id)
         assert recording["state"] == "ready"
 
@@ -89,6 +110,8 @@ class TestThePage:
         impostor.step_aside()
         expect(page.get_by_text("Connected", exact=True)).to_be_visible()
         until(lambda: {"focus_lost", "network_back"} <= set(exam.types(session_id)))
+        impostor.instead = {"Authorization": "Bearer expired"}
+        expect(page.locator("#connection")).to_have_text("Permission expired")
 
     @pytest.mark.parametrize("is_back_first", [True, False], ids=["before the reload", "after it"])
     def test_that_is_reloaded_while_nothing_answers_still_notes_the_return(self, exam, page, impostor, is_back_first):

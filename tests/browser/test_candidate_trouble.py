@@ -120,7 +120,7 @@ class TestTrouble:
 
     def test_a_page_closed_before_the_video_was_sent_sends_it_at_the_next_visit(self, exam, visitor, page):
         session_id = start(page, exam, "Closes")
-        page.wait_for_timeout(2500)
+        until(lambda: page.evaluate(PARTS, session_id) == 1)
         page.reload()
         page.get_by_role("button", name="Go on").click()
         until(lambda: page.evaluate(PARTS, session_id) == 2)
@@ -166,7 +166,7 @@ class TestTrouble:
         long_ago = {"status": "expired", "end_time": datetime.now(UTC) - timedelta(hours=1)}
         exam.database["sessions"].update_one({"_id": session_id}, {"$set": long_ago})
         visitor.set_offline(False)
-        expect_done(page, "came too late and was not taken.")
+        expect_done(page, "(3) came too late and was not taken. The video was sent.", "Not all was taken")
         assert exam.types(session_id) == ["sitting_started"]
 
     def test_in_a_second_tab_it_waits_until_the_first_is_closed_which_asks_before(self, exam, visitor, page):

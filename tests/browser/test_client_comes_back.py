@@ -72,9 +72,9 @@ class TestAServerThat:
         until(lambda: page.evaluate("!client.isConnected"))
         failing(50)
         until_answered(page)
-        refused, taken = answers
-        assert (refused.status, refused.headers["retry-after"], taken.status) == (503, "5", 200)
-        waited_ms = taken.request.timing["startTime"] - refused.request.timing["startTime"]
+        refused, again = answers[:2]
+        assert (refused.status, refused.headers["retry-after"], answers[-1].status) == (503, "5", 200)
+        waited_ms = again.request.timing["startTime"] - refused.request.timing["startTime"]
         assert waited_ms >= 5000
         assert sorted(numbers(exam.events(session_id))) == list(range(5))
 

@@ -1,5 +1,7 @@
 """What the client's module makes of answers that are none of the server's: they say nothing about what was sent."""
 
+from time import monotonic
+
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
@@ -256,12 +258,13 @@ class TestHeartbeats:
     def test_never_come_without_a_pause(self, page, impostor, wait_s):
         open_through(impostor, page, "Hasty")
         impostor.answer("/heartbeat", as_json(200, {"state": "running", "next_beat_s": wait_s}))
+        began = monotonic()
         page.evaluate("client.heartbeat()")
         impostor.until_replied(1)
         for _ in range(5):
             log(page, 1)
             until_answered(page)
-        assert impostor.replied <= 2
+        assert impostor.replied <= 1 + (monotonic() - began)  # one a second
 
     def test_come_at_their_time_when_the_page_cannot_follow_the_last_command(self, exam, page):
         session_id = open_client(page, "Cannot")
@@ -271,9 +274,9 @@ class TestHeartbeats:
         page.evaluate("client.heartbeat()")
         exam.act(session_id, "terminate", reason_code="technical.network")
         until(lambda: len(page.evaluate("told.commands")) > 1)
-        before = len(beats)
+        before, began = len(beats), monotonic()
         for _ in range(5):
             page.evaluate("fetch('/healthz')")
-        assert len(beats) <= before + 1
+        assert len(beats) <= before + 1 + (monotonic() - began)  # one a second
         page.evaluate("window.beforeConfirming = undefined")
         until(lambda: exam.commands(session_id) == [("terminate", True)])

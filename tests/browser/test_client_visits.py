@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from tests.browser.exams import log, numbers, open_client, until_answered, until_gathering
+from tests.browser.test_candidate_trouble import IS_ENDING
 from tests.servers import until
 
 #: Longer than a test: what is logged then waits for something else than the loop.
@@ -68,7 +69,7 @@ class TestATabThat:
         visitor.set_offline(True)
         log(page, 3)
         page.evaluate("void client.end()")
-        page.wait_for_timeout(500)  # until it is written down that it ends
+        until(lambda: page.evaluate(IS_ENDING))
         page.close()
         visitor.set_offline(False)
         page = visitor.new_page()

@@ -59,7 +59,9 @@ class TestThePlayer:
         )
         page.get_by_role("button", name="Pause", exact=True).click()
 
-    def test_a_broken_and_a_refused_one_say_so(self, site, sit, documents, film, colleague):
+    def test_a_broken_and_a_refused_one_say_so_and_what_was_not_sent_is_tried_again(
+        self, site, sit, documents, film, colleague
+    ):
         sitting = sit(BUSY)
         filmed(site, sitting, documents, film)
         send(site, sitting, b"This is no video at all.", kind="camera", filename="x.webm")
@@ -68,12 +70,21 @@ class TestThePlayer:
         path = site.data_dir / "videos" / (broken["watchable"] or broken["original"])
         path.write_bytes(b"\0" * path.stat().st_size)
         page = colleague("the-reviewer")
+        page.route("**/videos/*", lambda route: route.continue_() if path.name in route.request.url else route.abort())
         page.goto(page_of(sitting))
         expect(page.locator(".screen-note")).to_contain_text("was refused, and is kept")
         page.get_by_role("link", name=re.compile("phone_detected")).click()
-        expect(page.locator("[data-screen=screen] [data-words]")).to_contain_text("cannot be played")
-        page.wait_for_function("() => document.querySelector('[data-screen=camera] video').readyState >= 2")
+        camera, screen = (page.locator(f"[data-screen={kind}] [data-words]") for kind in ("camera", "screen"))
+        for words in (camera, screen):
+            expect(words).to_contain_text("cannot be played")
         screenshot(page, "desk-session-broken", full_page=False)
+        page.unroute_all()
+        page.keyboard.press("Space")
+        page.wait_for_function("() => document.querySelector('[data-screen=camera] video').readyState >= 2")
+        expect(camera).to_be_empty()
+        expect(screen).to_contain_text("cannot be played")
+        page.locator("[data-timeline=sheet]").press("Home")
+        expect(screen).to_have_text("Nothing was recorded at this moment.")
 
 
 class TestTheTimeline:

@@ -159,19 +159,19 @@ def test_a_policy_is_changed_with_a_preview(page):
     expect(page.get_by_text("is made; it is not in force.")).to_be_visible()
     page.get_by_role("button", name="See what it would do").click()
     result = page.locator(".policy-result")
-    expect(result).to_contain_text("change band", timeout=30_000)
+    expect(result).to_contain_text("change band")
     expect(page.get_by_role("row").filter(has_text=f"{MARK} high")).to_contain_text("20 → 90")
     assert serious_barriers(page) == []
     screenshot(page, "desk-policy-preview")
     page.get_by_role("button", name="Put it in force and score").click()
     expect(page.get_by_text("This version is in force.")).to_be_visible()
-    expect(page.locator("[aria-labelledby=rescore-title]")).to_contain_text("Done on", timeout=30_000)
+    expect(page.locator("[aria-labelledby=rescore-title]")).to_contain_text("Done on")
     screenshot(page, "desk-policy-done")
     page.goto(f"{POLICIES}1/change/")  # and back, since others work on this site, too
     page.get_by_role("button", name="See what it would do").click()
-    expect(page.locator(".policy-result")).to_contain_text("change band", timeout=30_000)
+    expect(page.locator(".policy-result")).to_contain_text("change band")
     page.get_by_role("button", name="Put it in force and score").click()
-    expect(page.locator("[aria-labelledby=rescore-title]")).to_contain_text("Done on", timeout=30_000)
+    expect(page.locator("[aria-labelledby=rescore-title]")).to_contain_text("Done on")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

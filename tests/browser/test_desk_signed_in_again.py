@@ -27,6 +27,9 @@ def test_the_live_board_says_that_nothing_was_done(watched, site, sit):
     expect(page.locator("#live-fault")).to_contain_text("Nothing was done")
     answer = page.request.get(f"/sessions/{sitting.id}", headers=sitting.candidate)
     assert answer.json()["state"] == "running"
+    page.context.clear_cookies()
+    expect(page.get_by_role("alert")).to_contain_text("You are signed out", timeout=10_000)
+    assert "Signed Over" not in page.content()
 
 
 def test_a_sessions_page_says_that_nothing_was_stored_and_keeps_what_was_typed(watched, sit):

@@ -15,7 +15,6 @@ from media_app.models import Recording
 from proctoring_site.calls.outage import outage_response
 from proctoring_site.errors import exception_handler
 from sessions_app.errors import EventUndecided
-from sessions_app.examples import START_KEY
 from sessions_app.ids import id_of_start
 from sessions_app.models import Session
 from tests import access, drives
@@ -25,6 +24,7 @@ from tests.proctoring_site.openapi_document import document, documented, example
 
 data_dir, make_evidence, evidence = drives.data_dir, access.make_evidence, access.evidence
 
+START_KEY = "5f0d6f0e-3f57-4c5b-8f5e-9d3a2c1b7e64"
 REFUSALS = examples(operations(), least=400, most=499)
 
 

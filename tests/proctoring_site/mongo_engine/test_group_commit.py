@@ -117,10 +117,11 @@ def test_a_leader_commits_its_own_also_when_more_wait_before_it_than_one_commit_
 
 
 def test_the_lead_is_passed_over_who_has_only_begun_and_the_error_of_a_group_reaches_each():
-    is_open = threading.Event()
+    is_taken, is_open = threading.Event(), threading.Event()
 
     def commit(documents):
         if documents[0]["n"] == 1:
+            is_taken.set()
             is_open.wait(10)
         if any(document["n"] == 4 for document in documents):
             raise OSError("gone")
@@ -129,9 +130,7 @@ def test_the_lead_is_passed_over_who_has_only_begun_and_the_error_of_a_group_rea
     group = GroupCommit(commit)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(group.submit, [{"n": 1}])
-        while not group._is_led:
-            time.sleep(0.001)
-        time.sleep(0.05)  # it has taken its group
+        assert is_taken.wait(10)
         begun = group.begin([{"n": 3}])
         second = pool.submit(group.submit, [{"n": 4}])
         while len(group._waiting) < 2:

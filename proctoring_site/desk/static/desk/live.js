@@ -19,6 +19,7 @@ let verbs = {};
 let failures = 0;
 let timer = null;
 let isAsking = false;
+let isStopped = false;
 // Of what was done last: the session, and what had been asked of its client before.
 let done = null;
 
@@ -38,13 +39,13 @@ function list(items) {
 }
 
 async function ask() {
-  if (isAsking) return;
+  if (isAsking || isStopped) return;
   isAsking = true;
   clearTimeout(timer);
   try {
     const headers = etag ? { "If-None-Match": etag } : {};
     const answer = await fetch(root.dataset.state, { headers, cache: "no-store", redirect: "manual" });
-    if (answer.type === "opaqueredirect" || answer.status === 404) return stop();
+    if (answer.type === "opaqueredirect" || [401, 403, 404].includes(answer.status)) return stop();
     if (answer.status === 200) {
       etag = answer.headers.get("ETag");
       board = await answer.json();
@@ -64,7 +65,13 @@ async function ask() {
   timer = setTimeout(ask, failures ? Math.min(pause * 2 ** failures, TRY_AGAIN_MAX_MS) : pause);
 }
 
+// What stands here is not for this person any more, whoever comes to this screen.
 function stop() {
+  isStopped = true;
+  const told = part("freshness");
+  told.setAttribute("role", "alert");
+  part("dialog")?.close();
+  root.replaceChildren(told);
   tellFreshness("You are signed out, or may not see this any more. Load the page again.", true);
 }
 

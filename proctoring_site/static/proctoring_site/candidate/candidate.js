@@ -7,26 +7,10 @@ import * as recordings from "./recording.js";
 import { send } from "./sending.js";
 import * as tab from "./tab.js";
 import { watch } from "./watching.js";
+import { connection, expired, NO_NOTES, outcome, OVER, whyNoSound, whyNot, WITHOUT } from "./words.js";
 
 const SECTIONS = ["loading", "elsewhere", "prepare", "unfinished", "sitting", "sending", "done"];
 const OPTIONS = { source: "candidate page 1", onCommand: follow };
-const OVER = {
-  ended: "Your exam has ended.",
-  terminated: "Staff have ended your exam.",
-  expired: "Your exam was closed, since nothing was heard of this page for long.",
-  session_closed: "Your exam was closed meanwhile.",
-  not_found: "The server no longer knows this exam. Please tell the staff.",
-};
-const NO_TOKEN =
-  "The permission for this exam has expired. Please tell the staff. What could not be sent is kept in this browser: when " +
-  "they have prolonged the permission, open this page here once more.";
-const NOT_TAKEN = (why) => `Your exam has ended, but the server did not take the video: ${why} Please tell the staff.`;
-const NOT_ALL = "Not all was sent";
-const LOGIN = ": something else answers in its place; does your network want a login?";
-const NO_NOTES = "This browser cannot keep notes: please do not reload or close this page.";
-const TOO_LATE = (count) => ` What this page had noted (${count}) came too late and was not taken.`;
-const NO_SOUND = "There is no microphone: only the picture is recorded.";
-const WITHOUT = "You can also start without; then nothing is filmed, and staff see that.";
 
 /** @type {ProctoringClient} */
 let client;
@@ -42,9 +26,9 @@ let isFinishing = false;
 /** Something that takes its time was pressed: pressed again it would open a second session, or a second camera. */
 let isBusy = false;
 let stopWatching = () => {};
-/** Why it is over, and that the session took no more when what was noted came. */
+/** Why it is over, and how many events came when the session took no more. */
 let over = "";
-let tooLate = "";
+let dropped = 0;
 /** Whether staff have paused the exam. */
 let isPaused = false;
 
@@ -98,10 +82,6 @@ async function check(choice) {
   byId("preview").srcObject = stream;
 }
 
-function whyNoSound(fault) {
-  return fault.name === "NotFoundError" ? NO_SOUND : `${devices.faultOf(fault)} Until then only the picture is recorded.`;
-}
-
 async function start(event) {
   complain("");
   if (!isChecked) {
@@ -132,19 +112,6 @@ async function openSession(name) {
   sit("sitting_started");
 }
 
-function whyNot(error) {
-  if (error.status === 401 || error.status === 403) {
-    return "On this server an exam is opened by staff or their system, not by this page. Please ask whoever invited you.";
-  }
-  if (error.status === 429) {
-    return `Too many exams are being started from your network. Try again in ${Math.ceil(error.retryAfterS) || 60} seconds.`;
-  }
-  if (error.status === 0 || error.status >= 500) {
-    return "The server does not answer. Check your network (does it want a login?), and try again in a minute.";
-  }
-  return error.message;
-}
-
 // The sitting.
 
 function sit(eventType) {
@@ -167,7 +134,8 @@ function startRecording() {
   const onLost = (seconds) => client.log("recording_lost", { data: { seconds } });
   try {
     const clockAheadMs = () => client.clockAheadMs;
-    recording = recordings.record(stream, client.id, { clockAheadMs, onMemoryOnly: warn, onLost });
+    const { id, keptUntil } = client;
+    recording = recordings.record(stream, id, { keptUntil, clockAheadMs, onMemoryOnly: warn, onLost });
   } catch (error) {
     console.error(error);
     client.log("recording_stopped");
@@ -234,9 +202,10 @@ function listenTo(session) {
     else pause(detail.state === "paused");
   });
   session.addEventListener("stopped", ({ detail }) => {
-    if (detail.reason === "token") complain(NO_TOKEN);
+    dropped = detail.dropped;
+    if (detail.reason === "token") complain(expired(client));
     else if (detail.reason !== "forgotten") finish(OVER[detail.reason]);
-    if (detail.dropped) tooLate = TOO_LATE(detail.dropped);
+    showConnection();
   });
   session.addEventListener("warning", warn);
   session.addEventListener("rejected", ({ detail }) => {
@@ -250,9 +219,9 @@ function warn() {
 }
 
 function showConnection() {
-  const waiting = client.waiting ? `, ${client.waiting} waiting` : "";
-  const text = client.isConnected ? "Connected" : `No connection${waiting}${isIntercepted ? LOGIN : ""}`;
+  const text = connection(client, isIntercepted);
   if (byId("connection").textContent !== text) byId("connection").textContent = text;
+  const waiting = client.waiting ? `, ${client.waiting} waiting` : "";
   const hint = client.isConnected ? "What is left is being delivered." : `No connection${waiting}: it goes on by itself.`;
   if (byId("sending-text").textContent !== hint) byId("sending-text").textContent = hint;
 }
@@ -312,15 +281,13 @@ async function finish(words) {
   if (isFirst && gaps.parts > 1) client.log("recording_interrupted", { data: gaps });
   const videos = await recordings.files(client.id);
   const reason = await client.end({ keep: videos.length > 0 });
-  if (reason === "token") return sayNoToken();
+  if (reason === "token") return sayExpired();
   const refusals = await send(client, videos, showSent);
-  if (refusals.length) byId("done-heading").textContent = NOT_ALL;
-  if (refusals.some(({ status }) => status === 401)) return sayNoToken();
+  if (refusals.some(({ status }) => status === 401)) return sayExpired();
   const sessionId = client.id;
   await client.end(); // and forget it, once nothing waits
   await recordings.forget(sessionId);
-  const isKnown = over !== OVER.not_found; // else the video is refused for that, too
-  sayDone((refusals.length && isKnown ? NOT_TAKEN(refusals[0].message) : over) + tooLate);
+  sayDone(outcome(over, { dropped, videos, refusals }), refusals.length || dropped ? "Not all was taken" : "Done");
 }
 
 function showSent(part, words) {
@@ -328,18 +295,19 @@ function showSent(part, words) {
   byId("sent").textContent = words;
 }
 
-/** What is kept must not keep the next one from this computer. */
-function sayNoToken() {
+/** What is kept must not keep the next one from this computer; what nobody can deliver any more is not kept. */
+async function sayExpired() {
+  if (client.keptUntil < Date.now()) await recordings.forget(client.id);
   byId("another").href = `?${new URLSearchParams({ after: client.id })}`;
   byId("another").hidden = false;
-  byId("done-heading").textContent = NOT_ALL;
-  sayDone(NO_TOKEN);
+  sayDone(expired(client), "Not all was sent");
 }
 
-function sayDone(text) {
+function sayDone(text, heading) {
   removeEventListener("beforeunload", askBeforeLeaving);
   tab.release();
   complain("");
+  byId("done-heading").textContent = heading;
   byId("done-text").textContent = text;
   show("done");
 }

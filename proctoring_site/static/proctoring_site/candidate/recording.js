@@ -7,8 +7,8 @@
 
 const DATABASE = "proctoring-recording";
 const SLICE_MS = 2000;
-/** As long as the module keeps a session whose token is for a day, and expired. */
-const KEPT_MS = 8 * 24 * 3600 * 1000;
+/** At least, by this browser's own clock: one that is far ahead would forget at once. */
+const KEPT_MS = 7 * 24 * 3600 * 1000;
 /** How long somebody waits for a disk that hangs, and then, until it answers again; it holds up neither start nor end. */
 const PATIENCE_MS = 4000;
 const IMPATIENCE_MS = 100;
@@ -124,10 +124,11 @@ export async function gaps(client) {
   return { parts: inOrder.length, seconds: Math.round(between.reduce((sum, gap) => sum + gap, 0)) || 0 };
 }
 
-/** Forget a session's recordings, and any that were begun long ago: of a session of which nothing else is known, be it
- * only since the disk cannot be read just now, they may still be sent. */
+/** Forget a session's recordings, and any that nobody can deliver any more: of a session of which nothing else is known,
+ * be it only since the disk cannot be read just now, they may still be sent. */
 export async function forget(sessionId = null) {
-  const isOver = (slice) => slice.sessionId === sessionId || slice.startedAt < Date.now() - KEPT_MS;
+  const isOld = (slice) => Math.max(slice.startedAt + KEPT_MS, slice.keptUntil) < Date.now();
+  const isOver = (slice) => slice.sessionId === sessionId || isOld(slice);
   inMemory = inMemory.filter((slice) => !isOver(slice));
   const go = (slices) => {
     const reading = slices.openCursor();
@@ -144,6 +145,7 @@ export async function forget(sessionId = null) {
 /**
  * Begin a part, and another one when somebody clears the browser's data: without its beginning nothing plays.
  * @param {object} page
+ * @param {number} page.keptUntil As the client keeps its session.
  * @param {() => number|null} page.clockAheadMs As the client knows it just then.
  * @param {() => void} page.onMemoryOnly Called when the disk does not take what is recorded.
  * @param {(seconds: number) => void} page.onLost Called when so much of what was recorded is gone.
@@ -188,7 +190,7 @@ function typeFor(stream) {
   return [`video/webm;codecs=${codecs}`, "video/webm", "video/mp4"].find((type) => MediaRecorder.isTypeSupported(type));
 }
 
-function recordPart(stream, sessionId, { clockAheadMs, onMemoryOnly, onSlice }) {
+function recordPart(stream, sessionId, { keptUntil, clockAheadMs, onMemoryOnly, onSlice }) {
   const recorder = new MediaRecorder(stream, { mimeType: typeFor(stream), ...BITS });
   const part = crypto.getRandomValues(new Uint32Array(2)).join("-");
   let startedAt = Date.now();
@@ -199,7 +201,7 @@ function recordPart(stream, sessionId, { clockAheadMs, onMemoryOnly, onSlice }) 
     if (!data.size) return;
     onSlice();
     const type = recorder.mimeType || data.type;
-    const told = { sessionId, part, number: made++, startedAt, clockAheadMs: clockAheadMs(), type };
+    const told = { sessionId, part, number: made++, startedAt, keptUntil, clockAheadMs: clockAheadMs(), type };
     const slice = { ...told, bytes: data };
     kept = kept.then(() => keep(slice)).then((isOnDisk) => isOnDisk || onMemoryOnly());
   };

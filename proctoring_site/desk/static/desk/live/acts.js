@@ -70,6 +70,7 @@ async function carryOut(before, onDone) {
   const isHere = () => dialog.open && sessions === chosen; // not left meanwhile, and perhaps opened for others
   part("do").disabled = true;
   const answers = await askAll(wanted, form, (told) => isHere() && (part("progress").textContent = told));
+  if (!dialog.isConnected) return; // the board is empty meanwhile, for somebody who may not see it any more
   part("do").disabled = false;
   if (isHere()) {
     if (!isForMany && !answers[0].isDone) {

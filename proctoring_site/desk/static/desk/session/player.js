@@ -4,6 +4,8 @@
 const DRIFT_MAX_S = 0.3;
 //: A camera takes its time to begin: this long before its recording does, the first picture of it is shown.
 const LEAD_IN_S = 1;
+const CANNOT_BE_PLAYED =
+  "This recording cannot be played: it is broken, or the server did not send it. Play tries it again.";
 
 /** One `<figure data-screen>` with its `<video>`; `tracks`: what was recorded of its kind, in the order of time. */
 export class Screen {
@@ -21,7 +23,10 @@ export class Screen {
     this.video.addEventListener("loadedmetadata", () => this.follow());
     this.video.addEventListener("seeked", () => this.#goOn());
     clock.addEventListener("moved", () => this.follow());
-    clock.addEventListener("changed", () => this.follow());
+    clock.addEventListener("changed", () => {
+      if (clock.isPlaying) this.#failed.clear(); // the server may send it by now
+      this.follow();
+    });
     this.follow();
   }
 
@@ -34,8 +39,10 @@ export class Screen {
   }
 
   follow() {
-    const track = this.tracks.find((one) => this.#covers(one)) ?? this.tracks.find((one) => this.#isAboutToBegin(one));
-    if (track !== this.#track) this.#show(track ?? null);
+    const playable = this.tracks.filter((one) => !this.#failed.has(one));
+    const track = playable.find((one) => this.#covers(one)) ?? playable.find((one) => this.#isAboutToBegin(one)) ?? null;
+    if (track !== this.#track) this.#show(track);
+    this.#say();
     if (!track || this.video.readyState < HTMLMediaElement.HAVE_METADATA) return;
     const wanted = this.#wanted;
     const runs = this.clock.isPlaying && this.clock.at >= track.from;
@@ -44,8 +51,13 @@ export class Screen {
       this.video.currentTime = this.#sought = wanted;
     }
     if (this.video.playbackRate !== this.clock.speed) this.video.playbackRate = this.clock.speed;
-    if (runs && this.video.paused && !this.video.ended) this.video.play().catch(() => this.clock.pause());
+    if (runs && this.video.paused && !this.video.ended) this.#play(track);
     if (!runs && !this.video.paused) this.video.pause();
+  }
+
+  /** One that fails holds up nobody. */
+  #play(track) {
+    this.video.play().catch(() => this.#track === track && this.clock.pause());
   }
 
   get #wanted() {
@@ -58,17 +70,12 @@ export class Screen {
   }
 
   #covers(track) {
-    if (!this.#canShow(track)) return false;
     const end = track.until ?? track.from + (this.#track === track && this.video.duration || Infinity);
-    return track.from <= this.clock.at && this.clock.at <= end;
+    return track.src && track.from <= this.clock.at && this.clock.at <= end;
   }
 
   #isAboutToBegin(track) {
-    return this.#canShow(track) && track.from > this.clock.at && track.from - this.clock.at <= LEAD_IN_S;
-  }
-
-  #canShow(track) {
-    return track.src && !this.#failed.has(track);
+    return track.src && track.from > this.clock.at && track.from - this.clock.at <= LEAD_IN_S;
   }
 
   #show(track) {
@@ -80,7 +87,6 @@ export class Screen {
       this.video.removeAttribute("src");
       this.video.load();
     }
-    this.#say();
   }
 
   #fail() {
@@ -91,9 +97,14 @@ export class Screen {
   }
 
   #say() {
-    if (this.#track) this.words.textContent = "";
-    else if (this.#failed.size) this.words.textContent = "This recording cannot be played: it is broken, or the server did not send it.";
-    else if (this.tracks.some((track) => track.src)) this.words.textContent = "Nothing was recorded at this moment.";
-    else this.words.textContent = this.words.dataset.words;
+    const said = this.#words();
+    if (this.words.textContent !== said) this.words.textContent = said;
+  }
+
+  #words() {
+    if (this.#track) return "";
+    if ([...this.#failed].some((track) => this.#covers(track))) return CANNOT_BE_PLAYED;
+    if (this.tracks.some((track) => track.src)) return "Nothing was recorded at this moment.";
+    return this.words.dataset.words;
   }
 }
