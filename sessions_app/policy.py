@@ -76,14 +76,19 @@ def forget() -> None:
     note_active(None, for_s=0)
 
 
-#: What a policy and its row call by the same names, and say in the same way.
-ALIKE = ("gap_s", "min_duration_s", "counts", "coverage_min", "second_review_above", "clean_from")
-
-
 def as_policy(stored: PolicyVersion) -> Policy:
-    bands = (("low", stored.low_from), ("medium", stored.medium_from), ("high", 0))
-    alike = {name: getattr(stored, name) for name in ALIKE}
-    return Policy(_whole(stored.weights), _whole(stored.caps), bands=bands, version=stored.version, **alike)
+    return Policy(
+        weights=_whole(stored.weights),
+        caps=_whole(stored.caps),
+        gap_s=stored.gap_s,
+        min_duration_s=stored.min_duration_s,
+        counts=stored.counts,
+        bands=(("low", stored.low_from), ("medium", stored.medium_from), ("high", 0)),
+        coverage_min=stored.coverage_min,
+        second_review_above=stored.second_review_above,
+        clean_from=stored.clean_from,
+        version=stored.version,
+    )
 
 
 def _whole(points: Mapping[str, int]) -> Mapping[str, int]:

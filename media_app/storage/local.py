@@ -87,12 +87,7 @@ class LocalStorage(FileSystemStorage):
 
     @contextmanager
     def one_at_a_time(self, key: str, *, among: str = "") -> Iterator[None]:
-        """For steps on several files and the database that must not mix with another's for the same key, who waits, in
-        this process or in another.
-
-        Keys of one kind (`among`) may wait for each other, those of different kinds never do: who holds one may take
-        one of another kind.
-        """
+        """Whoever does this for the same key waits, in this process or in another."""
         with translated():
             file = (self.incoming() / f"{among}{zlib.crc32(key.encode()) % LOCK_FILES:02}.lock").open("w")
         with file:
@@ -193,7 +188,6 @@ class LocalStorage(FileSystemStorage):
         return _chunks(file, start, end)
 
     def changed_at(self, name: str) -> datetime | None:
-        """None where a backend keeps no times."""
         return self.get_modified_time(name)
 
     def local_path(self, name: str) -> Path | None:

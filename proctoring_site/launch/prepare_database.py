@@ -39,8 +39,14 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proctoring_site.settings")
     try:
         outcome = prepare()
-    except (CommandError, ImproperlyConfigured, DatabaseError, PyMongoError, OSError) as error:
-        outcome = Outcome(problem=_sentence(error))  # of a check, too: SystemCheckError is a CommandError
+    except (
+        CommandError,
+        ImproperlyConfigured,
+        DatabaseError,
+        PyMongoError,
+        OSError,
+    ) as error:  # SystemCheckError is the first
+        outcome = Outcome(problem=_sentence(error))
     json.dump(asdict(outcome), answer)
     answer.flush()
     return 1 if outcome.problem else 0
@@ -56,9 +62,9 @@ def prepare() -> Outcome:
 
     call_command("check", databases=["default"], stdout=io.StringIO())  # warnings go to stderr
     migrations = _migrate()
-    told = first_run.prepare(production=settings.PRODUCTION)
+    first = first_run.prepare(production=settings.PRODUCTION)
     has_staff = get_user_model().objects.filter(is_staff=True).exists()
-    return Outcome(migrations=migrations, has_staff=has_staff, **told)
+    return Outcome(migrations=migrations, has_staff=has_staff, **asdict(first))
 
 
 def _sentence(error: Exception) -> str:

@@ -48,9 +48,18 @@ class Draft:
 def draft_of(policy: Policy) -> Draft:
     """To start an edit from."""
     lowest = dict(policy.bands)
-    alike = {name: getattr(policy, name) for name in in_force.ALIKE}
-    bands = {"low_from": lowest["low"], "medium_from": lowest["medium"]}
-    return Draft(dict(policy.weights), dict(policy.caps), **bands, **alike)
+    return Draft(
+        weights=dict(policy.weights),
+        caps=dict(policy.caps),
+        gap_s=policy.gap_s,
+        min_duration_s=policy.min_duration_s,
+        counts=policy.counts,
+        low_from=lowest["low"],
+        medium_from=lowest["medium"],
+        coverage_min=policy.coverage_min,
+        second_review_above=policy.second_review_above,
+        clean_from=policy.clean_from,
+    )
 
 
 def create(draft: Draft, *, by: AbstractBaseUser) -> Policy:

@@ -29,3 +29,6 @@ class ReviewEntryQuerySet(QuerySet):
 class PolicyRunQuerySet(QuerySet):
     def newest_first(self) -> Self:
         return self.order_by("-started_at", "-id")
+
+    def unfinished(self, kind: str, policy_version: int) -> Self:
+        return self.filter(kind=kind, policy_version=policy_version, finished_at__isnull=True).newest_first()

@@ -49,8 +49,7 @@ def start(kind: RunKind, version: int, *, by: str) -> PolicyRun:
 def begin(kind: RunKind, version: int, *, by: str) -> PolicyRun:
     """The same without handing it to anybody: for `go_on`."""
     policy_of(version)
-    of_version = PolicyRun.objects.filter(kind=kind, policy_version=version)
-    unfinished = of_version.filter(finished_at__isnull=True).newest_first().first()
+    unfinished = PolicyRun.objects.unfinished(kind, version).first()
     if unfinished is not None and not _is_superseded(unfinished):
         return unfinished
     record(Action.CHANGED, ObjectKind.POLICY, str(version), run=kind.value)
