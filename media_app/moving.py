@@ -65,16 +65,10 @@ def left_behind(source: str) -> list[tuple[str, str]]:
     return [file for file, is_wanted in _unrecorded(source) if not is_wanted]
 
 
-def copy_files(*, source: str, target: str, delete_source: bool) -> list[str]:
-    """Queue all that somebody may look for; answers the ids of the jobs."""
+def queue_files(files: list[tuple[str, str]], *, source: str, target: str, delete_source: bool) -> list[str]:
+    """To be copied or, where nobody looks for them, only deleted; answers the ids of the jobs."""
     how = {"source": source, "target": target, "delete_source": delete_source}
-    return [_submit_file(file, how) for file in files_without_a_row(source)]
-
-
-def remove_left_behind(*, source: str, target: str) -> list[str]:
-    """Queue what is only to be deleted; answers the ids of the jobs."""
-    how = {"source": source, "target": target, "delete_source": True}
-    return [_submit_file(file, how) for file in left_behind(source)]
+    return [_submit_file(file, how) for file in files]
 
 
 def unfinished(job_ids: list[str]) -> int:

@@ -1,7 +1,6 @@
 """The routes of a session's recordings: which there are, and pictures out of them."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -35,12 +34,10 @@ class RecordingViewSet(OfASession):
     """What there is of a session to watch."""
 
     serializer_class = RecordingSerializer
-    rules: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
-        {
-            "recordings": (own_session, holds(Right.SEE_EVIDENCE), holds(Right.IMPORT)),
-            **dict.fromkeys(("thumbnail", "event_thumbnail", "poster"), (holds(Right.SEE_EVIDENCE),)),
-        }
-    )
+    rules: Mapping[str, tuple[Rule, ...]] = {
+        "recordings": (own_session, holds(Right.SEE_EVIDENCE), holds(Right.IMPORT)),
+        **dict.fromkeys(("thumbnail", "event_thumbnail", "poster"), (holds(Right.SEE_EVIDENCE),)),
+    }
 
     @extend_schema(summary="List the recordings of a session", responses=RecordingSerializer(many=True))
     def recordings(self, request: Request, pk: str) -> Response:

@@ -5,7 +5,6 @@ import hashlib
 import re
 from base64 import b64decode
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from rest_framework.exceptions import ValidationError
@@ -19,7 +18,7 @@ PART_TYPE = "application/offset+octet-stream"
 #: Beyond what a browser counts in exactly.
 WHOLE_NUMBER = re.compile(r"[0-9]{1,16}", re.ASCII)
 METADATA_MAX_LENGTH = 4096
-TEXT_MAX_LENGTH: Mapping[str, int] = MappingProxyType({"filename": 255, "filetype": 100})
+TEXT_MAX_LENGTH: Mapping[str, int] = {"filename": 255, "filetype": 100}
 SHA256 = re.compile(r"[0-9a-f]{64}")
 #: No sitting lasts longer.
 START_OFFSET_MAX_S = 7 * 24 * 3600

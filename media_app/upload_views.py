@@ -1,7 +1,6 @@
 """The routes of uploads in parts, by the tus protocol: tus.py reads its headers, resumable.py does what they ask."""
 
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
@@ -23,7 +22,7 @@ from sessions_app.views import OfASession
 #: The ways that a program behind a strict proxy has: it says POST, and here what it means.
 OVERRIDDEN = {"PATCH", "DELETE", "HEAD"}
 UPLOAD_METHODS = {"head": "look", "patch": "write", "delete": "give_up"}
-EVERYBODY: Mapping[str, str] = MappingProxyType({"Tus-Resumable": tus.VERSION})
+EVERYBODY: Mapping[str, str] = {"Tus-Resumable": tus.VERSION}
 
 
 class LengthRequired(APIException):
@@ -36,8 +35,8 @@ class UploadViewSet(OfASession):
     """Recordings that arrive in parts."""
 
     schema = None  # its contract is tus's, which speaks in headers
-    rules: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
-        dict.fromkeys(("create", *UPLOAD_METHODS.values()), (own_session, holds(Right.IMPORT)))
+    rules: Mapping[str, tuple[Rule, ...]] = dict.fromkeys(
+        ("create", *UPLOAD_METHODS.values()), (own_session, holds(Right.IMPORT))
     )
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

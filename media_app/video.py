@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from threading import BoundedSemaphore
 from time import monotonic
-from types import MappingProxyType
 from typing import BinaryIO
 
 import av
@@ -36,7 +35,7 @@ STREAMS_MAX = 12
 #: index of twelve hours at sixty pictures a second, or the brightness of a picture of PIXELS_MAX.
 ALLOCATED_AT_ONCE_MAX = 64 * 1024**2
 #: For whoever opens what somebody sent.
-CAREFULLY: Mapping[str, str] = MappingProxyType({"max_pixels": str(PIXELS_MAX), "max_streams": str(STREAMS_MAX)})
+CAREFULLY: Mapping[str, str] = {"max_pixels": str(PIXELS_MAX), "max_streams": str(STREAMS_MAX)}
 #: How many files are looked at in one process at the same time, each of which may take all that is allowed.
 _looks = BoundedSemaphore(2)
 
@@ -68,8 +67,8 @@ MATROSKA = VideoKind(".mkv", "video/x-matroska", "matroska")
 MP4 = VideoKind(".mp4", "video/mp4", "mp4")
 MOV = VideoKind(".mov", "video/quicktime", "mov")
 
-KINDS: Mapping[str, VideoKind] = MappingProxyType({kind.suffix: kind for kind in (WEBM, MATROSKA, MP4, MOV)})
-CONTENT_TYPES: Mapping[str, str] = MappingProxyType({suffix: kind.content_type for suffix, kind in KINDS.items()})
+KINDS: Mapping[str, VideoKind] = {kind.suffix: kind for kind in (WEBM, MATROSKA, MP4, MOV)}
+CONTENT_TYPES: Mapping[str, str] = {suffix: kind.content_type for suffix, kind in KINDS.items()}
 
 EBML_MAGIC = b"\x1a\x45\xdf\xa3"
 EBML_DOC_TYPE = b"\x42\x82"

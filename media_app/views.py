@@ -1,7 +1,6 @@
 """The routes of videos: upload, import, and the stored files."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from django.conf import settings
 from django.http.response import HttpResponseBase
@@ -50,13 +49,11 @@ class SessionVideoViewSet(OfASession):
     """The video of a session."""
 
     serializer_class = SessionSerializer
-    rules: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
-        {
-            "video": (own_session, holds(Right.IMPORT)),
-            "video_import": (holds(Right.IMPORT),),
-            "video_link": (holds(Right.SEE_EVIDENCE),),
-        }
-    )
+    rules: Mapping[str, tuple[Rule, ...]] = {
+        "video": (own_session, holds(Right.IMPORT)),
+        "video_import": (holds(Right.IMPORT),),
+        "video_link": (holds(Right.SEE_EVIDENCE),),
+    }
 
     @extend_schema(summary="Upload the video", request={"multipart/form-data": UPLOAD}, responses=SessionSerializer)
     @action(detail=True, methods=["post"], parser_classes=[MultiPartParser])
@@ -92,9 +89,7 @@ class SessionVideoViewSet(OfASession):
 class StoredVideoView(Guarded, APIView):
     """A stored video, with the type that its bytes had when it came."""
 
-    rules: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
-        {"get": (follows_link(Right.SEE_EVIDENCE), sees_its_session)}
-    )
+    rules: Mapping[str, tuple[Rule, ...]] = {"get": (follows_link(Right.SEE_EVIDENCE), sees_its_session)}
 
     @extend_schema(
         summary="Watch a video",

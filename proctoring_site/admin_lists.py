@@ -14,12 +14,15 @@ from django.utils.text import capfirst
 
 COUNTED_UP_TO = 10_000  # takes some 6 ms
 NOTHING = "–"
+TO_THE_MINUTE = "%Y-%m-%d %H:%M"
 
 
-def in_utc(field: str, said: str, *, layout: str = "%Y-%m-%d %H:%M:%S") -> Callable[[ModelAdmin, Model], str]:
+def in_utc(
+    field: str, said: str, *, layout: str = "%Y-%m-%d %H:%M:%S", ordering: str | None = None
+) -> Callable[[ModelAdmin, Model], str]:
     """A column of an instant, which the model has under this name."""
 
-    @display(description=f"{said} (UTC)")
+    @display(description=f"{said} (UTC)", ordering=ordering)
     def column(model_admin: ModelAdmin, row: Model) -> str:
         at = getattr(row, field)
         return at.strftime(layout) if at else NOTHING

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 from django.apps import AppConfig
@@ -14,21 +13,19 @@ from media_app.storage import BACKENDS, backend_class_path, missing_settings
 
 PRELOAD_MIN_S = 31_536_000
 #: Of what is used as it was given: its whole shape, and what it looks like.
-SHAPES: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "ALLOWED_HOSTS": (r"\*|[^\s/:]+|\[[0-9a-fA-F:.]+\]", "exam.example.org, without https:// and port"),
-        "MEDIA_ORIGINS": (r"(https?://)?[^\s;,/]+(/[^\s;,]*)?", "https://media.example.org"),
-        "SENDFILE_URL": (r"/\S*", "/protected/"),
-        "DETA_DRIVE_HOST": (r"([^\s/:@]+|\[[0-9a-fA-F:.]+\])(:[0-9]+)?", "drive.example.org, without https://"),
-        "AWS_STORAGE_BUCKET_NAME": (r"[A-Za-z0-9._-]{1,255}|arn:\S+", "exam-recordings"),
-        "AWS_S3_ENDPOINT_URL": (r"https?://[^\s;,?#/]+(/[^\s;,?#]*)?", "https://s3.example.org"),
-        "AWS_S3_REGION_NAME": (r"[A-Za-z0-9-]{1,63}", "eu-central-1"),
-        "CELERY_BROKER_URL": (
-            r"(rediss?|redis\+socket|sentinel|(py)?amqp|amqps)://\S+",
-            "redis://host:6379/0 or amqp://…",
-        ),
-    }
-)
+SHAPES: Mapping[str, tuple[str, str]] = {
+    "ALLOWED_HOSTS": (r"\*|[^\s/:]+|\[[0-9a-fA-F:.]+\]", "exam.example.org, without https:// and port"),
+    "MEDIA_ORIGINS": (r"(https?://)?[^\s;,/]+(/[^\s;,]*)?", "https://media.example.org"),
+    "SENDFILE_URL": (r"/\S*", "/protected/"),
+    "DETA_DRIVE_HOST": (r"([^\s/:@]+|\[[0-9a-fA-F:.]+\])(:[0-9]+)?", "drive.example.org, without https://"),
+    "AWS_STORAGE_BUCKET_NAME": (r"[A-Za-z0-9._-]{1,255}|arn:\S+", "exam-recordings"),
+    "AWS_S3_ENDPOINT_URL": (r"https?://[^\s;,?#/]+(/[^\s;,?#]*)?", "https://s3.example.org"),
+    "AWS_S3_REGION_NAME": (r"[A-Za-z0-9-]{1,63}", "eu-central-1"),
+    "CELERY_BROKER_URL": (
+        r"(rediss?|redis\+socket|sentinel|(py)?amqp|amqps)://\S+",
+        "redis://host:6379/0 or amqp://…",
+    ),
+}
 
 
 @register()

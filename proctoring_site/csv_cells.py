@@ -21,7 +21,7 @@ CELL_IN_JSON = re.compile(r";(?=[=+\-@＝＋－＠])")
 
 
 def safe(cell: object) -> str:
-    text = CELL_IN_A_CELL.sub(r"\1'", str(cell))  # an adopted document may hold anything
+    text = "" if cell is None else CELL_IN_A_CELL.sub(r"\1'", str(cell))  # an adopted document may hold anything
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 

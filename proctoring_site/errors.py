@@ -9,111 +9,51 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import Resolver404
 from django.views import defaults
+from rest_framework import views
 from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.exceptions import PermissionDenied as APIPermissionDenied
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
-from media_app.errors import (
-    ImportFileNotFound,
-    NoPicture,
-    NotAVideo,
-    StorageFailed,
-    StoredFileNotFound,
-    StrangeVersion,
-    TooManyAtOnce,
-    TooManyRecordings,
-    UnsafeFileName,
-    UploadBusy,
-    UploadFinished,
-    UploadLost,
-    UploadNotFound,
-    VideoTooLarge,
-    WrongChecksum,
-    WrongOffset,
-)
+from media_app import errors as media
 from proctoring_site.access import links
 from proctoring_site.calls.field_errors import by_field
 from proctoring_site.calls.json_only import BodyTooLarge
 from proctoring_site.calls.outage import RETRY_AFTER_S, try_again_page
 from proctoring_site.calls.who_asks import wants_page
-from sessions_app.errors import (
-    EventIdConflict,
-    EventNotStorable,
-    EventUndecided,
-    IllegalMove,
-    MovedMeanwhile,
-    NobodyThere,
-    ProctoringError,
-    SessionClosed,
-    SessionNotFound,
-    StartKeyConflict,
-    TooManyCommands,
-    TooManyEvents,
-)
-from sessions_app.review.errors import (
-    AssignedMeanwhile,
-    BadPolicy,
-    IllegalJudgement,
-    IllegalOutcome,
-    IncidentNotFound,
-    NobodyToAssign,
-    NoLongerClean,
-    NoSuchPolicy,
-    NothingConfirmed,
-    PolicyChanged,
-    ReasonNeeded,
-    ReviewChanged,
-    SecondReviewerNeeded,
-    SessionStillOpen,
-    ViolationStands,
-)
+from sessions_app import errors as sessions
+from sessions_app.errors import ProctoringError
 
 logger = logging.getLogger(__name__)
 
+#: Of a review's none: the desk answers those by its pages (desk/session_acts.py).
 STATUS: Mapping[type[ProctoringError], int] = {
-    SessionNotFound: 404,
-    ImportFileNotFound: 404,
-    NoPicture: 404,
-    StoredFileNotFound: 404,
-    UploadNotFound: 404,
-    IncidentNotFound: 404,
-    NoSuchPolicy: 404,
-    BadPolicy: 400,
-    NobodyToAssign: 400,
-    ReasonNeeded: 400,
-    UnsafeFileName: 400,
-    EventNotStorable: 400,
-    IllegalMove: 409,
-    NobodyThere: 409,
-    SessionClosed: 409,
-    TooManyCommands: 409,
-    TooManyEvents: 409,
-    EventIdConflict: 409,
-    StartKeyConflict: 409,
-    TooManyRecordings: 409,
-    UploadBusy: 409,
-    UploadFinished: 409,
-    WrongOffset: 409,
-    StrangeVersion: 412,
-    AssignedMeanwhile: 409,
-    ReviewChanged: 409,
-    IllegalJudgement: 409,
-    IllegalOutcome: 409,
-    NothingConfirmed: 409,
-    NoLongerClean: 409,
-    PolicyChanged: 409,
-    SecondReviewerNeeded: 409,
-    SessionStillOpen: 409,
-    ViolationStands: 409,
-    EventUndecided: 503,
-    MovedMeanwhile: 503,
-    StorageFailed: 503,
-    TooManyAtOnce: 503,
-    UploadLost: 503,
-    VideoTooLarge: 413,
-    NotAVideo: 415,
-    WrongChecksum: 460,  # tus's own
+    sessions.SessionNotFound: 404,
+    media.ImportFileNotFound: 404,
+    media.NoPicture: 404,
+    media.StoredFileNotFound: 404,
+    media.UploadNotFound: 404,
+    media.UnsafeFileName: 400,
+    sessions.EventNotStorable: 400,
+    sessions.IllegalMove: 409,
+    sessions.NobodyThere: 409,
+    sessions.SessionClosed: 409,
+    sessions.TooManyCommands: 409,
+    sessions.TooManyEvents: 409,
+    sessions.EventIdConflict: 409,
+    sessions.StartKeyConflict: 409,
+    media.TooManyRecordings: 409,
+    media.UploadBusy: 409,
+    media.UploadFinished: 409,
+    media.WrongOffset: 409,
+    media.StrangeVersion: 412,
+    sessions.EventUndecided: 503,
+    sessions.MovedMeanwhile: 503,
+    media.StorageFailed: 503,
+    media.TooManyAtOnce: 503,
+    media.UploadLost: 503,
+    media.VideoTooLarge: 413,
+    media.NotAVideo: 415,
+    media.WrongChecksum: 460,  # tus's own
 }
 
 
@@ -128,20 +68,16 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
 def _answer(error: Exception) -> Response | None:
     if isinstance(error, ProctoringError):
         status = STATUS.get(type(error), 400)
-        if isinstance(error, StorageFailed):  # whoever runs this must see it, too, and why
+        if isinstance(error, media.StorageFailed):  # whoever runs this must see it, too, and why
             logger.warning("answered 503: %s", error)
         headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
         return Response({"detail": str(error), "code": error.code}, status=status, headers=headers)
     api_error = _as_api_error(error)
     if api_error is None:
         return None
-    set_rollback()
-    headers = {}
-    if wait := getattr(api_error, "wait", None):
-        headers["Retry-After"] = str(int(wait))
-    if auth_header := getattr(api_error, "auth_header", None):
-        headers["WWW-Authenticate"] = auth_header
-    return Response(_body(api_error), status=api_error.status_code, headers=headers)
+    answer = views.exception_handler(api_error, {})
+    answer.data = _body(api_error)
+    return answer
 
 
 def _as_api_error(error: Exception) -> APIException | None:

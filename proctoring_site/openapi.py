@@ -82,7 +82,7 @@ class AutoSchema(openapi.AutoSchema):
             own = answers.setdefault(str(refusal.status), {"description": SENTENCES[refusal.status], "content": {}})
             # Django refuses before any view; a view in the type of its own, which for this document is YAML.
             media_type = "application/json" if refusal is REFUSED else self.view.renderer_classes[0].media_type
-            media = own["content"].setdefault(media_type, {"schema": self._error()})
+            media = own["content"].setdefault(media_type, {"schema": self.resolve_serializer(Error, "response").ref})
             media.setdefault("examples", {})[refusal.name.replace(" ", "")] = {
                 "value": refusal.body,
                 "summary": refusal.name,
@@ -132,9 +132,6 @@ class AutoSchema(openapi.AutoSchema):
     def get_tags(self) -> list[str]:
         first = self.path.split("/")[1]
         return [first if first in {"sessions", "videos", "reports"} else "service"]
-
-    def _error(self) -> dict[str, Any]:
-        return self.resolve_serializer(Error, "response").ref
 
     def _resolve_path_parameters(self, variables: list[str]) -> list[dict[str, Any]]:
         """Ids are text: adopted sessions may have others than ours, which are UUIDs."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any
 
 from media_app.errors import NoPicture, NotAVideo, TooManyAtOnce, TooManyRecordings, UnsafeFileName, VideoTooLarge
@@ -88,79 +87,73 @@ def _illegal(to: str) -> Refusal:
 REQUIRED = "This field is required."
 NO_REASON = '"bored" is not a valid choice.'
 #: What only one route says.
-ALSO: Mapping[tuple[str, str], tuple[Refusal, ...]] = MappingProxyType(
-    {
-        ("GET", "/sessions"): (_invalid("limit", "A whole number from 1 to 1000."),),
-        ("POST", "/sessions"): (
-            _invalid("candidate_name", REQUIRED),
-            NOT_SIGNED_IN,
-            NO_RIGHT,
-            KEY_CONFLICT,
-            MOVED_MEANWHILE,
-        ),
-        ("POST", "/sessions/{id}/events"): (
-            _invalid("event_type", REQUIRED),
-            SESSION_CLOSED,
-            ID_CONFLICT,
-            TOO_MANY_EVENTS,
-            TRY_AGAIN,
-        ),
-        ("POST", "/sessions/{id}/events/batch"): (_invalid("events", REQUIRED), SESSION_CLOSED),
-        ("POST", "/sessions/{id}/heartbeat"): (_invalid("camera", "Must be a valid boolean."), TRY_AGAIN),
-        ("POST", "/sessions/{id}/end"): (ILLEGAL_MOVE, MOVED_MEANWHILE),
-        ("POST", "/sessions/{id}/pause"): (_invalid("reason_code", NO_REASON), _illegal("paused"), MOVED_MEANWHILE),
-        ("POST", "/sessions/{id}/resume"): (_invalid("reason_code", NO_REASON), _illegal("running"), MOVED_MEANWHILE),
-        ("POST", "/sessions/{id}/terminate"): (
-            _invalid("reason_code", REQUIRED),
-            _illegal("terminated"),
-            MOVED_MEANWHILE,
-        ),
-        ("POST", "/sessions/{id}/message"): (
-            _invalid("message", REQUIRED),
-            replace(ILLEGAL_MOVE, code="nobody_there", detail="The session is expired; nobody would see the message."),
-        ),
-        ("POST", "/sessions/{id}/video"): (
-            _invalid("file", "No file was submitted."),
-            TOO_MANY_RECORDINGS,
-            VIDEO_TOO_LARGE,
-            NOT_A_VIDEO,
-            TOO_MANY_AT_ONCE,
-        ),
-        ("POST", "/sessions/{id}/video/import"): (
-            _invalid("filename", REQUIRED),
-            UNSAFE_NAME,
-            TOO_MANY_RECORDINGS,
-            IMPORT_TOO_LARGE,
-            NOT_A_VIDEO,
-        ),
-        ("GET", "/sessions/{id}/thumbnail"): (_invalid("at_s", "A valid number is required."), NO_PICTURE),
-        ("GET", "/sessions/{id}/events/{event}/thumbnail"): (NO_PICTURE,),
-        ("GET", "/sessions/{id}/recordings/{recording}/poster"): (NO_PICTURE,),
-        ("POST", "/sessions/{id}/report/link"): (_invalid("format", '"pdf" is not a valid choice.'),),
-    }
-)
+ALSO: Mapping[tuple[str, str], tuple[Refusal, ...]] = {
+    ("GET", "/sessions"): (_invalid("limit", "A whole number from 1 to 1000."),),
+    ("POST", "/sessions"): (
+        _invalid("candidate_name", REQUIRED),
+        NOT_SIGNED_IN,
+        NO_RIGHT,
+        KEY_CONFLICT,
+        MOVED_MEANWHILE,
+    ),
+    ("POST", "/sessions/{id}/events"): (
+        _invalid("event_type", REQUIRED),
+        SESSION_CLOSED,
+        ID_CONFLICT,
+        TOO_MANY_EVENTS,
+        TRY_AGAIN,
+    ),
+    ("POST", "/sessions/{id}/events/batch"): (_invalid("events", REQUIRED), SESSION_CLOSED),
+    ("POST", "/sessions/{id}/heartbeat"): (_invalid("camera", "Must be a valid boolean."), TRY_AGAIN),
+    ("POST", "/sessions/{id}/end"): (ILLEGAL_MOVE, MOVED_MEANWHILE),
+    ("POST", "/sessions/{id}/pause"): (_invalid("reason_code", NO_REASON), _illegal("paused"), MOVED_MEANWHILE),
+    ("POST", "/sessions/{id}/resume"): (_invalid("reason_code", NO_REASON), _illegal("running"), MOVED_MEANWHILE),
+    ("POST", "/sessions/{id}/terminate"): (
+        _invalid("reason_code", REQUIRED),
+        _illegal("terminated"),
+        MOVED_MEANWHILE,
+    ),
+    ("POST", "/sessions/{id}/message"): (
+        _invalid("message", REQUIRED),
+        replace(ILLEGAL_MOVE, code="nobody_there", detail="The session is expired; nobody would see the message."),
+    ),
+    ("POST", "/sessions/{id}/video"): (
+        _invalid("file", "No file was submitted."),
+        TOO_MANY_RECORDINGS,
+        VIDEO_TOO_LARGE,
+        NOT_A_VIDEO,
+        TOO_MANY_AT_ONCE,
+    ),
+    ("POST", "/sessions/{id}/video/import"): (
+        _invalid("filename", REQUIRED),
+        UNSAFE_NAME,
+        TOO_MANY_RECORDINGS,
+        IMPORT_TOO_LARGE,
+        NOT_A_VIDEO,
+    ),
+    ("GET", "/sessions/{id}/thumbnail"): (_invalid("at_s", "A valid number is required."), NO_PICTURE),
+    ("GET", "/sessions/{id}/events/{event}/thumbnail"): (NO_PICTURE,),
+    ("GET", "/sessions/{id}/recordings/{recording}/poster"): (NO_PICTURE,),
+    ("POST", "/sessions/{id}/report/link"): (_invalid("format", '"pdf" is not a valid choice.'),),
+}
 
 #: The headers of a refusal beside those of HTTP itself.
 _SECONDS = {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}, "required": True}
-OF_STATUS: Mapping[int, dict[str, Any]] = MappingProxyType(
-    {
-        401: {"WWW-Authenticate": {"schema": {"type": "string"}, "required": True}},
-        405: {"Allow": {"description": "The methods it has.", "schema": {"type": "string"}, "required": True}},
-        429: {"Retry-After": _SECONDS},
-        503: {"Retry-After": _SECONDS},
-    }
-)
-SENTENCES: Mapping[int, str] = MappingProxyType(
-    {
-        400: "What was sent is not well-formed.",
-        401: "Who calls could not be told.",
-        403: "This is not allowed.",
-        404: "There is no such thing, or not for this caller.",
-        405: "This path has no such method.",
-        409: "This does not go with what is there already.",
-        413: "What was sent is too large.",
-        415: "What was sent is of a type that is not accepted here.",
-        429: "Too many calls from one address.",
-        503: "It cannot be done now, and may be in a few seconds: the database, the audit log or the storage is away.",
-    }
-)
+OF_STATUS: Mapping[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": {"schema": {"type": "string"}, "required": True}},
+    405: {"Allow": {"description": "The methods it has.", "schema": {"type": "string"}, "required": True}},
+    429: {"Retry-After": _SECONDS},
+    503: {"Retry-After": _SECONDS},
+}
+SENTENCES: Mapping[int, str] = {
+    400: "What was sent is not well-formed.",
+    401: "Who calls could not be told.",
+    403: "This is not allowed.",
+    404: "There is no such thing, or not for this caller.",
+    405: "This path has no such method.",
+    409: "This does not go with what is there already.",
+    413: "What was sent is too large.",
+    415: "What was sent is of a type that is not accepted here.",
+    429: "Too many calls from one address.",
+    503: "It cannot be done now, and may be in a few seconds: the database, the audit log or the storage is away.",
+}

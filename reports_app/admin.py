@@ -24,7 +24,7 @@ REGENERATED_AT_ONCE = 200
 
 
 class WholeSessionAdmin(SessionAdmin):
-    actions = [*SessionAdmin.actions, "regenerate_reports", "delete_selected"]
+    actions = ["regenerate_reports", "delete_selected"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
         return may(request.user, Right.DELETE)

@@ -8,6 +8,10 @@ from sessions_app.review.states import Outcome
 from sessions_app.scoring import BAND_NAMES
 from sessions_app.serializers import CoverageSerializer
 
+DEDUCTIONS = [
+    {"event_type": "phone_detected", "count": 2, "weight": 15, "points": 30, "cap": None},
+    {"event_type": "focus_lost", "count": 1, "weight": 2, "points": 2, "cap": None},
+]
 #: What the document of the API shows; its test builds the same report and compares.
 REPORT = {
     "candidate_name": "Ada Example",
@@ -23,20 +27,14 @@ REPORT = {
     "suspicious_events_count": 2,
     "integrity_score": 68,
     "risk_band": "medium",
-    "deductions": [
-        {"event_type": "phone_detected", "count": 2, "weight": 15, "points": 30, "cap": None},
-        {"event_type": "focus_lost", "count": 1, "weight": 2, "points": 2, "cap": None},
-    ],
+    "deductions": DEDUCTIONS,
     "event_counts": {"phone_detected": 2, "focus_lost": 1},
     "notice": "Flags are not findings; a person decides.",
     "coverage": None,
     "clock_skew_ms": None,
     "reviewed_integrity_score": 68,
     "reviewed_risk_band": "medium",
-    "reviewed_deductions": [
-        {"event_type": "phone_detected", "count": 2, "weight": 15, "points": 30, "cap": None},
-        {"event_type": "focus_lost", "count": 1, "weight": 2, "points": 2, "cap": None},
-    ],
+    "reviewed_deductions": DEDUCTIONS,
     "review_outcome": "not_reviewed",
     "policy_version": 1,
     "exempt_types": [],

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import PurePath
-from types import MappingProxyType
 
 from django.core.files.base import ContentFile
 from django.http import FileResponse, Http404
@@ -57,8 +56,8 @@ class SessionReportViewSet(OfASession):
     """The report of a session: as JSON, as a page, as CSV."""
 
     serializer_class = ReportSerializer
-    rules: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
-        dict.fromkeys(("report", "report_html", "report_csv", "report_link"), (holds(Right.SEE_REPORTS),))
+    rules: Mapping[str, tuple[Rule, ...]] = dict.fromkeys(
+        ("report", "report_html", "report_csv", "report_link"), (holds(Right.SEE_REPORTS),)
     )
 
     def get_object(self) -> Session:
@@ -112,9 +111,7 @@ class SessionReportViewSet(OfASession):
 class StoredReportView(Guarded, APIView):
     """A stored report by its name."""
 
-    rules: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
-        {"get": (follows_link(Right.SEE_REPORTS), sees_its_session)}
-    )
+    rules: Mapping[str, tuple[Rule, ...]] = {"get": (follows_link(Right.SEE_REPORTS), sees_its_session)}
 
     @extend_schema(
         summary="Read a stored report",

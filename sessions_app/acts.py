@@ -1,7 +1,6 @@
 """What staff do to a sitting from its page and the live board: forms, and carrying out what they say."""
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 from django import forms
@@ -39,15 +38,13 @@ class MessageForm(forms.Form):
 
 
 #: verb → (the state that it leads to, form, service, what is said when it is done)
-ACTS: Mapping[str, tuple[State | None, type[forms.Form], Callable[..., Session], str]] = MappingProxyType(
-    {
-        "pause": (State.PAUSED, ReasonForm, services.pause_session, "The session is paused."),
-        "resume": (State.RUNNING, ReasonForm, services.resume_session, "The session runs again."),
-        "message": (None, MessageForm, services.message_candidate, "The client shows it with its next heartbeat."),
-        "end": (State.ENDED, EndForm, services.end_session, "The session is ended."),
-        "terminate": (State.TERMINATED, NeededReasonForm, services.terminate_session, "The session is terminated."),
-    }
-)
+ACTS: Mapping[str, tuple[State | None, type[forms.Form], Callable[..., Session], str]] = {
+    "pause": (State.PAUSED, ReasonForm, services.pause_session, "The session is paused."),
+    "resume": (State.RUNNING, ReasonForm, services.resume_session, "The session runs again."),
+    "message": (None, MessageForm, services.message_candidate, "The client shows it with its next heartbeat."),
+    "end": (State.ENDED, EndForm, services.end_session, "The session is ended."),
+    "terminate": (State.TERMINATED, NeededReasonForm, services.terminate_session, "The session is terminated."),
+}
 
 
 def forms_for(session: Session) -> list[tuple[str, forms.Form]]:

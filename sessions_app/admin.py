@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -17,20 +16,17 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from proctoring_site.access.roles import Right, may, may_see_sessions
-from proctoring_site.admin_lists import NOTHING, ReadOnly, UncountedWhenUnfiltered
+from proctoring_site.admin_lists import NOTHING, ReadOnly, UncountedWhenUnfiltered, in_utc
 from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from sessions_app import acts, heartbeat, scoring, services
 from sessions_app.errors import ProctoringError
-from sessions_app.models import CANDIDATE_NAME_MAX_LENGTH, Session
+from sessions_app.models import Session
 from sessions_app.states import OPEN, State
 
 #: What more than the right to see the session each column asks for.
 NEEDED = {
-    **dict.fromkeys(
-        ("integrity_score", "risk_band", "events", "video"),
-        Right.SEE_EVIDENCE,
-    ),
+    **dict.fromkeys(("integrity_score", "risk_band", "events", "video"), Right.SEE_EVIDENCE),
     "report": Right.SEE_REPORTS,
 }
 FILTER_PARAMETERS = {"state", "band", "video", "start_time__gte", "start_time__lt", "start_time__isnull"}
@@ -78,20 +74,11 @@ class VideoFilter(admin.SimpleListFilter):
         return queryset
 
 
-def _shown(at: datetime | None) -> str:
-    return at.strftime("%Y-%m-%d %H:%M:%S") if at else NOTHING
-
-
 def state_in_words(session: Session) -> str:
     """Of one that runs, with since when its client is missing."""
     if session.state is State.RUNNING and (since := heartbeat.missing_since(session)):
-        return f"{session.state.label}, missing since {_shown(since)} UTC"
+        return f"{session.state.label}, missing since {since:%Y-%m-%d %H:%M:%S} UTC"
     return session.state.label
-
-
-def shown_to(user: Any, fields: Iterable[str]) -> list[str]:
-    """The fields of a list or page without those that the user's rights do not allow."""
-    return [field for field in fields if field not in NEEDED or may(user, NEEDED[field])]
 
 
 class SessionChangeList(ChangeList):
@@ -121,20 +108,15 @@ class SessionAdmin(ReadOnly, admin.ModelAdmin):
     list_display_links = ["name"]
     list_filter = [StateFilter, BandFilter, VideoFilter, "start_time"]
     search_fields = ["candidate_name", "id__startswith"]
-    search_help_text = "Part of a candidate's name, or the beginning of a session id"
     ordering = ["-start_time", "-id"]
     sortable_by = ["started"]
     list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # each facet would count the collection again
     paginator = UncountedWhenUnfiltered
-    actions = ["pause_sessions", "resume_sessions", "end_sessions"]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[SessionChangeList]:
         return SessionChangeList
-
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
-        return super().get_search_results(request, queryset, search_term[:CANDIDATE_NAME_MAX_LENGTH])
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).visible_to(request.user)
@@ -147,7 +129,7 @@ class SessionAdmin(ReadOnly, admin.ModelAdmin):
         return session
 
     def get_list_display(self, request: HttpRequest) -> list[str]:
-        return shown_to(request.user, self.list_display)
+        return [name for name in self.list_display if name not in NEEDED or may(request.user, NEEDED[name])]
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         """A filter tells what it filters by, so those by evidence are for those who may see that."""
@@ -184,18 +166,6 @@ class SessionAdmin(ReadOnly, admin.ModelAdmin):
         to = here if seen else reverse("admin:sessions_app_session_changelist")
         return HttpResponseRedirect(add_preserved_filters(kept, to))
 
-    @admin.action(description="Pause the selected sessions", permissions=["supervise"])
-    def pause_sessions(self, request: HttpRequest, queryset: QuerySet) -> None:
-        self.do_to_each(request, queryset.open(), services.pause_session, "Sessions paused")
-
-    @admin.action(description="Resume the selected sessions", permissions=["supervise"])
-    def resume_sessions(self, request: HttpRequest, queryset: QuerySet) -> None:
-        self.do_to_each(request, queryset.open(), services.resume_session, "Sessions resumed")
-
-    @admin.action(description="End the selected sessions", permissions=["supervise"])
-    def end_sessions(self, request: HttpRequest, queryset: QuerySet) -> None:
-        self.do_to_each(request, queryset.open(), services.end_session, "Sessions ended")
-
     def do_to_each(
         self, request: HttpRequest, sessions: Iterable[Session], service: Callable[[Session], Any], done: str
     ) -> None:
@@ -216,9 +186,7 @@ class SessionAdmin(ReadOnly, admin.ModelAdmin):
     def name(self, session: Session) -> str:
         return session.shown_name
 
-    @admin.display(description="started (UTC)", ordering="start_time")
-    def started(self, session: Session) -> str:
-        return _shown(session.start_time)
+    started = in_utc("start_time", "started", ordering="start_time")
 
     @admin.display(description="state")
     def shown_state(self, session: Session) -> str:

@@ -47,6 +47,10 @@ class Coverage:
         return min(share for _, share in self.shares())
 
 
+def in_words(coverage: Coverage | None) -> str:
+    return ", ".join(coverage.in_words()) if coverage else "unknown: this client sends no heartbeats"
+
+
 def percent(share: float) -> str:
     """Cut, not rounded: what was not watched all through is not 100%, and what is too little is not enough."""
     return f"{int(share * 100 + 1e-6)}%"

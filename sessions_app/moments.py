@@ -27,6 +27,11 @@ def stretch(begins: float, ends: float) -> str:
     return f"{first} to {last}" if first[0] == "−" else f"{first}–{last}"
 
 
+def length(seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes} min {rest} s"
+
+
 def read(text: str) -> float:
     """Seconds since the start. Raises ValueError for what is no moment."""
     if plain := _SECONDS.fullmatch(text):

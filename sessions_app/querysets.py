@@ -81,15 +81,6 @@ class SessionQuerySet(QuerySet):
         never_heard_of = Q(last_seen_at__isnull=True, start_time__lt=at)
         return self.open().filter(Q(last_seen_at__lt=at) | never_heard_of)
 
-    def named(self, prefix: str) -> Self:
-        return self.filter(candidate_name__startswith=prefix)
-
-    def started_from(self, at: datetime) -> Self:
-        return self.filter(start_time__gte=at)
-
-    def started_before(self, at: datetime) -> Self:
-        return self.filter(start_time__lt=at)
-
     def matching(
         self,
         *,
@@ -101,13 +92,13 @@ class SessionQuerySet(QuerySet):
         """The filters of the list together; None filters nothing."""
         rows = self
         if candidate_name:
-            rows = rows.named(candidate_name)
+            rows = rows.filter(candidate_name__startswith=candidate_name)
         if state:
             rows = rows.in_state(state)
         if started_from:
-            rows = rows.started_from(started_from)
+            rows = rows.filter(start_time__gte=started_from)
         if started_before:
-            rows = rows.started_before(started_before)
+            rows = rows.filter(start_time__lt=started_before)
         return rows
 
     # --- The review desk's queue: closed sessions, each with a `queue_rank` (review/states.py)

@@ -9,7 +9,6 @@ test holds that the two agree wherever this one has an answer.
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 
 from proctoring_site.mongo_engine.documents import is_storable
@@ -106,17 +105,15 @@ def _data(value: Any) -> dict[str, Any]:
     raise _NotPlain
 
 
-CHECKS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
-    {
-        "event_type": _line(EVENT_TYPE_MAX_LENGTH),
-        "message": _text,
-        "timestamp": _instant,
-        "id": _id,
-        "duration_s": _number(DURATION_MAX_S),
-        "confidence": _number(1),
-        "source": _source,
-        "sequence": _sequence,
-        "data": _data,
-        "sent_at": _instant,
-    }
-)
+CHECKS: Mapping[str, Callable[[Any], Any]] = {
+    "event_type": _line(EVENT_TYPE_MAX_LENGTH),
+    "message": _text,
+    "timestamp": _instant,
+    "id": _id,
+    "duration_s": _number(DURATION_MAX_S),
+    "confidence": _number(1),
+    "source": _source,
+    "sequence": _sequence,
+    "data": _data,
+    "sent_at": _instant,
+}

@@ -129,7 +129,8 @@ def terminate_session(
     session: Session, *, reason_code: str, reason: str | None = None, at: datetime | None = None
 ) -> Session:
     """Stop a sitting. Raises IllegalMove, MovedMeanwhile."""
-    return _close(session, State.TERMINATED, at=at, reason_code=reason_code, reason=reason)
+    moves.move(session, State.TERMINATED, at=at, reason_code=reason_code, reason=reason)
+    return _settle(session)
 
 
 def message_candidate(session: Session, *, message: str) -> Session:
@@ -142,12 +143,12 @@ def end_session(session: Session, *, at: datetime | None = None) -> Session:
     """End a session once; a second call changes nothing and keeps the first `end_time`. Raises IllegalMove,
     MovedMeanwhile."""
     try:
-        return _close(session, State.ENDED, at=at)
+        moves.move(session, State.ENDED, at=at)
     except IllegalMove:
         session.refresh()
         if session.state is not State.ENDED:
             raise
-        return _settle(session)  # the first call may have been cut off here
+    return _settle(session)  # also at a second call: the first may have been cut off here
 
 
 def close_stale_sessions(*, at: datetime | None = None, dry_run: bool = False) -> int:
@@ -174,11 +175,6 @@ def close_stale_sessions(*, at: datetime | None = None, dry_run: bool = False) -
             _settle(session)
     mending.look_at_all_open()
     return closed
-
-
-def _close(session: Session, to: State, *, at: datetime | None, **why: str | None) -> Session:
-    moves.move(session, to, at=at, **why)
-    return _settle(session)
 
 
 def _settle(session: Session) -> Session:

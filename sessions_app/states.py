@@ -1,7 +1,6 @@
 """Where a sitting stands, which moves are allowed, and the reasons that staff may name."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from django.db.models import TextChoices
 
@@ -18,15 +17,13 @@ class State(TextChoices):
 
 OPEN = (State.RUNNING, State.PAUSED)
 _CLOSING = frozenset({State.ENDED, State.TERMINATED, State.EXPIRED})
-ALLOWED: Mapping[State, frozenset[State]] = MappingProxyType(
-    {
-        State.RUNNING: _CLOSING | {State.PAUSED},
-        State.PAUSED: _CLOSING | {State.RUNNING},
-        State.ENDED: frozenset(),
-        State.TERMINATED: frozenset(),
-        State.EXPIRED: frozenset(),
-    }
-)
+ALLOWED: Mapping[State, frozenset[State]] = {
+    State.RUNNING: _CLOSING | {State.PAUSED},
+    State.PAUSED: _CLOSING | {State.RUNNING},
+    State.ENDED: frozenset(),
+    State.TERMINATED: frozenset(),
+    State.EXPIRED: frozenset(),
+}
 
 
 def state_of(status: object, *, is_closed: bool) -> State:

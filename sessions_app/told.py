@@ -24,7 +24,7 @@ def sent_event(raw: Any) -> tuple[Reported, Any]:
         values = validated(_alone, raw)
         return _reported(raw, values), values.get("sent_at")
     sent_at = values.pop("sent_at", None)
-    return _plain(values), sent_at
+    return Reported(is_storable=True, **values), sent_at
 
 
 def event_of_batch(raw: Any) -> Reported:
@@ -33,7 +33,7 @@ def event_of_batch(raw: Any) -> Reported:
     if values is None:
         return _reported(raw, validated(_one_of_many, raw))
     values.pop("sent_at", None)
-    return _plain(values)
+    return Reported(is_storable=True, **values)
 
 
 def validated(serializer: Serializer, raw: Any) -> dict[str, Any]:
@@ -44,10 +44,6 @@ def validated(serializer: Serializer, raw: Any) -> dict[str, Any]:
         if isinstance(error.detail, dict):
             raise
         raise ValidationError({"non_field_errors": error.detail}) from error
-
-
-def _plain(values: dict[str, Any]) -> Reported:
-    return Reported(is_storable=True, **values)
 
 
 def _reported(raw: Any, values: dict[str, Any]) -> Reported:

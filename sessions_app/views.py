@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from types import MappingProxyType
 from typing import NoReturn
 
 from django.conf import settings
@@ -81,18 +80,16 @@ class SessionViewSet(QuickDispatch, OfASession):
     serializer_class = SessionSerializer
     pagination_class = NewestFirst
     counted_apart = frozenset({"create"})
-    rules: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
-        {
-            "list": (staff_who_see_sessions,),
-            "create": (creation_is_open, holds(Right.CREATE)),
-            "retrieve": (own_session, staff_who_see_sessions),
-            "events_batch": (own_session, holds(Right.IMPORT)),
-            "events": (own_session, holds(Right.IMPORT)),
-            "heartbeat": (own_session, holds(Right.IMPORT)),
-            "end": (own_session, holds(Right.SUPERVISE)),
-            **dict.fromkeys(("pause", "resume", "terminate", "message"), (holds(Right.SUPERVISE),)),
-        }
-    )
+    rules: Mapping[str, tuple[Rule, ...]] = {
+        "list": (staff_who_see_sessions,),
+        "create": (creation_is_open, holds(Right.CREATE)),
+        "retrieve": (own_session, staff_who_see_sessions),
+        "events_batch": (own_session, holds(Right.IMPORT)),
+        "events": (own_session, holds(Right.IMPORT)),
+        "heartbeat": (own_session, holds(Right.IMPORT)),
+        "end": (own_session, holds(Right.SUPERVISE)),
+        **dict.fromkeys(("pause", "resume", "terminate", "message"), (holds(Right.SUPERVISE),)),
+    }
 
     def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> NoReturn:
         if self.action == "create":  # there is nothing to hide, and whoever set SESSION_CREATION must find out why

@@ -214,8 +214,8 @@ def until(holds: Callable[[], object], *, patience_s: float = PATIENCE_S) -> Non
 
 
 def free_port() -> int:
-    """Nobody else gets it who asks the kernel for any port: for a minute a connection there is in TIME_WAIT, which keeps
-    no server from it that names it and sets SO_REUSEADDR, as all do."""
+    """Nobody else gets it who asks the kernel for any port: for a minute a connection there is in TIME_WAIT, which
+    keeps no server from it that names it and sets SO_REUSEADDR, as all do."""
     with socket.create_server(("127.0.0.1", 0)) as free, socket.create_connection(free.getsockname()):
         free.accept()[0].close()  # who closes first waits
         return free.getsockname()[1]

@@ -109,16 +109,6 @@ async def log_events(session_id: str, batch: EventBatch) -> BatchOutcome:
     return BatchOutcome(created=[{"index": n, "id": document["_id"]} for n, document in enumerate(documents)])
 
 
-@app.post("/sessions/{session_id}/end")
-async def end_session(session_id: str) -> SessionOut:
-    session = await _session(session_id)
-    if session["end_time"] is None:
-        session["end_time"] = datetime.now(UTC)
-        change = {"$set": {"end_time": session["end_time"]}}
-        await app.state.database["sessions"].update_one({"_id": session_id}, change)
-    return SessionOut(**_named(session))
-
-
 @app.post("/sessions/{session_id}/video")
 async def upload_video(session_id: str, file: UploadFile = File()) -> SessionOut:  # noqa: B008 - FastAPI's way
     session = await _session(session_id)

@@ -9,18 +9,17 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain
-from typing import Any, NoReturn
+from typing import Any
 
 import httpx
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import Storage
 from django.core.files.utils import validate_file_name
-from django.utils.deconstruct import deconstructible
 from django.utils.functional import cached_property
 
 from media_app.errors import StorageFailed
-from media_app.storage.parts import InParts, take
+from media_app.storage.parts import InParts, fail, take, within
 
 MIB = 1024**2
 READ_BYTES = MIB
@@ -36,7 +35,6 @@ TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 TIMEOUT = httpx.Timeout(20, connect=5)
 
 
-@deconstructible
 class DetaDriveStorage(InParts, Storage):
     """One drive of the project that the data key (DETA_PROJECT_KEY) is for; it comes into being at its first file."""
 
@@ -78,12 +76,12 @@ class DetaDriveStorage(InParts, Storage):
             whole = answer.headers.get("Content-Range", "").rpartition("/")[2]
             if not whole and answer.status_code == httpx.codes.OK:  # it knows no ranges
                 whole = answer.headers.get("Content-Length", "")
-        return int(whole) if whole.isdigit() else _fail("it does not say how large a file is")
+        return int(whole) if whole.isdigit() else fail("it does not say how large a file is")
 
     def delete(self, name: str) -> None:
         answer = self._ask("DELETE", "/files", name, json={"names": [_checked(name)]})
         if _json(answer).get("failed"):
-            _fail("it kept a file that was to be deleted")
+            fail("it kept a file that was to be deleted")
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         prefix = f"{path.strip('/')}/" if path.strip("/") else ""
@@ -120,10 +118,10 @@ class DetaDriveStorage(InParts, Storage):
                     start += len(data)
                     yield data
                 if start < end:
-                    _fail("a file ended too early")
+                    fail("a file ended too early")
             except httpx.RequestError as error:
                 if start == begun:
-                    _fail(type(error).__name__)
+                    fail(type(error).__name__)
             finally:
                 answer.close()
             if start < end:
@@ -163,7 +161,7 @@ class DetaDriveStorage(InParts, Storage):
 
     def _begin(self, name: str) -> str:
         answer = self._ask("POST", "/uploads", name, params={"name": _checked(name)})
-        return str(_json(answer).get("upload_id") or _fail("it gave an upload no id"))
+        return str(_json(answer).get("upload_id") or fail("it gave an upload no id"))
 
     def _send_part(self, name: str, upload: str, number: int, data: bytes) -> str:
         params = {"name": _checked(name), "part": number}
@@ -210,7 +208,7 @@ class DetaDriveStorage(InParts, Storage):
             why = f"status {answer.status_code}"
             if answer.status_code not in TRY_AGAIN:
                 break
-        return _fail(why)
+        return fail(why)
 
     @cached_property
     def _client(self) -> httpx.Client:
@@ -269,26 +267,13 @@ def _wanted(answer: httpx.Response, start: int, end: int) -> Iterator[bytes]:
     """Of what came, the bytes from start to end, whether or not the server did as it was asked."""
     is_range = answer.headers.get("Content-Range", "").startswith(f"bytes {start}-")
     if answer.status_code == httpx.codes.PARTIAL_CONTENT and not is_range:
-        _fail("it sent another range than it was asked for")
-    skipped = 0 if is_range else start
-    missing = end - start
-    for chunk in answer.iter_bytes(READ_BYTES):
-        data = chunk[skipped : skipped + missing]
-        skipped = max(0, skipped - len(chunk))
-        missing -= len(data)
-        if data:
-            yield data
-        if not missing:
-            return
+        fail("it sent another range than it was asked for")
+    return within(answer.iter_bytes(READ_BYTES), 0 if is_range else start, end - start)
 
 
 def _json(answer: httpx.Response) -> dict[str, Any]:
     try:
         found = answer.json()
     except ValueError:
-        _fail("its answer is no JSON")
+        fail("its answer is no JSON")
     return found if isinstance(found, dict) else {}
-
-
-def _fail(why: str) -> NoReturn:
-    raise StorageFailed(f"The storage of videos and reports failed ({why}).") from None

@@ -6,18 +6,19 @@ and sizes in bytes. What is too little for a part waits in a file of its own, so
 lost.
 """
 
+import io
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.files import File
 
-from media_app.errors import UploadLost
+from media_app.errors import StorageFailed, UploadLost
 from media_app.storage.lease import one_at_a_time
-from media_app.storage.range_file import open_by_ranges
+from media_app.storage.range_file import BLOCK_BYTES, RangeFile
 
 State = dict[str, Any]
 
@@ -63,7 +64,7 @@ class InParts(ABC):
 
     def _open(self, name: str, mode: str = "rb") -> File:
         """By ranges: django-storages would hold the whole of it in memory."""
-        return open_by_ranges(self, name)
+        return File(io.BufferedReader(RangeFile(self, name, self.size(name)), BLOCK_BYTES), name)
 
     def local_path(self, name: str) -> Path | None:
         return None
@@ -150,6 +151,22 @@ def take(held: bytearray, length: int) -> bytes:
         taken = bytes(view[:length])
     del held[:length]
     return taken
+
+
+def within(chunks: Iterable[bytes], skipped: int, length: int) -> Iterator[bytes]:
+    """So many bytes behind those that are skipped; no further chunk is asked for."""
+    for chunk in chunks:
+        wanted = chunk[skipped : skipped + length]
+        skipped = max(0, skipped - len(chunk))
+        length -= len(wanted)
+        if wanted:
+            yield wanted
+        if not length:
+            return
+
+
+def fail(why: str) -> NoReturn:
+    raise StorageFailed(f"The storage of videos and reports failed ({why}).") from None
 
 
 def is_tail(name: str) -> bool:

@@ -7,8 +7,6 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.files import File
-
 from media_app.errors import StorageFailed
 
 BLOCK_BYTES = 1024**2
@@ -96,8 +94,3 @@ class RangeFile(io.RawIOBase):
     def close(self) -> None:
         self._let_go()
         super().close()
-
-
-def open_by_ranges(storage: Any, name: str) -> File:
-    """For a storage's `_open`. Raises FileNotFoundError at once."""
-    return File(io.BufferedReader(RangeFile(storage, name, storage.size(name)), BLOCK_BYTES), name)

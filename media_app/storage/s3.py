@@ -7,7 +7,7 @@ import mimetypes
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,8 +16,7 @@ from django.utils.http import content_disposition_header
 from storages.backends.s3 import S3Storage
 from storages.utils import clean_name
 
-from media_app.errors import StorageFailed
-from media_app.storage.parts import InParts
+from media_app.storage.parts import InParts, fail, within
 
 READ_BYTES = 1024**2
 #: S3 takes no smaller ones but for the last, and 10,000 of them: 80 GiB in one recording.
@@ -80,7 +79,7 @@ class PrivateS3Storage(InParts, S3Storage):
             with _translated(""):
                 self._client.head_bucket(Bucket=self.bucket_name)
         except FileNotFoundError:
-            _fail("no such bucket")
+            fail("no such bucket")
 
     def signed_url(self, name: str, *, expires_s: int, content_type: str, filename: str) -> str | None:
         answered = {
@@ -154,22 +153,11 @@ def _translated(name: str) -> Iterator[None]:
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") in {*MISSING, "NoSuchUpload"}:
             raise FileNotFoundError(name) from None
-        _fail(error.response.get("Error", {}).get("Code", ""))
+        fail(error.response.get("Error", {}).get("Code", ""))
     except BotoCoreError as error:
-        _fail(type(error).__name__)
-
-
-def _fail(why: str) -> NoReturn:
-    raise StorageFailed(f"The storage of videos and reports failed ({why}).") from None
+        fail(type(error).__name__)
 
 
 def _within(body: Any, skipped: int, length: int, name: str) -> Iterator[bytes]:
     with _translated(name):
-        for chunk in body.iter_chunks(READ_BYTES):
-            wanted = chunk[skipped : skipped + length]
-            skipped = max(0, skipped - len(chunk))
-            length -= len(wanted)
-            if wanted:
-                yield wanted
-            if not length:
-                return
+        yield from within(body.iter_chunks(READ_BYTES), skipped, length)

@@ -16,9 +16,7 @@ from django.utils import timezone
 from proctoring_site.access import api_tokens
 from proctoring_site.access.models import ApiToken
 from proctoring_site.access.roles import Right, may
-from proctoring_site.admin_lists import ListedInItsOrder, in_utc
-
-TO_THE_MINUTE = "%Y-%m-%d %H:%M"
+from proctoring_site.admin_lists import TO_THE_MINUTE, ListedInItsOrder, in_utc
 
 
 class NewTokenForm(ModelForm):

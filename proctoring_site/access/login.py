@@ -7,7 +7,6 @@ import logging
 from collections.abc import Mapping
 from datetime import timedelta
 from math import ceil
-from types import MappingProxyType
 from typing import Any
 
 from axes.handlers.database import AxesDatabaseHandler
@@ -27,9 +26,7 @@ logger = logging.getLogger(__name__)
 LOCKED = "Too many logins with this user name failed from your address."
 THROTTLED = "Too many logins were tried from your address."
 #: What axes would keep of a request: with what a browser sent goes the CSRF token, and whatever else was typed.
-NOT_KEPT: Mapping[str, str] = MappingProxyType(
-    dict.fromkeys(("user_agent", "http_accept", "path_info", "get_data", "post_data"), "")
-)
+NOT_KEPT: Mapping[str, str] = dict.fromkeys(("user_agent", "http_accept", "path_info", "get_data", "post_data"), "")
 
 
 class LoginFailures(AxesDatabaseHandler):

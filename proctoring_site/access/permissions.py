@@ -1,7 +1,6 @@
 """Who may call a route: rules, one line per route in each view. What no rule allows is a 404."""
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import NoReturn
 
 from rest_framework.exceptions import NotFound
@@ -58,7 +57,7 @@ class Guarded:
     """For views. `rules`: what each action (of a view set) or method (of a view) asks for; no line, no access."""
 
     permission_classes = (ByRule,)
-    rules: Mapping[str, tuple[Rule, ...]] = MappingProxyType({})
+    rules: Mapping[str, tuple[Rule, ...]] = {}
 
     def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> NoReturn:
         raise NotFound(NOT_YOURS)

@@ -1,7 +1,6 @@
 """Rights by name, and the four groups that hold them. A migration creates the groups; superusers have every right."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from django.db.models import TextChoices
@@ -29,25 +28,23 @@ class Right(TextChoices):
     RERUN_JOBS = "jobs.rerun_job"
 
 
-GROUPS: Mapping[str, tuple[Right, ...]] = MappingProxyType(
-    {
-        "Reviewer": (Right.SEE_SESSIONS, Right.SEE_EVIDENCE, Right.SEE_REPORTS, Right.DECIDE),
-        "Proctor": (Right.SEE_RUNNING, Right.SEE_EVIDENCE, Right.SUPERVISE),
-        "Operator": (
-            Right.SEE_SESSIONS,
-            Right.CREATE,
-            Right.IMPORT,
-            Right.REGENERATE,
-            Right.DELETE,
-            Right.SEE_TOKENS,
-            Right.MAKE_TOKENS,
-            Right.REVOKE_TOKENS,
-            Right.SEE_JOBS,
-            Right.RERUN_JOBS,
-        ),
-        "Auditor": (Right.SEE_AUDIT_LOG,),
-    }
-)
+GROUPS: Mapping[str, tuple[Right, ...]] = {
+    "Reviewer": (Right.SEE_SESSIONS, Right.SEE_EVIDENCE, Right.SEE_REPORTS, Right.DECIDE),
+    "Proctor": (Right.SEE_RUNNING, Right.SEE_EVIDENCE, Right.SUPERVISE),
+    "Operator": (
+        Right.SEE_SESSIONS,
+        Right.CREATE,
+        Right.IMPORT,
+        Right.REGENERATE,
+        Right.DELETE,
+        Right.SEE_TOKENS,
+        Right.MAKE_TOKENS,
+        Right.REVOKE_TOKENS,
+        Right.SEE_JOBS,
+        Right.RERUN_JOBS,
+    ),
+    "Auditor": (Right.SEE_AUDIT_LOG,),
+}
 
 
 def may(caller: Any, *rights: Right) -> bool:

@@ -1,7 +1,6 @@
 """What every answer tells a browser it may do; a view that set its own, stricter policy keeps it."""
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -27,19 +26,17 @@ RECORDING_PERMISSIONS_POLICY = (
     "camera=(self), microphone=(self), display-capture=(self), geolocation=(), payment=(), usb=()"
 )
 
-HEADERS: Mapping[str, str] = MappingProxyType(
-    {
-        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-        "Permissions-Policy": PERMISSIONS_POLICY,
-        # Nearly every answer is about a person, and a shared computer has a disk; what is not sets its own.
-        "Cache-Control": "no-store",
-        # Django's middleware sends these as well, but not on what answers in its place.
-        "Referrer-Policy": "same-origin",
-        "X-Content-Type-Options": "nosniff",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "X-Frame-Options": "DENY",
-    }
-)
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Permissions-Policy": PERMISSIONS_POLICY,
+    # Nearly every answer is about a person, and a shared computer has a disk; what is not sets its own.
+    "Cache-Control": "no-store",
+    # Django's middleware sends these as well, but not on what answers in its place.
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+}
 
 
 _STORED = {name.lower(): (name, value) for name, value in HEADERS.items()}

@@ -114,11 +114,8 @@ class AlwaysJSON(BaseContentNegotiation):
     """One fixed renderer: no 406 for a browser's Accept header, and no negotiation cost on the hot path."""
 
     def select_parser(self, request: Any, parsers: list) -> Any:
-        return next((p for p in parsers if _same_type(p.media_type, request.content_type)), None)
+        told = request.content_type.partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == told), None)
 
     def select_renderer(self, request: Any, renderers: list, format_suffix: str | None = None) -> tuple[Any, str]:
         return renderers[0], renderers[0].media_type
-
-
-def _same_type(media_type: str, content_type: str) -> bool:
-    return content_type.partition(";")[0].strip().lower() == media_type

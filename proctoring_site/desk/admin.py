@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import URLPattern
 
-from proctoring_site.desk import live, overview, policy_pages
+from proctoring_site.desk import bulk, live, overview, policy_pages
 from proctoring_site.desk.queue import QueuePage
 from proctoring_site.desk.session_page import SessionPage
 from reports_app.admin import WholeSessionAdmin
@@ -14,7 +14,7 @@ PolicyAdmin = policy_pages.PolicyAdmin  # registers itself; here, since Django l
 
 @admin.register(Session)
 class DeskSessionAdmin(SessionPage, QueuePage, WholeSessionAdmin):
-    actions = [*WholeSessionAdmin.actions, "assign_sessions", "pass_clean_sessions"]
+    actions = [*bulk.QUESTIONS, *WholeSessionAdmin.actions, "assign_sessions", "pass_clean_sessions"]
 
     def get_urls(self) -> list[URLPattern]:
         return [*live.urls(self), *overview.urls(self), *super().get_urls()]

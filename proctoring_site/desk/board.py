@@ -33,15 +33,13 @@ _FIRST = (MISSING, OFF, SILENT)
 #: Of what was recorded something is missing, also once the recording goes on.
 RECORDING_EVENTS = ("recording_stopped", "recording_lost")
 #: What is counted and can be shown alone, as people say it.
-KINDS = MappingProxyType(
-    {
-        **{state.value: state.value for state in OPEN},
-        WEIGHED: "with points",
-        MISSING: MISSING,
-        OFF: "with something off",
-        SILENT: SILENT,
-    }
-)
+KINDS = {
+    **{state.value: state.value for state in OPEN},
+    WEIGHED: "with points",
+    MISSING: MISSING,
+    OFF: "with something off",
+    SILENT: SILENT,
+}
 #: verb → the state that it leads to; None: it stays where it is. A sitting is ended on its own page.
 VERBS: Mapping[str, State | None] = {verb: to for verb, (to, *_) in acts.ACTS.items() if verb != "end"}
 

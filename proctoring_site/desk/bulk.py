@@ -2,7 +2,6 @@
 candidates notice."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,23 +20,26 @@ from proctoring_site.audit.log import record
 from proctoring_site.audit.models import Action, ObjectKind
 from proctoring_site.desk import queue_next
 from proctoring_site.desk.queue_filters import may_review
+from sessions_app import acts
 from sessions_app.errors import ProctoringError
 from sessions_app.review import assignment, policies
 from sessions_app.review.models import REASON_MAX_LENGTH
+from sessions_app.states import State
 
 LIST = "admin:sessions_app_session_changelist"
 #: In one request: each is looked at again and decided on by itself, which takes some 20 ms.
 PASSED_AT_ONCE = ASKED_AT_ONCE = 200
 NAMED_MAX = 20
 ME, NOBODY = "me", "nobody"
-#: action → the verb, what the session then is, and what that is to its candidate.
-QUESTIONS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
-    {
-        "pause_sessions": ("Pause", "paused", "Each of these candidates waits until somebody resumes the session."),
-        "resume_sessions": ("Resume", "resumed", "Each of these candidates goes on with the exam."),
-        "end_sessions": ("End", "ended", "The exam of each of these candidates is over. This cannot be taken back."),
-    }
-)
+_WAITS = "Each of these candidates waits until somebody resumes the session."
+_GOES_ON = "Each of these candidates goes on with the exam."
+_IS_OVER = "The exam of each of these candidates is over. This cannot be taken back."
+#: action → the verb, from which state (None: any open one), what the session then is, what that is to its candidate.
+QUESTIONS: Mapping[str, tuple[str, State | None, str, str]] = {
+    "pause_sessions": ("pause", State.RUNNING, "paused", _WAITS),
+    "resume_sessions": ("resume", State.PAUSED, "resumed", _GOES_ON),
+    "end_sessions": ("end", None, "ended", _IS_OVER),
+}
 #: Of the clean ones, those of which it is known how much was watched.
 WATCHED = "watched"
 #: By the id of a session, the field of the list that says to whom it was assigned as it was shown.
@@ -119,17 +121,19 @@ def pass_clean(request: HttpRequest, *, desk: Any) -> HttpResponse:
     return redirect(f"{reverse(LIST)}{_back(request)}")
 
 
-def ask_first(request: HttpRequest, queryset: QuerySet, *, action: str, desk: ModelAdmin) -> HttpResponse:
-    """The page that says to whom it would be done, and asks; those alone are sent."""
-    possible = list(queryset[: ASKED_AT_ONCE + 1])
+def ask_first(request: HttpRequest, queryset: QuerySet, *, action: str, desk: Any) -> HttpResponse | None:
+    """The page that says to whom it would be done, and asks; those alone are sent, and then it is done to them."""
+    verb, state, done, meaning = QUESTIONS[action]
+    if request.POST.get("post"):
+        return desk.do_to_each(request, queryset.open(), acts.ACTS[verb][2], f"Sessions {done}")
+    possible = list((queryset.in_state(state) if state else queryset.open())[: ASKED_AT_ONCE + 1])
     asked = possible[:ASKED_AT_ONCE]
     record(Action.LISTED, ObjectKind.SESSION, filters=["open"], sessions=[session.pk for session in asked])
-    verb, done, meaning = QUESTIONS[action]
     facts: dict[str, Any] = {
         **desk.admin_site.each_context(request),
-        "title": f"{verb} sessions",
+        "title": f"{verb.capitalize()} sessions",
         "action": action,
-        "verb": verb,
+        "verb": verb.capitalize(),
         "done": done,
         "meaning": meaning,
         "sessions": asked,

@@ -4,7 +4,6 @@ Who may not review (a Proctor sees who sits, an Operator sees no evidence) gets 
 """
 
 from collections.abc import Iterable
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -19,7 +18,7 @@ from django.utils.safestring import SafeString
 
 from proctoring_site import keyset
 from proctoring_site.access.roles import Right, may
-from proctoring_site.admin_lists import NOTHING
+from proctoring_site.admin_lists import NOTHING, TO_THE_MINUTE, in_utc
 from proctoring_site.desk import bulk, queue_counts, queue_export, queue_next
 from proctoring_site.desk.queue_filters import (
     AssignedFilter,
@@ -38,7 +37,6 @@ from sessions_app.admin import BandFilter, SessionAdmin, SessionChangeList, Vide
 from sessions_app.models import CANDIDATE_NAME_MAX_LENGTH, Session, now
 from sessions_app.querysets import QUEUE_ORDER
 from sessions_app.review import assignment
-from sessions_app.states import State
 
 FILTERS = [
     *(ShowFilter, ReviewFilter, AssignedFilter, StoredBandFilter, BelowFilter),
@@ -196,7 +194,7 @@ class QueuePage(SessionAdmin):
         """Those who sit have the live board: what is in the queue can be neither paused nor ended."""
         found = super().get_actions(request)
         if shows_queue(request):
-            for name in ("pause_sessions", "resume_sessions", "end_sessions"):
+            for name in bulk.QUESTIONS:
                 found.pop(name, None)
         return found
 
@@ -210,25 +208,17 @@ class QueuePage(SessionAdmin):
 
     @admin.action(description="Pause the selected sessions …", permissions=["supervise"])
     def pause_sessions(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
-        if request.POST.get("post"):
-            return super().pause_sessions(request, queryset)
-        return bulk.ask_first(request, queryset.in_state(State.RUNNING), action="pause_sessions", desk=self)
+        return bulk.ask_first(request, queryset, action="pause_sessions", desk=self)
 
     @admin.action(description="Resume the selected sessions …", permissions=["supervise"])
     def resume_sessions(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
-        if request.POST.get("post"):
-            return super().resume_sessions(request, queryset)
-        return bulk.ask_first(request, queryset.in_state(State.PAUSED), action="resume_sessions", desk=self)
+        return bulk.ask_first(request, queryset, action="resume_sessions", desk=self)
 
     @admin.action(description="End the selected sessions …", permissions=["supervise"])
     def end_sessions(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
-        if request.POST.get("post"):
-            return super().end_sessions(request, queryset)
-        return bulk.ask_first(request, queryset.open(), action="end_sessions", desk=self)
+        return bulk.ask_first(request, queryset, action="end_sessions", desk=self)
 
-    @admin.display(description="started (UTC)")
-    def begun(self, session: Session) -> str:
-        return _minute(session.start_time) if session.start_time else NOTHING
+    begun = in_utc("start_time", "started", layout=TO_THE_MINUTE)
 
     @admin.display(description="evidence")
     def evidence(self, session: Session) -> SafeString | str:
@@ -279,8 +269,5 @@ class QueuePage(SessionAdmin):
         shown = format_html('{}<input type="hidden" name="{}" value="{}">', to, name, had)
         if session.due_at is None:
             return shown
-        return format_html('{} <span class="queue-quiet">due {} UTC</span>', shown, _minute(session.due_at))
-
-
-def _minute(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M}"
+        due = f"{session.due_at:{TO_THE_MINUTE}}"
+        return format_html('{} <span class="queue-quiet">due {} UTC</span>', shown, due)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import copy_context
-from types import MappingProxyType
+from operator import attrgetter
 from typing import Any
 
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -23,29 +23,27 @@ from sessions_app.models import Session
 from sessions_app.querysets import NEWEST_FIRST, QUEUE_ORDER
 
 ROWS_AT_ONCE = 1000
-COLUMNS: Mapping[str, Callable[[Session], object]] = MappingProxyType(
-    {
-        "id": lambda session: session.pk,
-        "candidate_name": lambda session: _known(session.candidate_name),
-        "state": lambda session: session.state.value,
-        "start_time": lambda session: instant(session.start_time),
-        "end_time": lambda session: instant(session.end_time),
-        "machine_score": lambda session: _known(session.machine_score),
-        "reviewed_score": lambda session: _known(session.reviewed_score),
-        "reviewed_risk_band": lambda session: _known(session.reviewed_band),
-        "policy_version": lambda session: _known(session.policy_version),
-        "covered": lambda session: _known(session.covered),
-        "incidents": lambda session: _known(session.incident_count),
-        "open_incidents": lambda session: _known(session.open_incidents),
-        "confirmed_incidents": lambda session: _known(session.confirmed_incidents),
-        "has_video": lambda session: "yes" if session.video_name else "no",
-        "review_outcome": lambda session: session.outcome.value,
-        "reviewed_by": lambda session: _known(session.outcome_by),
-        "reviewed_at": lambda session: instant(session.reviewed_at),
-        "assigned_to": lambda session: _known(session.assigned_to),
-        "due_at": lambda session: instant(session.due_at),
-    }
-)
+COLUMNS: Mapping[str, Callable[[Session], object]] = {
+    "id": attrgetter("pk"),
+    "candidate_name": attrgetter("candidate_name"),
+    "state": attrgetter("state.value"),
+    "start_time": lambda session: instant(session.start_time),
+    "end_time": lambda session: instant(session.end_time),
+    "machine_score": attrgetter("machine_score"),
+    "reviewed_score": attrgetter("reviewed_score"),
+    "reviewed_risk_band": attrgetter("reviewed_band"),
+    "policy_version": attrgetter("policy_version"),
+    "covered": attrgetter("covered"),
+    "incidents": attrgetter("incident_count"),
+    "open_incidents": attrgetter("open_incidents"),
+    "confirmed_incidents": attrgetter("confirmed_incidents"),
+    "has_video": lambda session: "yes" if session.video_name else "no",
+    "review_outcome": attrgetter("outcome.value"),
+    "reviewed_by": attrgetter("outcome_by"),
+    "reviewed_at": lambda session: instant(session.reviewed_at),
+    "assigned_to": attrgetter("assigned_to"),
+    "due_at": lambda session: instant(session.due_at),
+}
 
 
 @require_GET
@@ -78,7 +76,3 @@ def _csv_pieces(sessions: QuerySet, order: keyset.Order, record_all: Callable[[l
 
 def _record(ids: list[str]) -> None:
     record(Action.LISTED, ObjectKind.SESSION, filters=["export"], sessions=ids)
-
-
-def _known(value: object) -> object:
-    return "" if value is None else value

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
-from types import MappingProxyType
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -20,7 +20,7 @@ from sessions_app.review import services as reviews
 from sessions_app.review.errors import ReviewChanged
 from sessions_app.review.models import ReviewEntry
 from sessions_app.review.reading import Review, review_of
-from sessions_app.review.states import OUTCOME_MOVES, IncidentState, Outcome, Severity
+from sessions_app.review.states import OUTCOME_MOVES, IncidentState, Outcome
 
 CONFLICT, INVALID = 409, 400
 WHO_WAS_QUICKER = (
@@ -57,75 +57,39 @@ class Answer:
 
 #: The groups that a session may be assigned to, for choosing.
 MAY_DECIDE = tuple(name for name, rights in GROUPS.items() if Right.DECIDE in rights)
-Told = dict[str, Any]
-Service = Callable[[Session, Told, SittingTime, Told], Session]
+#: Fields of the forms that the services have under other names.
+CALLED = {"review_revision": "seen", "incident": "key", "begins": "start", "ends": "end"}
 
 
-def _judge(to: IncidentState) -> Service:
-    def judge(session: Session, told: Told, time: SittingTime, who: Told) -> Session:
-        key, until, reason = told["incident"], told["seen_until"], told.get("reason")
-        return reviews.judge(session, key, to, seen_until=until, reason=reason, **who)
-
-    return judge
-
-
-def _set_severity(session: Session, told: Told, time: SittingTime, who: Told) -> Session:
-    options = {"seen_until": told["seen_until"], "reason": told["reason"], **who}
-    return reviews.set_severity(session, told["incident"], Severity(told["severity"]), **options)
-
-
-def _add_incident(session: Session, told: Told, time: SittingTime, who: Told) -> Session:
-    start, end = time.instant(told["begins"]), time.instant(told["ends"])
-    seen = {"event_type": told["event_type"], "severity": Severity(told["severity"]), "reason": told["reason"]}
-    return reviews.add_incident(session, start=start, end=end, **seen, **who)
-
-
-def _note(session: Session, told: Told, time: SittingTime, who: Told) -> Session:
-    start, end = time.instant(told["begins"]), time.instant(told["ends"])
-    return reviews.add_note(session, text=told["text"], start=start, end=end, **who)
-
-
-def _allow(session: Session, told: Told, time: SittingTime, who: Told) -> Session:
-    return reviews.allow(session, told["event_type"], reason=told["reason"], **who)
-
-
-def _revoke(session: Session, told: Told, time: SittingTime, who: Told) -> Session:
-    return reviews.revoke_allowance(session, told["event_type"], reason=told["reason"], **who)
-
-
-def _decide(session: Session, told: Told, time: SittingTime, who: Told) -> Session:
-    return reviews.decide(session, Outcome(told["outcome"]), reason=told["reason"], **who)
-
-
-def _assign(session: Session, told: Told, time: SittingTime, who: Told) -> Session:
-    return assignment.assign(session, told["to"] or None, **who)
-
-
-def _set_due(session: Session, told: Told, time: SittingTime, who: Told) -> Session:
-    return assignment.set_due(session, told["due_at"], **who)
+def _judge(to: IncidentState) -> Callable[..., Session]:
+    return partial(reviews.judge, to=to)
 
 
 #: verb → (form, service, what is said when it is done)
-ACTS: Mapping[str, tuple[type[ReviewForm], Service, str]] = MappingProxyType(
-    {
-        "acknowledge": (said.JudgeForm, _judge(IncidentState.ACKNOWLEDGED), "Acknowledged."),
-        "confirm": (said.JudgeForm, _judge(IncidentState.CONFIRMED), "Confirmed."),
-        "dismiss": (
-            said.DismissForm,
-            _judge(IncidentState.DISMISSED),
-            "Dismissed; it stays, struck through.",
-        ),
-        "reopen": (said.ReopenForm, _judge(IncidentState.REOPENED), "Reopened."),
-        "severity": (said.SeverityForm, _set_severity, "The severity is set."),
-        "add_incident": (said.AddIncidentForm, _add_incident, "The incident is added."),
-        "note": (said.NoteForm, _note, "The note is kept."),
-        "allow": (said.AllowForm, _allow, "Allowed: these events are out of the score, and stay on the timeline."),
-        "revoke": (said.RevokeForm, _revoke, "These events count again."),
-        "decide": (said.DecideForm, _decide, "The outcome is {outcome}."),
-        "assign": (said.AssignForm, _assign, "Assigned to {assigned}."),
-        "due": (said.DueForm, _set_due, "The due time is set."),
-    }
-)
+ACTS: Mapping[str, tuple[type[ReviewForm], Callable[..., Session], str]] = {
+    "acknowledge": (said.JudgeForm, _judge(IncidentState.ACKNOWLEDGED), "Acknowledged."),
+    "confirm": (said.JudgeForm, _judge(IncidentState.CONFIRMED), "Confirmed."),
+    "dismiss": (said.DismissForm, _judge(IncidentState.DISMISSED), "Dismissed; it stays, struck through."),
+    "reopen": (said.ReopenForm, _judge(IncidentState.REOPENED), "Reopened."),
+    "severity": (said.SeverityForm, reviews.set_severity, "The severity is set."),
+    "add_incident": (said.AddIncidentForm, reviews.add_incident, "The incident is added."),
+    "note": (said.NoteForm, reviews.add_note, "The note is kept."),
+    "allow": (
+        said.AllowForm,
+        reviews.allow,
+        "Allowed: these events are out of the score, and stay on the timeline.",
+    ),
+    "revoke": (said.RevokeForm, reviews.revoke_allowance, "These events count again."),
+    "decide": (said.DecideForm, reviews.decide, "The outcome is {outcome}."),
+    "assign": (said.AssignForm, assignment.assign, "Assigned to {assigned}."),
+    "due": (said.DueForm, assignment.set_due, "The due time is set."),
+}
+#: Which forms a page offers: acknowledging is that of confirming, and taking a session that of assigning it.
+FORMS: Mapping[str, type[ReviewForm]] = {
+    **{verb: form for verb, (form, *_) in ACTS.items() if verb not in ("acknowledge", "confirm", "revoke")},
+    "judge": said.JudgeForm,
+    "take": said.TakeForm,
+}
 
 
 def carry_out(session: Session, told: Mapping[str, str], *, by: AbstractBaseUser) -> Answer:
@@ -143,7 +107,7 @@ def carry_out(session: Session, told: Mapping[str, str], *, by: AbstractBaseUser
         time = _time_of(session)
         if not _has_place(form, time):
             return _not_so(form, verb)
-        service(session, form.cleaned_data, time, {"by": by, "seen": seen})
+        service(session, by=by, **_told(form, time))
     except ProctoringError as error:
         since = tuple(map(str, error.since)) if isinstance(error, ReviewChanged) else ()
         words = WHO_WAS_QUICKER if since else str(error)
@@ -153,6 +117,12 @@ def carry_out(session: Session, told: Mapping[str, str], *, by: AbstractBaseUser
     if is_lifted and verb != "decide":
         words = f"{words} {LIFTED}"
     return Answer(words, verb=verb, picked=_picked(session, seen + 1) or told.get("incident"))
+
+
+def _told(form: ReviewForm, time: SittingTime) -> dict[str, Any]:
+    """What the form says, as its service takes it."""
+    told = {CALLED.get(name, name): value for name, value in form.cleaned_data.items()}
+    return told | {name: time.instant(told[name]) for name in ("start", "end") if name in told}
 
 
 def _not_so(form: ReviewForm, verb: str) -> Answer:
@@ -199,14 +169,15 @@ def forms_of(
         "severity": {"initial": {**now, "severity": picked.severity if picked else None}},
     }
     made = {}
-    for place, form_class in said.FORMS.items():
+    for place, form_class in FORMS.items():
         made[place] = form_class(
             **{"auto_id": f"{place}-%s", "initial": {**now, **own.get(place, {})}, **options.get(place, {})}
         )
+        made[place].verb = place
     for event_type in review.allowed:
         initial = {**now, "event_type": event_type}
         form = said.RevokeForm(auto_id=f"{_place_of(event_type)}-%s", initial=initial)
-        form.place = _place_of(event_type)
+        form.place, form.verb = _place_of(event_type), "revoke"
         made[f"revoke {event_type}"] = form
     if answer and answer.form is not None:
         _fill_in(made, answer, now)

@@ -13,7 +13,7 @@ from proctoring_site.access.roles import Right, may
 from proctoring_site.desk import playlist, queue_next, review_view, session_acts, session_view
 from proctoring_site.desk.review_view import Row
 from proctoring_site.desk.sitting import SittingTime
-from sessions_app import acts, heartbeat, mending, services, too_late
+from sessions_app import acts, coverage, heartbeat, mending, moments, services, too_late
 from sessions_app.admin import state_in_words
 from sessions_app.models import Session
 from sessions_app.review import services as reviews
@@ -116,8 +116,7 @@ def _length(session: Session) -> str:
     """Empty while it runs, and where an adopted session does not tell."""
     if session.end_time is None or session.start_time is None or session.end_time < session.start_time:
         return ""
-    minutes, seconds = divmod(session.duration_s, 60)
-    return f"{minutes} min {seconds} s"
+    return moments.length(session.duration_s)
 
 
 def _facts(session: Session, *, sees_evidence: bool) -> Iterator[tuple[str, str]]:
@@ -128,9 +127,7 @@ def _facts(session: Session, *, sees_evidence: bool) -> Iterator[tuple[str, str]
         yield "Last heard of (UTC)", f"{session.last_seen_at:%Y-%m-%d %H:%M:%S}"
     if not sees_evidence:
         return
-    covered = heartbeat.coverage_of(session)
-    shares = ", ".join(covered.in_words()) if covered else None
-    yield "Watched", shares or "unknown: this client sends no heartbeats"
+    yield "Watched", coverage.in_words(heartbeat.coverage_of(session))
     if isinstance(session.heartbeat, dict) and (browser := session.heartbeat.get("browser")):
         yield "Browser", browser
     skew_ms = services.clock_skew_ms(session)

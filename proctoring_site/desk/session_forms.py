@@ -1,8 +1,8 @@
 """What a reviewer may say on the page of a session, as forms. Whether it is allowed, the services know."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 
@@ -70,13 +70,14 @@ def _reason(*, label: str = "Reason", required: bool = True, usual: Sequence[str
 class ReviewForm(forms.Form):
     """`review_revision`: what the person had seen when they said it."""
 
-    verb: ClassVar[str]
     review_revision = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
 
     #: Why it was refused, for a page without script.
     said = ""
     #: The id of the form on the page, of those that the page has several of.
     place = ""
+    #: What its button says that is to be done.
+    verb = ""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{"label_suffix": "", **options})
@@ -85,7 +86,6 @@ class ReviewForm(forms.Form):
 class JudgeForm(ReviewForm):
     """Acknowledge and confirm: one button each."""
 
-    verb = "confirm"
     incident = forms.CharField(
         max_length=64, widget=forms.HiddenInput, error_messages={"required": "Select an incident first."}
     )
@@ -94,18 +94,15 @@ class JudgeForm(ReviewForm):
 
 
 class DismissForm(JudgeForm):
-    verb = "dismiss"
     reason = _reason(usual=USUAL_REASONS)
 
 
 class ReopenForm(JudgeForm):
-    verb = "reopen"
     reason = _reason()
 
 
 class SeverityForm(JudgeForm):
-    verb = "severity"
-    severity = forms.ChoiceField(choices=Severity.choices)
+    severity = forms.TypedChoiceField(choices=Severity.choices, coerce=Severity)
     reason = _reason(required=False)
 
 
@@ -125,11 +122,10 @@ class StretchForm(ReviewForm):
 
 
 class AddIncidentForm(StretchForm):
-    verb = "add_incident"
     event_type = forms.CharField(label="What", max_length=EVENT_TYPE_MAX_LENGTH, widget=Choosing)
     begins = MomentField(label="From", fills=True)
     ends = MomentField(label="Until", required=False)
-    severity = forms.ChoiceField(choices=Severity.choices, initial=Severity.MEDIUM)
+    severity = forms.TypedChoiceField(choices=Severity.choices, coerce=Severity, initial=Severity.MEDIUM)
     reason = _reason(label="What was to be seen")
 
     def __init__(self, *args: Any, types: Sequence[str] = (), **options: Any) -> None:
@@ -138,14 +134,12 @@ class AddIncidentForm(StretchForm):
 
 
 class NoteForm(StretchForm):
-    verb = "note"
     text = forms.CharField(max_length=NOTE_MAX_LENGTH, widget=forms.Textarea(attrs={"rows": 4, "dir": "auto"}))
     begins = MomentField(label="From", required=False, fills=True, help_text="Leave it out for a note on the whole.")
     ends = MomentField(label="Until", required=False)
 
 
 class AllowForm(ReviewForm):
-    verb = "allow"
     event_type = forms.ChoiceField(label="Type of event")
     reason = _reason()
 
@@ -155,14 +149,12 @@ class AllowForm(ReviewForm):
 
 
 class RevokeForm(ReviewForm):
-    verb = "revoke"
     event_type = forms.CharField(max_length=EVENT_TYPE_MAX_LENGTH, widget=forms.HiddenInput)
     reason = _reason()
 
 
 class DecideForm(ReviewForm):
-    verb = "decide"
-    outcome = forms.ChoiceField(widget=forms.RadioSelect)
+    outcome = forms.TypedChoiceField(coerce=Outcome, widget=forms.RadioSelect)
     reason = _reason(required=False)
 
     def __init__(self, *args: Any, outcomes: Sequence[Outcome] = tuple(Outcome), **options: Any) -> None:
@@ -171,9 +163,13 @@ class DecideForm(ReviewForm):
 
 
 class AssignForm(ReviewForm):
-    verb = "assign"
     to = forms.CharField(
-        label="To", max_length=160, required=False, widget=Choosing, help_text="A user name, or a group. Empty: nobody."
+        label="To",
+        max_length=160,
+        required=False,
+        empty_value=None,
+        widget=Choosing,
+        help_text="A user name, or a group. Empty: nobody.",
     )
 
     def __init__(self, *args: Any, names: Sequence[str] = (), **options: Any) -> None:
@@ -188,25 +184,8 @@ class TakeForm(AssignForm):
 
 
 class DueForm(ReviewForm):
-    verb = "due"
     due_at = forms.DateTimeField(
         label="Due (UTC)",
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )
-
-
-#: By the name that the page's templates know them by; acknowledging is the form of confirming.
-FORMS: Mapping[str, type[ReviewForm]] = {
-    "judge": JudgeForm,
-    "dismiss": DismissForm,
-    "reopen": ReopenForm,
-    "severity": SeverityForm,
-    "add_incident": AddIncidentForm,
-    "note": NoteForm,
-    "allow": AllowForm,
-    "decide": DecideForm,
-    "take": TakeForm,
-    "assign": AssignForm,
-    "due": DueForm,
-}

@@ -99,7 +99,6 @@ def _asked(command: Mapping[str, Any]) -> HistoryLine:
 _WORDS = {
     EntryAction.ASSIGNED: "assigned:",
     EntryAction.SEVERITY: "changed the severity of",
-    EntryAction.ADDED: "added",
     EntryAction.NOTED: "wrote a note",
     EntryAction.REVOKED: "revoked the allowance of",
     EntryAction.OUTCOME: "decided:",

@@ -70,7 +70,7 @@ def main() -> int:
             except StopRequested:
                 say("Stopping.")
     except (LaunchError, ImproperlyConfigured) as error:
-        complain(str(error))
+        _write(sys.stderr, [str(error)])
         return 1
     say("Stopped. The data stays where it is.")
     return 0
@@ -242,10 +242,6 @@ def bring_back(name: str, child: EmbeddedMongod | WebServer, budget: RestartBudg
 
 def say(*lines: str) -> None:
     _write(sys.stdout, lines)
-
-
-def complain(line: str) -> None:
-    _write(sys.stderr, [line])
 
 
 def _write(stream: TextIO, lines: Iterable[str]) -> None:

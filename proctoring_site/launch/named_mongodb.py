@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from pymongo import MongoClient
@@ -20,12 +19,10 @@ NOT_A_URL = (
     "(special characters in the password percent-encoded)."
 )
 #: By MongoDB's code.
-REFUSED: Mapping[int, str] = MappingProxyType(
-    {
-        13: "MongoDB refuses this to whom MONGODB_URL names: it needs a login with the right to do it",
-        18: "MongoDB refused the login of MONGODB_URL",
-    }
-)
+REFUSED: Mapping[int, str] = {
+    13: "MongoDB refuses this to whom MONGODB_URL names: it needs a login with the right to do it",
+    18: "MongoDB refused the login of MONGODB_URL",
+}
 
 
 def named_server() -> str | None:

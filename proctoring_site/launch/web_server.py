@@ -58,7 +58,13 @@ class WebServer:
         self._reservation = _reserve(self.host, self.port)
 
     def start(self) -> None:
-        self._run()
+        self._pid_file.unlink(missing_ok=True)  # granian refuses to start when the number in it lives again
+        self._process = start_tied(self._command())
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self._answers():
+            if self.has_ended() or time.monotonic() > deadline:
+                raise LaunchError(f"The web server did not start ({self.why_it_ended()}); the reason stands above.")
+            self.pause(POLL_S)
 
     def has_ended(self) -> bool:
         return self._process is not None and self._process.poll() is not None
@@ -68,7 +74,7 @@ class WebServer:
 
     def revive(self) -> None:
         end_group(self._process.pid)  # workers that outlive their parent would keep the port
-        self._run()
+        self.start()
 
     def stop(self) -> None:
         if self._process:
@@ -105,15 +111,6 @@ class WebServer:
             # A worker that was just starting when its parent was killed does not hear it, and would serve for ever.
             end_left_behind(theirs, patience_s=STOP_TIMEOUT_S, pause=self.pause, how=signal.SIGKILL)
         return _can_bind(self.host, self.port)
-
-    def _run(self) -> None:
-        self._pid_file.unlink(missing_ok=True)  # granian refuses to start when the number in it lives again
-        self._process = start_tied(self._command())
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while not self._answers():
-            if self.has_ended() or time.monotonic() > deadline:
-                raise LaunchError(f"The web server did not start ({self.why_it_ended()}); the reason stands above.")
-            self.pause(POLL_S)
 
     def _command(self) -> list[str]:
         options = {

@@ -1,7 +1,6 @@
 """The wrapper that Django loads: wires the mended pieces together, and mends failed commits (D6)."""
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 from django.db import DatabaseError
@@ -20,9 +19,11 @@ lookups.register()
 class DatabaseWrapper(StockDatabaseWrapper):
     ops_class = DatabaseOperations
     SchemaEditorClass = DatabaseSchemaEditor
-    mongo_operators: Mapping[str, Callable[[str, Any], dict]] = MappingProxyType(
-        {**StockDatabaseWrapper.mongo_operators, "exact": lookups.exact_path, "isnull": lookups.isnull_path}
-    )
+    mongo_operators: Mapping[str, Callable[[str, Any], dict]] = {
+        **StockDatabaseWrapper.mongo_operators,
+        "exact": lookups.exact_path,
+        "isnull": lookups.isnull_path,
+    }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,7 +1,6 @@
 """Connection strings: which server we talk to, and the options that a proctoring backend must not run without."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -13,19 +12,17 @@ LOCALHOST = "mongodb://127.0.0.1:27017"
 #: A server that is away is given up after 2.5 to 3 s, one that is frozen after 10 to 15 s and from then on as soon;
 #: short writes have a limit of their own (calls/outage.py). Without these, a request hangs 30 s, or for ever. Not
 #: timeoutMS: pymongo waits that long for an absent server, too.
-OPTIONS: Mapping[str, str] = MappingProxyType(
-    {
-        "w": "majority",
-        "journal": "true",
-        "retryWrites": "true",
-        "serverSelectionTimeoutMS": "2500",
-        "connectTimeoutMS": "2000",
-        "socketTimeoutMS": "10000",
-        "maxPoolSize": "50",
-        "waitQueueTimeoutMS": "2500",  # connections are made two at a time; to a frozen server that takes for ever
-        "appname": "proctoring",
-    }
-)
+OPTIONS: Mapping[str, str] = {
+    "w": "majority",
+    "journal": "true",
+    "retryWrites": "true",
+    "serverSelectionTimeoutMS": "2500",
+    "connectTimeoutMS": "2000",
+    "socketTimeoutMS": "10000",
+    "maxPoolSize": "50",
+    "waitQueueTimeoutMS": "2500",  # connections are made two at a time; to a frozen server that takes for ever
+    "appname": "proctoring",
+}
 
 #: A session that was just started would be a 404 on a member that is behind, and its client drop what it has to tell.
 READS_ELSEWHERE = "MONGODB_URL must not set readPreference: only the primary has all that was answered. Leave it out."

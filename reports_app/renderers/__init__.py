@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from reports_app.builder import EventFact, Report
 from reports_app.renderers import csv_file, html_page
@@ -18,9 +17,7 @@ class Format:
     render: Callable[[Report, Sequence[EventFact]], bytes]
 
 
-FORMATS: Mapping[str, Format] = MappingProxyType(
-    {
-        "html": Format(".html", "text/html; charset=utf-8", 9, html_page.render),
-        "csv": Format(".csv", "text/csv; charset=utf-8", 8, csv_file.render),
-    }
-)
+FORMATS: Mapping[str, Format] = {
+    "html": Format(".html", "text/html; charset=utf-8", 9, html_page.render),
+    "csv": Format(".csv", "text/csv; charset=utf-8", 8, csv_file.render),
+}

@@ -16,12 +16,11 @@ def render(report: Report, events: Sequence[EventFact]) -> bytes:
     return lines([("field", "value"), *facts, (), ("timestamp", "event_type", "message", *DETAILS), *rows])
 
 
-def _details(event: EventFact) -> Iterator[str]:
+def _details(event: EventFact) -> Iterator[object]:
     yield instant(event.occurred_at)
-    for number in (event.duration_s, event.confidence):
-        yield "" if number is None else str(number)
-    yield safe(str(event.source or ""))
-    yield "" if event.clock_skew_ms is None else str(event.clock_skew_ms)
+    yield from (event.duration_s, event.confidence)  # None is written as nothing
+    yield safe(event.source or "")
+    yield event.clock_skew_ms
     yield " ".join(map(str, event.marks))
     yield safe_json(event.data_as_json)
 

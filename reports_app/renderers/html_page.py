@@ -1,7 +1,7 @@
 """The report as one self-contained page: no script, nothing from elsewhere, readable on screen and on paper."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from html import escape
 
 from django.template.loader import render_to_string
@@ -10,6 +10,8 @@ from django.utils.safestring import SafeString
 
 from reports_app.builder import EventFact, Report
 from reports_app.renderers import timeline
+from sessions_app import moments
+from sessions_app.coverage import in_words
 from sessions_app.review.states import Outcome
 from sessions_app.scoring import FULL_SCORE
 
@@ -39,10 +41,10 @@ def render(report: Report, events: Sequence[EventFact]) -> bytes:
             "total_deducted": FULL_SCORE - report.integrity_score,
             "reviewed_deducted": FULL_SCORE - report.reviewed_integrity_score,
             "has_caps": any(one.cap is not None for one in (*report.deductions, *report.reviewed_deductions)),
-            "duration": _length(report.interview_duration_seconds) if report.has_length else "unknown",
+            "duration": moments.length(report.interview_duration_seconds) if report.has_length else "unknown",
             "name": str(report.candidate_name).strip() or "(no name)",
             "outcome": OUTCOMES.get(report.review_outcome, report.review_outcome),
-            "watched": list(_watched(report)),
+            "watched": in_words(report.coverage),
             "clock_skew": _clock_skew(report.clock_skew_ms),
             "unweighed": [(name, n) for name, n in report.event_counts.items() if name not in weighed],
         },
@@ -68,19 +70,6 @@ def _row(event: EventFact) -> str:
     at = TIME.format(instant, instant[:10], instant[11:19]) if instant else "unknown"
     message = "" if event.message is None else str(localize(event.message))
     return ROW.format(at, escape(event.event_type or "(no type)"), escape(message), escape(", ".join(told)))
-
-
-def _length(seconds: int) -> str:
-    minutes, rest = divmod(seconds, 60)
-    return f"{minutes} min {rest} s"
-
-
-def _watched(report: Report) -> Iterator[str]:
-    """Shares of the sitting in words, as whole percent."""
-    if report.coverage is None:
-        yield "unknown: this client sends no heartbeats"
-        return
-    yield from report.coverage.in_words()
 
 
 def _clock_skew(skew_ms: int | None) -> str:

@@ -33,14 +33,9 @@ class Bulk:
     refused: tuple[str, ...]
 
 
-def group_name(group: Group) -> str:
-    """As `assigned_to` holds it."""
-    return f"{GROUP_PREFIX}{group.name}"
-
-
 def names_of(account: AbstractBaseUser) -> list[str]:
     """What `assigned_to` says of sessions that are this account's: its own name, and its groups."""
-    return [account.get_username(), *map(group_name, account.groups.order_by("name"))]
+    return [account.get_username(), *(f"{GROUP_PREFIX}{group.name}" for group in account.groups.order_by("name"))]
 
 
 def assign(session: Session, to: str | None, *, by: AbstractBaseUser, seen: int, at: datetime | None = None) -> Session:

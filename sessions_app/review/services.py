@@ -21,13 +21,7 @@ from sessions_app.review.errors import (
     SessionStillOpen,
     ViolationStands,
 )
-from sessions_app.review.models import (
-    Allowance,
-    EntryAction,
-    JudgedIncident,
-    Note,
-    ReviewEntry,
-)
+from sessions_app.review.models import Allowance, EntryAction, JudgedIncident, Note, ReviewEntry
 from sessions_app.review.reading import review_of
 from sessions_app.review.states import (
     INCIDENT_MOVES,

@@ -1,7 +1,6 @@
 """How far people are with an incident and a session, which moves are allowed, and the queue's order. No queries."""
 
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 
 from django.db.models import TextChoices
 
@@ -19,17 +18,13 @@ class IncidentState(TextChoices):
 
 
 _JUDGED = frozenset({IncidentState.ACKNOWLEDGED, IncidentState.CONFIRMED, IncidentState.DISMISSED})
-INCIDENT_MOVES: Mapping[IncidentState, frozenset[IncidentState]] = MappingProxyType(
-    {
-        IncidentState.OPEN: _JUDGED,
-        IncidentState.REOPENED: _JUDGED,
-        IncidentState.ACKNOWLEDGED: frozenset(
-            {IncidentState.CONFIRMED, IncidentState.DISMISSED, IncidentState.REOPENED}
-        ),
-        IncidentState.CONFIRMED: frozenset({IncidentState.DISMISSED, IncidentState.REOPENED}),
-        IncidentState.DISMISSED: frozenset({IncidentState.CONFIRMED, IncidentState.REOPENED}),
-    }
-)
+INCIDENT_MOVES: Mapping[IncidentState, frozenset[IncidentState]] = {
+    IncidentState.OPEN: _JUDGED,
+    IncidentState.REOPENED: _JUDGED,
+    IncidentState.ACKNOWLEDGED: frozenset({IncidentState.CONFIRMED, IncidentState.DISMISSED, IncidentState.REOPENED}),
+    IncidentState.CONFIRMED: frozenset({IncidentState.DISMISSED, IncidentState.REOPENED}),
+    IncidentState.DISMISSED: frozenset({IncidentState.CONFIRMED, IncidentState.REOPENED}),
+}
 #: Nobody has said yet, or it was taken back: these a reviewer has still to look at.
 UNJUDGED = frozenset({IncidentState.OPEN, IncidentState.REOPENED})
 
@@ -64,9 +59,9 @@ class Outcome(TextChoices):
 
 DECIDED = frozenset({Outcome.PASSED, Outcome.SUSPICIOUS, Outcome.VIOLATION})
 #: From each to each other one. A decision that is changed or taken back needs a reason, and its trail stays.
-OUTCOME_MOVES: Mapping[Outcome, frozenset[Outcome]] = MappingProxyType(
-    {before: frozenset(after for after in Outcome if after is not before) for before in Outcome}
-)
+OUTCOME_MOVES: Mapping[Outcome, frozenset[Outcome]] = {
+    before: frozenset(after for after in Outcome if after is not before) for before in Outcome
+}
 
 
 def outcome_of(stored: object) -> Outcome:

@@ -91,7 +91,7 @@ def assess(
     """`allowed`: exempt event types and why. `covered`: the smallest share of the sitting that was watched."""
     events = sorted(events, key=timeline_order)
     incidents = _incidents(events, tuple(judgements), policy=policy, allowed=allowed)
-    counted = [event for event in events if event.event_type not in allowed and _weighs(event, policy)]
+    counted = [e for e in events if e.event_type not in allowed and policy.weights.get(e.event_type, 0) > 0]
     machine = _score(_Tally.of_events(counted, policy=policy), policy=policy, covered=covered)
     if all(incident.state == IncidentState.OPEN for incident in incidents):
         reviewed = machine
@@ -237,10 +237,6 @@ def _times(folded: Folded, policy: Policy) -> int:
             return folded.count
         return sum(not _is_short(event.duration_s, policy) for event in folded.events)
     return 0 if _is_short(folded.length_s, policy) else 1
-
-
-def _weighs(event: Seen, policy: Policy) -> bool:
-    return policy.weights.get(event.event_type, 0) > 0
 
 
 def _is_short(length_s: float | None, policy: Policy) -> bool:

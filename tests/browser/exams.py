@@ -125,5 +125,13 @@ def log(page: Page, count: int, **told: Any) -> None:
     )
 
 
+def until_answered(page: Page) -> None:
+    until(lambda: page.evaluate("client.waiting") == 0)
+
+
+def told(page: Page, name: str) -> list:
+    return page.evaluate("(name) => told[name]", name)
+
+
 def numbers(events: list[dict[str, Any]]) -> list[int]:
     return [event["data"]["n"] for event in events]

@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.exams import Exam, log, numbers, open_client
+from tests.browser.exams import Exam, log, numbers, open_client, told, until_answered
 from tests.servers import until
 
 LOST = {"isConnected": False, "reason": "no_answer"}
@@ -50,14 +50,6 @@ def front_end(exam: Exam, tmp_path: Path) -> Iterator[str]:
         Thread(target=server.serve_forever).start()
         yield exam.front_end
         server.shutdown()
-
-
-def told(page: Page, name: str) -> list:
-    return page.evaluate("(name) => told[name]", name)
-
-
-def until_answered(page: Page) -> None:
-    until(lambda: page.evaluate("client.waiting") == 0)
 
 
 def batches(page: Page) -> list:

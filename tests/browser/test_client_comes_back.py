@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from tests import clips
-from tests.browser.exams import log, numbers, open_client
+from tests.browser.exams import log, numbers, open_client, until_answered
 from tests.servers import until
 
 #: The file of an upload, for the page: as text, since the page can take no bytes.
@@ -42,10 +42,6 @@ def failing(exam):
 
     yield fail
     admin.command("configureFailPoint", "failCommand", mode="off")
-
-
-def until_answered(page: Page) -> None:
-    until(lambda: page.evaluate("client.waiting") == 0)
 
 
 class TestAServerThat:

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.exams import log, numbers, open_client
+from tests.browser.exams import log, numbers, open_client, until_answered
 from tests.servers import until
 
 #: Longer than a test: what is logged then waits for something else than the loop.
@@ -55,10 +55,6 @@ ON_DISK = """() => new Promise((resolve) => {
 @pytest.fixture
 def page(visitor: BrowserContext) -> Page:
     return visitor.new_page()
-
-
-def until_answered(page: Page) -> None:
-    until(lambda: page.evaluate("client.waiting") == 0)
 
 
 def other_page(visitor: BrowserContext) -> Page:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.exams import log, numbers, open_client, until_gathering
+from tests.browser.exams import log, numbers, open_client, until_answered, until_gathering
 from tests.browser.impostor import impostor_before
 from tests.browser.test_candidate_trouble import IS_ENDING
 from tests.servers import until
@@ -30,10 +30,6 @@ HOUR = timedelta(hours=1)
 @pytest.fixture
 def page(visitor: BrowserContext) -> Page:
     return visitor.new_page()
-
-
-def until_answered(page: Page) -> None:
-    until(lambda: page.evaluate("client.waiting") == 0)
 
 
 def set_clock(page: Page, off: timedelta) -> None:

@@ -5,7 +5,7 @@ from time import monotonic
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.exams import log, numbers, open_client, until_gathering
+from tests.browser.exams import log, numbers, open_client, told, until_answered, until_gathering
 from tests.browser.impostor import Impostor, Reply, as_json
 from tests.servers import until
 
@@ -59,14 +59,6 @@ def page(visitor: BrowserContext) -> Page:
 
 def open_through(impostor: Impostor, page: Page, name: str, **options: object) -> str:
     return open_client(page, name, visit=f"{impostor.url}/blank", **{"longestPauseMs": 50, **options})
-
-
-def until_answered(page: Page) -> None:
-    until(lambda: page.evaluate("client.waiting") == 0)
-
-
-def told(page: Page, name: str) -> list:
-    return page.evaluate("(name) => told[name]", name)
 
 
 class TestAnEvent:

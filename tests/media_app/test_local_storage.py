@@ -1,4 +1,4 @@
-"""Files on the local disk: whole or not there, and never outside the folder."""
+"""Files on the local disk, beside what all storages do (test_storage_contract.py): whole, never out of the folder."""
 
 import os
 import stat
@@ -36,12 +36,6 @@ class BreaksOff(File):
 
 
 class TestAFile:
-    def test_comes_back_byte_by_byte(self, storage):
-        data = os.urandom(3 * 1024**2 + 17)
-        assert storage.save("a.webm", ContentFile(data)) == "a.webm"
-        assert storage.open("a.webm").read() == data
-        assert storage.size("a.webm") == len(data)
-
     @pytest.mark.parametrize("name", ["видео.webm", "録画 1.mp4", "a'b\"c.webm", "é" * 100 + ".mp4"])
     def test_may_have_any_unicode_name(self, storage, name):
         assert storage.save(name, ContentFile(b"1")) == name
@@ -57,13 +51,6 @@ class TestAFile:
         arriving = folder / INCOMING / storage.start_parts("b.webm")["part"]
         modes = {stat.S_IMODE(file.stat().st_mode) for file in (folder / "a.webm", arriving)}
         assert modes == {settings.FILE_UPLOAD_PERMISSIONS} == {0o640}
-
-    def test_is_gone_after_delete(self, storage):
-        storage.save("a.webm", ContentFile(b"1"))
-        storage.delete("a.webm")
-        assert not storage.exists("a.webm")
-        with pytest.raises(FileNotFoundError):
-            storage.open("a.webm")
 
     @pytest.mark.parametrize("name", ["no.webm", "n" * 300 + ".webm"])
     def test_that_is_not_there_is_said_to_be_missing(self, storage, name):

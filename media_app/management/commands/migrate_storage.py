@@ -36,10 +36,11 @@ class Command(BaseCommand):
                 self.stdout.write(f"{left_behind} files there are nobody's: --delete-source removes them{when}.")
             return
         count = moving.movable(source).count()
-        moves = moving.move_all(source=source, target=target, delete_source=delete_source)
-        copies = moving.copy_files(source=source, target=target, delete_source=delete_source)
+        how = {"source": source, "target": target, "delete_source": delete_source}
+        moves = moving.move_all(**how)
+        copies = moving.queue_files(moving.files_without_a_row(source), **how)
         is_left = delete_source and source != settings.STORAGE_BACKEND
-        removals = moving.remove_left_behind(source=source, target=target) if is_left else []
+        removals = moving.queue_files(moving.left_behind(source), **how) if is_left else []
         if settings.JOBS == "celery":
             self.stdout.write(
                 f"{count} recordings and {len(copies)} older videos and reports were handed to the workers;"

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from proctoring_site.desk.session_acts import ACTS
 from sessions_app.models import Session
-from sessions_app.review import services as reviews
 from tests.proctoring_site.desk.session_page import JSON, key_of, say
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -29,13 +29,14 @@ class TestTwoAtOnce:
 
     @pytest.mark.parametrize("as_form", [True, False])
     def test_a_session_that_is_deleted_meanwhile_is_not_found(self, rita, session, monkeypatch, as_form):
-        add_note, review = reviews.add_note, f"/admin/sessions_app/session/{session.pk}/review/"
+        review = f"/admin/sessions_app/session/{session.pk}/review/"
+        form, add_note, sentence = ACTS["note"]
 
         def somebody_is_quicker(session, **told):
             Session.objects.filter(pk=session.pk).delete()
             return add_note(session, **told)
 
-        monkeypatch.setattr(reviews, "add_note", somebody_is_quicker)
+        monkeypatch.setitem(ACTS, "note", (form, somebody_is_quicker, sentence))
         told = {"verb": "note", "review_revision": 0, "text": "Too late."}
         assert rita.post(review, told, **({} if as_form else JSON)).status_code == 404
 
