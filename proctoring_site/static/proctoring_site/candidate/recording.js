@@ -127,7 +127,7 @@ export async function gaps(client) {
 /** Forget a session's recordings, and any that nobody can deliver any more: of a session of which nothing else is known,
  * be it only since the disk cannot be read just now, they may still be sent. */
 export async function forget(sessionId = null) {
-  const isOld = (slice) => Math.max(slice.startedAt + KEPT_MS, slice.keptUntil) < Date.now();
+  const isOld = (slice) => Math.max(slice.startedAt + KEPT_MS, slice.keptUntil ?? 0) < Date.now();
   const isOver = (slice) => slice.sessionId === sessionId || isOld(slice);
   inMemory = inMemory.filter((slice) => !isOver(slice));
   const go = (slices) => {
