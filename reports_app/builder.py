@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -72,16 +72,18 @@ class EventFact:
         return self.occurred_at or self.timestamp
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report(SessionFacts):
-    """The facts, the earlier service's fields under their names, then ours. `integrity_score`: 0 to 100, high is good,
-    as the machine saw it; `reviewed_integrity_score`: without what people dismissed, with what they added. Each has its
-    own band, and deductions, which sum up to it and count what `counted` says: events, or incidents, which are events
-    of one type no more than `gap_s` apart. What is known to be shorter than `min_duration_s` weighs nothing.
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The earlier service's fields under their names, then ours. `integrity_score`: 0 to 100, high is good, as the
+    machine saw it; `reviewed_integrity_score`: without what people dismissed, with what they added. Each has its own
+    band, and deductions, which sum up to it and count what `counted` says: events, or incidents, which are events of
+    one type no more than `gap_s` apart. What is known to be shorter than `min_duration_s` weighs nothing.
 
     `coverage` None: unknown. `clock_skew_ms`: the client's clock minus ours, where it is worth a word; else None.
     """
 
+    candidate_name: str
+    session_id: str
     interview_duration_seconds: int
     focus_lost_count: int
     looking_away_count: int
@@ -95,14 +97,24 @@ class Report(SessionFacts):
     risk_band: str
     deductions: tuple[Deduction, ...]
     notice: str
+    state: str
+    start_time: datetime | None
+    end_time: datetime | None
+    video_name: str | None
     event_counts: Mapping[str, int]
+    coverage: Coverage | None
+    clock_skew_ms: int | None
     reviewed_integrity_score: int
     reviewed_risk_band: str
     reviewed_deductions: tuple[Deduction, ...]
+    review_outcome: str
     policy_version: int | None
     counted: str
     gap_s: float
     min_duration_s: float
+    exempt_types: tuple[str, ...]
+    too_late_events: int
+    too_late_last_at: datetime | None
 
     @property
     def has_length(self) -> bool:
@@ -125,11 +137,10 @@ def build_report(facts: SessionFacts, *, policy: Policy) -> Report:
     covered = facts.coverage.weakest if facts.coverage else None
     score = facts.machine or integrity_score(facts.counts, policy=policy, covered=covered)
     reviewed = facts.reviewed or score
-    known = {field.name: getattr(facts, field.name) for field in fields(facts)}
-    if facts.clock_skew_ms is not None and abs(facts.clock_skew_ms) <= CLOCK_SKEW_SHOWN_MS:
-        known["clock_skew_ms"] = None
+    skew_ms = facts.clock_skew_ms
     return Report(
-        **known,
+        candidate_name=facts.candidate_name,
+        session_id=facts.session_id,
         interview_duration_seconds=facts.duration_s,
         focus_lost_count=count("focus_lost", 0),
         looking_away_count=count("looking_away", 0),
@@ -143,14 +154,24 @@ def build_report(facts: SessionFacts, *, policy: Policy) -> Report:
         risk_band=score.risk_band,
         deductions=score.deductions,
         notice=FLAGS_ARE_NOT_FINDINGS,
+        state=facts.state,
+        start_time=facts.start_time,
+        end_time=facts.end_time,
+        video_name=facts.video_name,
         event_counts=dict(sorted(facts.counts.items())),
+        coverage=facts.coverage,
+        clock_skew_ms=skew_ms if skew_ms is not None and abs(skew_ms) > CLOCK_SKEW_SHOWN_MS else None,
         reviewed_integrity_score=reviewed.integrity_score,
         reviewed_risk_band=reviewed.risk_band,
         reviewed_deductions=reviewed.deductions,
+        review_outcome=facts.review_outcome,
         policy_version=policy.version,
         counted=policy.counts,
         gap_s=policy.gap_s,
         min_duration_s=policy.min_duration_s,
+        exempt_types=facts.exempt_types,
+        too_late_events=facts.too_late_events,
+        too_late_last_at=facts.too_late_last_at,
     )
 
 
