@@ -6,6 +6,7 @@ Imported by the logging configuration, so before any app is loaded.
 import json
 import logging
 import re
+import time
 import traceback
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -90,7 +91,9 @@ def _without_text(error: BaseException) -> list[str]:
 
 
 class TextLine(Traces):
-    """For people: instant, level, logger, [request id], message, and `fields` of a record as name=value."""
+    """For people: instant in UTC, level, logger, [request id], message, and `fields` of a record as name=value."""
+
+    converter = time.gmtime  # Django makes local time UTC, but not in the launcher, which has only its settings
 
     def __init__(self) -> None:
         layout = "{asctime} {levelname} {name} [{request_id}]: {message}"

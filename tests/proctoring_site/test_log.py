@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import re
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -249,10 +250,16 @@ def test_what_machines_ask_every_few_seconds_stays_below_info(database, api, log
     assert (line["route"], line["level"]) == (path, "DEBUG")
 
 
-def test_a_text_line_shows_id_and_fields():
+def test_a_text_line_shows_id_and_fields_and_the_instant_in_utc_also_where_local_time_is_another(monkeypatch):
     record = logging.makeLogRecord({"name": "n", "levelname": "INFO", "msg": "answered", "fields": {"status": 200}})
-    record.request_id = "abcdefgh"
-    assert TextLine().format(record).endswith(" INFO n [abcdefgh]: answered status=200")
+    record.request_id, record.created, record.msecs = "abcdefgh", 1_800_000_000, 0
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    try:
+        assert TextLine().format(record) == "2027-01-15 08:00:00,000 INFO n [abcdefgh]: answered status=200"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def twice_by_the_orm():
