@@ -74,6 +74,17 @@ class VideoFilter(admin.SimpleListFilter):
         return queryset
 
 
+class StartFilter(admin.DateFieldListFilter):
+    """Its days and months begin at midnight in UTC, which may be noon where the reviewer is."""
+
+    def __init__(self, *told: Any, **options: Any) -> None:
+        super().__init__(*told, **options)
+        self.title = "start (UTC)"
+
+
+BY_START = ("start_time", StartFilter)
+
+
 def state_in_words(session: Session) -> str:
     """Of one that runs, with since when its client is missing."""
     if session.state is State.RUNNING and (since := heartbeat.missing_since(session)):
@@ -106,7 +117,7 @@ class SessionAdmin(ReadOnly, admin.ModelAdmin):
 
     list_display = ["name", "started", "shown_state", "integrity_score", "risk_band", "events", "video", "report"]
     list_display_links = ["name"]
-    list_filter = [StateFilter, BandFilter, VideoFilter, "start_time"]
+    list_filter = [StateFilter, BandFilter, VideoFilter, BY_START]
     search_fields = ["candidate_name", "id__startswith"]
     ordering = ["-start_time", "-id"]
     sortable_by = ["started"]

@@ -33,14 +33,14 @@ from proctoring_site.desk.queue_filters import (
     shows_queue,
 )
 from sessions_app import scoring
-from sessions_app.admin import BandFilter, SessionAdmin, SessionChangeList, VideoFilter
+from sessions_app.admin import BY_START, BandFilter, SessionAdmin, SessionChangeList, VideoFilter
 from sessions_app.models import CANDIDATE_NAME_MAX_LENGTH, Session, now
 from sessions_app.querysets import QUEUE_ORDER
 from sessions_app.review import assignment
 
 FILTERS = [
     *(ShowFilter, ReviewFilter, AssignedFilter, StoredBandFilter, BelowFilter),
-    *(CoverageFilter, VideoFilter, StateFilter, "start_time", PolicyFilter),
+    *(CoverageFilter, VideoFilter, StateFilter, BY_START, PolicyFilter),
 ]
 COLUMNS = [
     *("name", "begun", "shown_state", "scores", "stored_band", "open_count"),
@@ -50,7 +50,7 @@ COLUMNS = [
 NAMES_MAX = 300
 #: What is about a list and shows no page of it; whom they do show, they record themselves.
 QUESTIONS = {queue_next.NAME, "sessions_app_session_export", "sessions_app_session_pass-clean"}
-PARAMETERS = {each.parameter_name for each in FILTERS if not isinstance(each, str)}
+PARAMETERS = {each.parameter_name for each in FILTERS if each is not BY_START}
 
 
 def names_with(part: str) -> list[str]:
