@@ -68,11 +68,13 @@ def test_a_proctor_pauses_messages_and_terminates_by_keyboard_and_sees_it_confir
 def test_those_of_a_hall_are_found_by_name_and_count_and_asked_together(proctor, watched, site):
     hall = [site.start_session(f"Hall {number}") for number in range(6)]
     proctor.request.post(f"/sessions/{hall[0].id}/pause", headers=site.staff)
-    site.start_session("Elsewhere")
+    site.start_session("Işıl elsewhere")
     proctor.reload()
     shown = proctor.locator("#live-table tbody tr:visible")
-    expect(row_of(proctor, "Elsewhere")).to_be_visible()
+    expect(row_of(proctor, "Işıl elsewhere")).to_be_visible()
     find, paused = proctor.get_by_label("Find a candidate"), proctor.locator("#live-counts [data-show=paused]")
+    find.fill("isil")
+    expect(shown).to_have_text([re.compile("Işıl")])
     find.fill("hALL")
     expect(shown).to_have_count(6)
     paused.click()

@@ -3,7 +3,8 @@
 import { nameOf, part } from "./parts.js";
 
 const buttons = [...part("counts").querySelectorAll("button")];
-const folded = (text) => text.trim().toLocaleLowerCase();
+// The same in a browser of any language (a Turkish one makes "ı" of I), with accents and without.
+const folded = (text) => text.trim().toLowerCase().normalize("NFD").replace(/[\u0300-\u036f]/g, "").replaceAll("ı", "i");
 
 const pressed = () => buttons.find((button) => button.getAttribute("aria-pressed") === "true");
 
