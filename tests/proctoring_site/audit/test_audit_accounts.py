@@ -80,9 +80,11 @@ class TestRights:
         auditor = Group.objects.get(name="Auditor")
         form = {"username": "rita", "email": "r@example.org", "is_active": "on", "is_staff": "on", "is_superuser": "on"}
         form |= {"groups": [auditor.pk], "date_joined_0": "2026-03-02", "date_joined_1": "12:00:00"}
+        page = f"/admin/auth/user/{rita.pk}"
         with recording() as records:
-            answer = caller(signed_in=root).post(f"/admin/auth/user/{rita.pk}/change/", form, **FROM_THERE)
+            answer = caller(signed_in=root).post(f"{page}/change/", form, **FROM_THERE)
         assert answer.status_code == 302, answer.content
+        assert "Times are UTC." in caller(signed_in=root).get(f"{page}/history/").content.decode()
         own = [record for record in records if record.actor_name == "root" and record.action == "changed"]
         assert {(r.object_kind, r.object_id, r.address, r.request_id) for r in own} == {
             ("user", "rita", ADDRESS, REQUEST_ID)
