@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from rest_framework.test import APIClient
 
+from proctoring_site.mongo_engine import group_find, group_insert
 from sessions_app import mending
 from sessions_app.counters import key_of
 from sessions_app.models import Session, now
@@ -254,8 +255,15 @@ class Sequences(RuleBasedStateMachine):
 
 @pytest.mark.usefixtures("committed_database")
 def test_the_product_agrees_with_the_model_after_any_sequence(
-    api: APIClient, as_candidate: Callable[..., APIClient], size: Size, say: Callable[[str], None]
+    api: APIClient,
+    as_candidate: Callable[..., APIClient],
+    size: Size,
+    say: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("django.conf.settings.SHORT_WRITE_LIMIT_S", 60)  # the model knows no stall of the machine
+    for steps in (group_find, group_insert):
+        monkeypatch.setattr(steps, "PATIENCE_S", 60)
     Sequences.staff, Sequences.as_candidate = api, staticmethod(as_candidate)
     run_state_machine_as_test(
         Sequences,
