@@ -152,7 +152,7 @@ def test_counts_are_brought_in_line_with_the_stored_events(data_dir):
     found = Session.objects.get(pk=session.pk)
     assert found.counts == {"phone_detected": 1, "focus_lost": 1}
     assert sessions.score(found).integrity_score == 83
-    page = (data_dir / "reports" / services.file_name(session.pk, "html")).read_text()
+    page = (data_dir / "reports" / services.file_name(session.pk, "html")).read_text("utf-8")
     assert "100 − 17 = 83" in page
     assert services.all_current(found)
 
