@@ -28,7 +28,7 @@ from proctoring_site.jobs.queue import job, submit
 logger = logging.getLogger(__name__)
 
 POSTER_AT_S = 1.0
-NOT_LOOKED_AT = "It could not be looked at; the background work says why, and may be run again."
+NOT_LOOKED_AT = "It could not be examined; the background work says why, and may be run again."
 READ_AHEAD_BYTES = 1024**2
 
 

@@ -328,7 +328,7 @@ export class ProctoringClient extends EventTarget {
 
   #mustHaveNone() {
     const hasOne = this.#notebook || this.#isStarting;
-    if (hasOne) throw new Error("This client has its session, or is about to; make another one.");
+    if (hasOne) throw new Error("This client already has a session, or is about to; create another client.");
   }
 
   async #open(notebook, record) {

@@ -48,7 +48,7 @@ class ReasonNeeded(ProctoringError):
 
 class SessionStillOpen(ProctoringError):
     code = "session_still_open"
-    sentence = "The candidate still sits this session; it can be decided on once it is closed."
+    sentence = "The session is still open; it can be decided on once it is closed."
 
 
 class NothingConfirmed(ProctoringError):

@@ -241,8 +241,8 @@ class TestActing:
             ({"verb": "resume"}, 409, "The session is running and cannot become running."),
             ({"verb": "terminate"}, 409, "reason code: This field is required."),
             ({"verb": "message"}, 409, "message: This field is required."),
-            ({"verb": "end"}, 400, "Nobody knows how to do that."),
-            ({}, 400, "Nobody knows how to do that."),
+            ({"verb": "end"}, 400, "There is no such action."),
+            ({}, 400, "There is no such action."),
         ],
     )
     def test_what_cannot_be_is_refused_and_said(self, as_staff, asked, status, said):

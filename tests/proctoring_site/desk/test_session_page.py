@@ -58,7 +58,7 @@ class TestWhatItShows:
         settings.EVENT_GRACE_S = -1
         services.log_events(session.pk, [services.Reported("no_face")])
         facts = dict(rita.get(page_of(session)).context["facts"])
-        assert facts["Came too late and was not kept"].startswith("1 event, as often as sent; the last at 20")
+        assert facts["Came too late and not kept"].startswith("1 event, every sending counted; the last at 20")
 
     def test_the_facts_for_the_script(self, rita, session):
         text = rita.get(page_of(session)).content.decode()
@@ -200,7 +200,7 @@ class TestTheRest:
         told = {"begins": "5:00", "severity": "high", "reason": "Seen."}
         types = ("looking_away", "phone_detected")
         said = [say(rita, session, "add_incident", event_type=name, **told).json()["said"] for name in types]
-        assert said == ["The incident is added.", f"The incident is added. {LIFTED}"]
+        assert said == ["The incident was added.", f"The incident was added. {LIFTED}"]
 
 
 class TestWhoMay:

@@ -69,7 +69,7 @@ async function check(choice) {
   devices.turnOff(stream);
   stream = null;
   isChecked = true;
-  byId("device-state").textContent = "The browser may ask you now whether this page may use them.";
+  byId("device-state").textContent = "Your browser may now ask whether this page may use them.";
   try {
     let fault;
     ({ stream, fault } = await devices.turnOn(choice));
@@ -87,7 +87,9 @@ async function start(event) {
   if (!isChecked) {
     await check();
     if (!stream) {
-      return complain("Camera and microphone could not be turned on; see below. Press Start again to go without.");
+      return complain(
+        "Camera and microphone could not be turned on; see below. Press Start again to continue without them.",
+      );
     }
   }
   const button = event.submitter ?? byId("prepare").querySelector("button.main");
@@ -105,7 +107,7 @@ async function openSession(name) {
   const { isOurs } = await tab.claim();
   if (!isOurs) {
     tab.release();
-    return complain("An exam goes on in another tab or window of this browser.");
+    return complain("An exam is already running in another tab or window of this browser.");
   }
   client = listenTo(new ProctoringClient(OPTIONS));
   await client.start(name);
@@ -139,7 +141,7 @@ function startRecording() {
   } catch (error) {
     console.error(error);
     client.log("recording_stopped");
-    complain("This browser cannot record. The exam goes on, and staff see that nothing is recorded.");
+    complain("This browser cannot record. The exam continues, and staff see that nothing is recorded.");
   }
   tick();
 }
@@ -163,7 +165,7 @@ function showLost(text) {
 
 /** The devices again, in a recording of its own. */
 async function turnOnAgain() {
-  byId("device-lost-text").textContent = "The browser may ask you now whether this page may use them.";
+  byId("device-lost-text").textContent = "Your browser may now ask whether this page may use them.";
   await recording?.stop();
   recording = null;
   devices.turnOff(stream);
@@ -188,7 +190,7 @@ function tick() {
   const isRecording = losses.isRecording(stream, recording);
   byId("light").hidden = !isRecording;
   byId("no-light").hidden = isRecording;
-  byId("paused-light").textContent = isRecording ? "The recording goes on." : "Nothing is being recorded.";
+  byId("paused-light").textContent = isRecording ? "Recording continues." : "Nothing is being recorded.";
 }
 
 function listenTo(session) {
@@ -222,7 +224,7 @@ function showConnection() {
   const text = connection(client, isIntercepted);
   if (byId("connection").textContent !== text) byId("connection").textContent = text;
   const waiting = client.waiting ? `, ${client.waiting} waiting` : "";
-  const hint = client.isConnected ? "What is left is being delivered." : `No connection${waiting}: it goes on by itself.`;
+  const hint = client.isConnected ? "The rest is being sent." : `No connection${waiting}: sending resumes by itself.`;
   if (byId("sending-text").textContent !== hint) byId("sending-text").textContent = hint;
 }
 
@@ -237,7 +239,7 @@ function follow({ action, message }) {
   } else if (action === "pause" || action === "resume") {
     pause(action === "pause", message);
   } else {
-    throw new Error(`This page cannot: ${action}`); // so that it is not confirmed
+    throw new Error(`This page cannot carry out: ${action}`); // so that it is not confirmed
   }
 }
 
@@ -287,7 +289,8 @@ async function finish(words) {
   const sessionId = client.id;
   await client.end(); // and forget it, once nothing waits
   await recordings.forget(sessionId);
-  sayDone(outcome(over, { dropped, videos, refusals }), refusals.length || dropped ? "Not all was taken" : "Done");
+  const heading = refusals.length || dropped ? "Not everything was accepted" : "Done";
+  sayDone(outcome(over, { dropped, videos, refusals }), heading);
 }
 
 function showSent(part, words) {
@@ -300,7 +303,7 @@ async function sayExpired() {
   if (client.keptUntil < Date.now()) await recordings.forget(client.id);
   byId("another").href = `?${new URLSearchParams({ after: client.id })}`;
   byId("another").hidden = false;
-  sayDone(expired(client), "Not all was sent");
+  sayDone(expired(client), "Not everything was sent");
 }
 
 function sayDone(text, heading) {
