@@ -93,7 +93,7 @@ class TestTheOrder:
         assert names(as_staff("Proctor"))[0] == "few points"
 
     def test_says_that_it_knows_nothing_of_what_people_added(self, as_staff):
-        said = "What people added by hand or dismissed is on a session's own page alone."
+        said = "What people added by hand or dismissed is shown only on the session's own page."
         assert said in as_staff("Proctor").get(LIVE).content.decode()
 
     def test_says_when_the_policy_in_force_counts_otherwise(self, as_staff):

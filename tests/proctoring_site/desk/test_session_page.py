@@ -132,7 +132,7 @@ class TestWhatItShows:
         rescoring.start(RunKind.RESCORE, version, by="root")
         run_jobs()
         (line, *_) = rita.get(page_of(session)).context["history"]
-        said = r"scored anew: policy 1 → 2, as the machine saw it \d+ → \d+, as reviewed \d+ → \d+, band \w+ → \w+"
+        said = r"rescored: policy 1 → 2, as the machine saw it \d+ → \d+, as reviewed \d+ → \d+, band \w+ → \w+"
         assert re.fullmatch(said, line.what), line.what
 
 
