@@ -86,7 +86,7 @@ def _process(recording: Recording) -> None:
         digest = _sha256(file)
         for told in filter(None, (recording.told_sha256, recording.sha256)):
             if told != digest:
-                raise Rejected("The stored bytes are not those that were sent: their SHA-256 is another.")
+                raise Rejected("The stored bytes are not those that were sent: their SHA-256 differs.")
         Recording.objects.filter(pk=recording.pk).update(sha256=digest)
         try:
             kind = video.identify(file)

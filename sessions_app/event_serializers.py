@@ -55,7 +55,7 @@ class ReportedEvent(NewEvent):
 
     def validate_source(self, value: str | None) -> str | None:
         if value is not None and value.casefold() == SERVER:
-            raise serializers.ValidationError("Only the server's own events have this source.")
+            raise serializers.ValidationError("Only the server's own events may have this source.")
         return value
 
 

@@ -75,8 +75,8 @@ class TestTheVideo:
         until(lambda: len(page.evaluate(KEPT)) > kept_before)  # one that is stopped at once has nothing to send
         impostor.answer("POST .*/uploads$", TOO_LARGE, when=lambda body: impostor.replied == 0)
         exam.act(session_id, "terminate", reason_code="technical.network")
-        said = "Staff have ended your exam. The server did not accept all of the video: Too large. Please"
-        expect_done(page, said, "Not everything was accepted")
+        said = "The server did not accept all of the video: Too large. Please tell the staff."
+        expect_done(page, f"Staff have ended your exam. {said}", "Not everything was accepted")
         (recording,) = exam.recordings(session_id)
         assert recording["state"] == "ready"
 

@@ -26,7 +26,7 @@ def test_two_reviewers_race_and_nothing_typed_is_lost(sit, colleague):
 
     other.get_by_role("button", name="Save note").click()
     refused = other.get_by_role("dialog", name="Note").get_by_role("alert")
-    expect(refused).to_contain_text("somebody else changed this review")
+    expect(refused).to_contain_text("somebody else has changed this review")
     expect(refused).to_contain_text("the-reviewer confirmed")
     expect(other.get_by_role("dialog", name="Note").get_by_label("Text")).to_have_value("Half a thought")
     expect(rows(other).filter(has_text="confirmed")).to_have_count(1)  # and sees it
@@ -51,7 +51,7 @@ def test_what_was_typed_for_one_allowance_is_not_sent_for_another(sit, colleague
         form.get_by_label("Reason").fill(f"No {name}")
         form.get_by_role("button").click()
     form = other.get_by_role("dialog", name="Count again: looking_away")
-    expect(form.get_by_role("alert")).to_contain_text("somebody else changed this review")
+    expect(form.get_by_role("alert")).to_contain_text("somebody else has changed this review")
     expect(form.get_by_label("Reason")).to_have_value("No looking_away")
     form.get_by_role("button").click()
     expect(other.locator(".allowance bdi")).to_have_text(["multiple_faces"])
@@ -72,7 +72,7 @@ def test_what_was_typed_for_one_incident_is_not_said_of_another(site, sit, colle
     expect(selected(one).locator(".state")).to_have_text("confirmed")
 
     dismiss = other.get_by_role("dialog", name="Dismiss this incident")
-    for words in ("somebody else changed this review", "Select an incident first."):
+    for words in ("somebody else has changed this review", "Select an incident first."):
         other.keyboard.press("Enter")
         expect(dismiss.get_by_role("alert")).to_contain_text(words)
         expect(dismiss).to_contain_text("No incident is selected.")
@@ -132,7 +132,7 @@ def test_the_form_of_the_severity_follows_the_selection_and_keeps_what_was_chose
     other.keyboard.press("a")
     expect(selected(other).locator(".state")).to_have_text("acknowledged")
     page.get_by_role("button", name="Set severity").click()
-    expect(page.locator("#severity").get_by_role("alert")).to_contain_text("somebody else changed this review")
+    expect(page.locator("#severity").get_by_role("alert")).to_contain_text("somebody else has changed this review")
     expect(chosen).to_have_value("low")
     page.get_by_role("button", name="Set severity").click()
     expect(selected(page).locator(".severity")).to_have_text("low")

@@ -78,7 +78,7 @@ class TestAProctor:
         proctor = as_staff("Proctor")
         answer = proctor.get(page_of(ended))
         assert answer.status_code == 404
-        assert "A session that is over is no longer yours to see." in answer.text
+        assert "You can no longer see a session once it is closed." in answer.text
         assert "Enda Ended" not in answer.text
         assert "?state=paused" in proctor.get(LIST).text
         assert "?state=ended" not in proctor.get(LIST).text  # it could match none

@@ -162,7 +162,7 @@ class TestAChange:
             run(root, version, "preview")
         run_jobs()
         run(root, first, "activate", instead_of="")
-        assert run(root, second, "activate", instead_of="") == ["Another policy was activated meanwhile."]
+        assert run(root, second, "activate", instead_of="") == ["Another policy was activated in the meantime."]
         assert policies.active_version() == first
 
     @pytest.mark.parametrize("held", ["9" * 30, "9" * 5000, "-1", "x"])
@@ -170,7 +170,7 @@ class TestAChange:
         version = make_policy(root)
         run(root, version, "preview")
         run_jobs()
-        assert run(root, version, "activate", instead_of=held) == ["Another policy was activated meanwhile."]
+        assert run(root, version, "activate", instead_of=held) == ["Another policy was activated in the meantime."]
         assert policies.active_version() is None
 
     def test_whose_rescore_a_newer_one_ended_is_not_told_to_be_done(self, root, sessions, run_jobs):

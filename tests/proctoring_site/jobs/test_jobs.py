@@ -224,7 +224,7 @@ class TestTheAdmin:
         answer = caller(signed_in=operator).post(
             "/admin/jobs/job/", {"action": "run_again", "_selected_action": [failed.pk]}, follow=True
         )
-        assert "Failed jobs that wait for another try now: 1." in answer.content.decode()
+        assert "Failed jobs now waiting for another try: 1." in answer.content.decode()
         assert Job.objects.get().state == "waiting"
         record = AuditRecord.objects.get(object_kind="job")
         assert (record.actor_name, record.object_id) == (operator.username, failed.pk)
