@@ -105,7 +105,7 @@ class TestThePage:
         assert "phone_detected 2 15 30" in text
         assert "looking_away 1 1 1" in text
         assert "100 − 31 = 69" in text
-        assert "Seen and not weighed: tab_hidden × 4." in text
+        assert "Reported, without a weight: tab_hidden × 4." in text
         assert "Flags are not findings; a person decides." in text
 
     def test_says_so_when_the_score_could_not_fall_further(self):
