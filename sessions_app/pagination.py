@@ -47,7 +47,7 @@ class NewestFirst(BasePagination):
                 "name": "cursor",
                 "in": "query",
                 "required": False,
-                "description": "From the Link header's rel=next.",
+                "description": "From the `Link` header of the page before.",
                 "schema": {"type": "string"},
             },
         ]

@@ -80,16 +80,16 @@ class TestAFileWithoutARow:
             reports.delete_session(Session.objects.get(pk=session_id))
         left = [name for name in stored(data_dir / "videos") if recordings[0].pk in name]
         assert len(left) == 2
-        assert migrate("--dry-run").splitlines()[2] == "4 files there are nobody's: --delete-source removes them."
+        assert migrate("--dry-run").splitlines()[2] == "4 files there belong to nothing: --delete-source removes them."
         said = migrate("--delete-source").splitlines()
-        assert said[2] == "4 files of deleted sessions, which nobody names any more, were removed."
+        assert said[2] == "4 files of deleted sessions, which nothing refers to any more, were removed."
         assert (stored(data_dir / "videos"), stored(data_dir / "reports")) == ([], [])
         assert keys(s3) == {f"videos/{name}" for name in [*recordings[1].files, adopted.video_name]}
 
     def test_that_is_nobodys_stays_while_it_lies_where_files_are_looked_for(self, recordings, s3, data_dir):
         (data_dir / "videos" / "nobodys.webm").write_bytes(b"x")
         when = "--delete-source removes them once STORAGE_BACKEND looks elsewhere."
-        assert migrate("--dry-run").splitlines()[1] == f"1 files there are nobody's: {when}"
+        assert migrate("--dry-run").splitlines()[1] == f"1 files there belong to nothing: {when}"
         migrate("--delete-source")
         assert stored(data_dir / "videos") == ["nobodys.webm"]
 
