@@ -98,7 +98,7 @@ def test_uploads_whose_bytes_are_gone_and_bytes_of_no_upload_are_named(recording
     (videos / ".incoming" / "lost.pieces").write_bytes(b"of an upload that a restored database does not know")
     assert verify("--repair")[:-1] == [
         f".incoming/{gone.parts['part']}: lacks bytes of /sessions/{gone.session_id}/uploads/{gone.pk}",
-        ".incoming/lost.pieces: is of no upload",
+        ".incoming/lost.pieces: belongs to no upload",
     ]
     assert Recording.objects.filter(pk__in=[begun.pk, gone.pk, whole.pk]).count() == 3
 
