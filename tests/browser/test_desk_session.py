@@ -89,7 +89,7 @@ def test_a_reviewers_whole_day(site, page, sit, documents, film, colleague):
 
     second = colleague("reviewer")
     second.goto(page_of(sitting))
-    expect(second.locator(".rp-hint")).to_contain_text("the-reviewer found a violation")
+    expect(second.locator(".rp-hint")).to_contain_text("the-reviewer was the first reviewer")
     decide(second, "violation", "")
     expect(second.locator("#decide-form .refused")).to_contain_text("Say why.")
     assert second.locator("#decide-form").evaluate("form => form.scrollWidth - form.clientWidth") == 0
@@ -108,7 +108,7 @@ def test_a_key_judges_nothing_that_nobody_chose_and_a_click_anywhere_on_a_row_ch
     page.goto(page_of(sit(BUSY)))
     expect(page.locator(".judged")).to_have_text("No incident is selected. Choose one from the list.")
     page.keyboard.press("c")
-    expect(said(page)).to_have_text("Nothing is selected that one could confirm.")
+    expect(said(page)).to_have_text("No incident that you can confirm is selected.")
     for column in (".what", ".severity", ".n"):
         rows(page).filter(has_text="looking_away").locator(column).click()
         expect(selected(page)).to_contain_text("looking_away")

@@ -77,7 +77,7 @@ class TestHowItLooks:
         begins = form.get_by_label("From")
         begins.fill("soon")
         form.get_by_role("button", name="Save note").click()
-        expect(begins).to_have_accessible_description(re.compile("a note on the whole.*Say the moment as 12:04"))
+        expect(begins).to_have_accessible_description(re.compile("a note on the whole.*Enter the moment as 12:04"))
         expect(begins).to_have_attribute("aria-invalid", "true")
         expect(begins).to_be_focused()
         begins.fill("0:01")

@@ -80,7 +80,7 @@ def test_what_was_typed_for_one_incident_is_not_said_of_another(site, sit, colle
         expect(selected(other)).to_have_count(0)
     other.locator("[data-timeline=sheet]").focus()
     other.keyboard.press("c")
-    expect(said(other)).to_have_text("Nothing is selected that one could confirm.")
+    expect(said(other)).to_have_text("No incident that you can confirm is selected.")
     expect(rows(other).locator(".state")).to_have_text(["open", "confirmed", "open", "open"])
 
 

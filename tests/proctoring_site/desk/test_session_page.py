@@ -190,7 +190,7 @@ class TestTheRest:
             "second_reviewer_needed"
         )
         sven = as_staff("Reviewer", username="sven")
-        assert "rita found a violation" in sven.get(page_of(session)).content.decode()
+        assert "rita was the first reviewer" in sven.get(page_of(session)).content.decode()
         assert say(sven, session, "decide", outcome="violation", reason="So it is.").status_code == 200
         assert say(sven, session, "decide", outcome="not_reviewed", reason="The wrong session.").status_code == 200
 
