@@ -289,8 +289,10 @@ async function finish(words) {
   const sessionId = client.id;
   await client.end(); // and forget it, once nothing waits
   await recordings.forget(sessionId);
-  const heading = refusals.length || dropped ? "Not everything was accepted" : "Done";
-  sayDone(outcome(over, { dropped, videos, refusals }), heading);
+  const stuck = client.stopped ? 0 : client.waiting;
+  const refused = refusals.length || dropped;
+  const heading = refused ? "Not everything was accepted" : stuck ? "Not everything was sent" : "Done";
+  sayDone(outcome(over, { dropped, stuck, videos, refusals }), heading);
 }
 
 function showSent(part, words) {

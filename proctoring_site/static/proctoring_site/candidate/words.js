@@ -51,12 +51,14 @@ export function expired({ keptUntil }) {
   return keptUntil < Date.now() ? LONG_EXPIRED : EXPIRED;
 }
 
-/** Why it is over, and what was not taken. `dropped`: how many events came when the session took no more. */
-export function outcome(over, { dropped, videos, refusals }) {
+/** Why it is over, and what was not taken. `dropped`: how many events came when the session took no more; `stuck`: how
+ * many something in between stops. */
+export function outcome(over, { dropped, stuck, videos, refusals }) {
   const isKnown = over !== OVER.not_found; // else all is refused for that
   const told = [over];
   const late = isKnown ? "came too late and " : "";
   if (dropped) told.push(`Some of what this page recorded (${dropped}) ${late}was not accepted.`);
+  if (stuck) told.push(`Something in your network blocks what this page recorded (${stuck}). Please tell the staff.`);
   if (refusals.length) {
     const what = refusals.length < videos.length ? "all of the video" : "the video";
     told.push(`The server did not accept ${what}${isKnown ? `: ${refusals[0].message} Please tell the staff.` : "."}`);
