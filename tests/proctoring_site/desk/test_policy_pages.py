@@ -112,8 +112,8 @@ class TestTheForm:
             ({"weights": ""}, "required"),
             ({"low_from": "40"}, "100 ≥ low > medium > 0"),
             ({"gap_s": "nan"}, "Enter a number"),
-            ({"gap_s": "-1"}, "gap is a number"),
-            ({"coverage_min": "2"}, "coverage is a number"),
+            ({"gap_s": "-1"}, "gap must be a number"),
+            ({"coverage_min": "2"}, "coverage must be a number"),
             ({"counts": "everything"}, "not one of the available choices"),
         ],
     )

@@ -124,7 +124,7 @@ class TestWhatItShows:
         commands = [{**asked, "asked_at": NOON, "confirmed_at": confirmed}]
         Session.objects.filter(pk=session.pk).update(commands=commands)
         lines = [line.what for line in rita.get(page_of(session)).context["history"]]
-        assert f"asked the client to pause, confirmed by it at {confirmed:%Y-%m-%d %H:%M:%S} UTC" in lines
+        assert f"asked the client to pause, confirmed at {confirmed:%Y-%m-%d %H:%M:%S} UTC" in lines
 
     def test_of_scoring_anew_it_says_what_each_number_is_of(self, rita, session, run_jobs):
         heavy = replace(policies.draft_of(policies.policy_of(1)), weights={"phone_detected": 40})
