@@ -83,7 +83,7 @@ class BadPolicy(ProctoringError):
 
 class NobodyToAssign(ProctoringError):
     code = "nobody_to_assign"
-    sentence = "There is no active account or group of that name with the right to decide."
+    sentence = "There is no active account or group of that name that may decide."
 
 
 class AssignedMeanwhile(ProctoringError):

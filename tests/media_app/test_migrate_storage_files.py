@@ -58,7 +58,7 @@ class TestAFileWithoutARow:
 
     def test_does_not_replace_another_video(self, old, s3, data_dir):
         s3.put_object(Key=f"videos/{old.pk}.webm", Body=b"another")
-        with pytest.raises(CommandError, match="Not all"):
+        with pytest.raises(CommandError, match="Not everything"):
             migrate("--delete-source")
         assert s3.Object(f"videos/{old.pk}.webm").get()["Body"].read() == b"another"
         assert (data_dir / "videos" / f"{old.pk}.webm").exists()

@@ -86,7 +86,7 @@ def test_a_token_that_is_in_use_and_expires_is_named():
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=used)
     figures, said = check()
     assert figures["api_tokens_expiring"] == 1
-    assert said.startswith("API tokens that are in use expire: the LMS (")
+    assert said.startswith("API tokens that are in use expire soon: the LMS (")
 
 
 def test_a_drive_that_takes_no_file_and_a_disk_that_is_nearly_full_are_named(drives, caplog):

@@ -73,7 +73,7 @@ class TestPassingTheClean:
         form = {"action": "pass_clean_sessions", "_selected_action": [each.pk for each in selected]}
         page = reviewer.post(LIST, form)
         text = page.content.decode()
-        assert "<b>2</b> sessions without a look?" in text
+        assert "<b>2</b> sessions without reviewing them?" in text
         assert "clean 0" in text
         assert "bad" not in text.partition("<form")[0].partition("content")[2]
         assert not Session.objects.exclude(candidate_name="passed").filter(review_outcome="passed").exists()

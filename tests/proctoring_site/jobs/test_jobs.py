@@ -22,7 +22,7 @@ from tests.access import caller
 from tests.factories import make_staff
 from tests.servers import free_port, until
 
-NO_LUCK = "Unforeseen (ValueError); the log says more, under the id of this job."
+NO_LUCK = "Unexpected error (ValueError); the log says more, under the id of this job."
 
 
 @pytest.fixture(autouse=True)
