@@ -53,7 +53,7 @@ class TestAFileWithoutARow:
 
     def test_is_not_deleted_where_it_is_still_looked_for(self, old, s3, data_dir):
         said = migrate("--delete-source").splitlines()
-        assert said[2] == "They also stay on local, where STORAGE_BACKEND looks for them: switch it, and run this again."
+        assert said[2] == "They also stay on local, where STORAGE_BACKEND looks for them: switch it, and run again."
         assert f"{old.pk}.webm" in stored(data_dir / "videos")
 
     def test_does_not_replace_another_video(self, old, s3, data_dir):

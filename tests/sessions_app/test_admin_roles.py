@@ -220,7 +220,8 @@ class TestActingOnASession:
         assert "The session is running and cannot become running." in page.content.decode()
 
     def test_what_nobody_knows_is_refused(self, as_staff):
-        assert "There is no such action" in self.act(as_staff("Proctor"), make_session(), verb="delete").content.decode()
+        answer = self.act(as_staff("Proctor"), make_session(), verb="delete")
+        assert "There is no such action" in answer.content.decode()
 
     def test_a_reviewer_may_not(self, as_staff):
         session, reviewer = make_session(), as_staff("Reviewer")

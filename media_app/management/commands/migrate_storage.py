@@ -57,7 +57,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{gone} files of deleted sessions, which nothing refers to any more, were removed.")
         if delete_source and copies and source == settings.STORAGE_BACKEND:
             self.stdout.write(
-                f"They also stay on {source}, where STORAGE_BACKEND looks for them: switch it, and run this again."
+                f"They also stay on {source}, where STORAGE_BACKEND looks for them: switch it, and run again."
             )
         if left or uncopied or moving.unfinished(moves + removals):
             raise CommandError("Not everything could be moved; Background work in the admin says why. Run this again.")
