@@ -239,6 +239,6 @@ def _hint(session: Session, review: Review, reader: AbstractBaseUser) -> str:
         return "The session is still open; it can be decided on once it is closed."
     if review.outcome is Outcome.SECOND_REVIEW_REQUIRED:
         if session.outcome_by_id == str(reader.pk):
-            return "You asked for a second review: somebody else must confirm the violation, or decide otherwise."
+            return "You were the first reviewer: somebody else must confirm the violation, or decide otherwise."
         return f"{session.outcome_by} was the first reviewer. Judge for yourself: yours is the second review."
     return ""

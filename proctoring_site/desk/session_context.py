@@ -137,4 +137,4 @@ def _facts(session: Session, *, sees_evidence: bool) -> Iterator[tuple[str, str]
     refused, last_at = too_late.of(session)
     if refused:
         events, at = f"{refused} event{'' if refused == 1 else 's'}", f"{last_at:%Y-%m-%d %H:%M:%S} UTC"
-        yield "Came too late and not kept", f"{events}, every sending counted; the last at {at}"
+        yield "Came too late, not kept", f"{events}, every sending counted; the last at {at}"

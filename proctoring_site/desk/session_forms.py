@@ -12,7 +12,7 @@ from sessions_app.review.models import NOTE_MAX_LENGTH, REASON_MAX_LENGTH
 from sessions_app.review.states import Outcome, Severity
 
 #: Usual reasons to choose from; any other is as good.
-USUAL_REASONS = ("Nothing to see", "Another member of the household, no help", "False alarm of the detector")
+USUAL_REASONS = ("Nothing to see", "Another member of the household, no help", "False alarm by the detector")
 LONGEST_S = 604_800
 
 

@@ -58,7 +58,7 @@ class TestWhatItShows:
         settings.EVENT_GRACE_S = -1
         services.log_events(session.pk, [services.Reported("no_face")])
         facts = dict(rita.get(page_of(session)).context["facts"])
-        assert facts["Came too late and not kept"].startswith("1 event, every sending counted; the last at 20")
+        assert facts["Came too late, not kept"].startswith("1 event, every sending counted; the last at 20")
 
     def test_the_facts_for_the_script(self, rita, session):
         text = rita.get(page_of(session)).content.decode()
