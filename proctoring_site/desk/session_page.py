@@ -1,5 +1,5 @@
-"""The page of one session: player, timeline, incidents, score, decision; what a reviewer does from it; and the link with
-which its candidate goes on in another browser."""
+"""The page of one session: player, timeline, incidents, score, decision; what a reviewer does from it; and the link for
+its candidate."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

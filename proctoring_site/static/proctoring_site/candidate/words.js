@@ -14,11 +14,27 @@ export const WITHOUT = "You can also start without; then nothing is filmed, and 
 const NO_SOUND = "There is no microphone: only the picture is recorded.";
 const LOGIN = ": something else answers in its place; does your network want a login?";
 const EXPIRED =
-  "The permission for this exam has expired. Please tell the staff. What could not be sent is kept in this browser: " +
-  "when they have prolonged the permission, open this page here once more.";
+  "The permission for this exam has expired. What could not be sent is kept in this browser. Please tell the staff: they " +
+  "can give you a link, and when you open it in this browser, it goes on.";
 const LONG_EXPIRED =
   "The permission for this exam expired more than a week ago. What was not sent by then cannot be sent any more, and is " +
   "deleted from this browser. Please tell the staff.";
+
+/** Of a link that staff gave. */
+export const LINK = {
+  heading: "Nothing to go on with",
+  waits: "The server does not answer. Check your network (does it want a login?). This page asks again by itself.",
+  bad:
+    "This link cannot be used: it is not whole, it has expired, or there is no such exam any more. Please ask the staff " +
+    "for another one.",
+  another: "The link that was opened is for another exam. Yours goes on here. Please tell the staff.",
+  over: (name) => `The exam of ${name} is over, and this browser has nothing of it that could still be sent.`,
+};
+
+/** Two exams may have the same name. */
+export function begun(name, at) {
+  return at ? `${name}, begun ${new Date(at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}` : name;
+}
 
 /** Why the session did not start. */
 export function whyNot(error) {
