@@ -382,6 +382,7 @@ async function followLink(link) {
 function bring(session) {
   brought = session;
   tab.release();
+  byId("prepare-heading").textContent = "Before you go on";
   byId("brought").hidden = false;
   byId("name").value = session.candidate_name;
   byId("name").readOnly = true;

@@ -3,14 +3,10 @@
 const [link, button, said] = ["link", "copy", "copied"].map((id) => document.getElementById(id));
 
 async function copy() {
+  const isCopied = await navigator.clipboard?.writeText(link.value).then(() => true, () => false);
   link.select();
-  try {
-    if (navigator.clipboard) await navigator.clipboard.writeText(link.value);
-    else if (!document.execCommand("copy")) throw new Error("refused");
-    said.textContent = "Copied.";
-  } catch {
-    said.textContent = "It could not be copied: it is selected, copy it yourself.";
-  }
+  const isDone = isCopied || document.execCommand("copy");
+  said.textContent = isDone ? "Copied." : "It could not be copied. It is selected: copy it yourself.";
 }
 
 button.hidden = false;
