@@ -1,4 +1,4 @@
-"""The candidate's page by a link from staff: on another computer, after the token has expired, where it does not fit."""
+"""The candidate's page by a link from staff: another computer, an expired token, an exam that is another one."""
 
 from collections.abc import Callable, Container, Iterator
 from datetime import UTC, datetime, timedelta
