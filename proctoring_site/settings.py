@@ -130,7 +130,6 @@ MIGRATION_MODULES = {
 # --- Storage of videos and reports --------------------------------------------------------------------------------
 STORAGE_BACKEND = env.text("STORAGE_BACKEND", "deta" if env.flag("DETA_SPACE_APP") else "local")
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": DATA_DIR}},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
     "videos": {"BACKEND": "media_app.storage.SwitchingStorage", "OPTIONS": {"drive": "videos"}},
     "reports": {"BACKEND": "media_app.storage.SwitchingStorage", "OPTIONS": {"drive": "reports"}},

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from sessions_app.examples import EVENT, OUTCOME, TOLD, TOLD_OF_1970
+from sessions_app.examples import EVENT, OUTCOME, TOLD, TOLD_OF_1970, WITH_ID
 from sessions_app.models import EVENT_TYPE_MAX_LENGTH, MESSAGE_MAX_LENGTH, SERVER, SOURCE_MAX_LENGTH, Event
 from sessions_app.strict_fields import (
     DATA_MAX_BYTES,
@@ -83,7 +83,8 @@ class AsSent(serializers.JSONField):
         OpenApiExample("Now", {"events": [{"event_type": "looking_away"}, {"event_type": "focus_lost"}]}),
         OpenApiExample(
             "One that is there once, sent twice, and one of 1970",
-            {"sent_at": "2026-03-02T12:07:31.500000Z", "events": [TOLD, TOLD, TOLD_OF_1970]},
+            {"sent_at": "2026-03-02T12:07:31.500000Z", "events": [WITH_ID, WITH_ID, TOLD_OF_1970]},
+            description="With an `id` of your own: one that another session has is refused.",
         ),
     ]
 )

@@ -15,7 +15,9 @@ EVENT = {
     "data": {"window": "exam"},
     "marks": [],
 }
-TOLD = {name: EVENT[name] for name in EVENT if name not in {"occurred_at", "received_at", "clock_skew_ms", "marks"}}
+OF_THE_SERVER = {"occurred_at", "received_at", "clock_skew_ms", "marks"}
+TOLD = {name: EVENT[name] for name in EVENT if name not in {"id", *OF_THE_SERVER}}
+WITH_ID = {"id": EVENT["id"], **TOLD}
 TOLD_OF_1970 = {"event_type": "focus_lost", "timestamp": "1970-01-01T00:00:00Z"}
 REJECTED = {
     "index": 2,

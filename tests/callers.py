@@ -1,6 +1,9 @@
 """How a caller says who it is, in process and over the wire."""
 
-from rest_framework.test import APIClient
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rest_framework.test import APIClient
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -8,7 +11,9 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def bearing(token: str) -> APIClient:
+def bearing(token: str) -> "APIClient":
+    from rest_framework.test import APIClient  # wants settings, which a benchmark that takes `bearer` has none of
+
     client = APIClient(raise_request_exception=False)
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
     return client

@@ -116,15 +116,17 @@ def take(job_id: str | None = None, *, not_begun_since: datetime | None = None) 
     for wanted in _takeable(at):
         document = _jobs().find_one_and_update(
             wanted | which,
-            {
-                "$set": {
-                    "state": JobState.RUNNING.value,
-                    "started_at": naive_utc(at),
-                    "runs_until": _lease(at),
-                    "runner": str(uuid4()),
-                },
-                "$inc": {"attempts": 1},
-            },
+            [
+                {
+                    "$set": {
+                        "state": JobState.RUNNING.value,
+                        "started_at": naive_utc(at),
+                        "runs_until": _lease(),
+                        "runner": str(uuid4()),
+                        "attempts": {"$add": ["$attempts", 1]},
+                    }
+                }
+            ],
             sort=[("not_before", ASCENDING)],
             projection=["_id"],
             session=connection.session,
@@ -245,13 +247,14 @@ def requeue() -> int:
 def _takeable(at: datetime) -> list[dict[str, Any]]:
     """What is due, and what was lost with its worker: of tasks that this process has, and of those that none has."""
     left = naive_utc(at - timedelta(seconds=LEFT_TO_OTHERS_S))
+    is_due = {"not_before": {"$lte": naive_utc(at)}}
+    is_lost = {"$expr": {"$lte": ["$runs_until", "$$NOW"]}}  # by the database's clock, as the lease was given
     return [
-        {
-            "state": state.value,
-            since: {"$lte": naive_utc(at)},
-            "$or": [{"task": {"$in": list(TASKS)}}, {since: {"$lte": left}}],
-        }
-        for state, since in ((JobState.WAITING, "not_before"), (JobState.RUNNING, "runs_until"))
+        {"state": state.value, **wanted, "$or": [{"task": {"$in": list(TASKS)}}, {since: {"$lte": left}}]}
+        for state, wanted, since in (
+            (JobState.WAITING, is_due, "not_before"),
+            (JobState.RUNNING, is_lost, "runs_until"),
+        )
     ]
 
 
@@ -318,8 +321,12 @@ def _give_up(failed: Job, task: Task | None) -> None:
 
 def _write(taken: Job, **fields: Any) -> bool:
     """As long as the job is still this runner's; whether it was."""
+    return _update(taken, {"$set": fields})
+
+
+def _update(taken: Job, change: Any) -> bool:
     mine = {"_id": taken.pk, "runner": taken.runner, "state": JobState.RUNNING.value}
-    return _jobs().update_one(mine, {"$set": fields}, session=connection.session).matched_count == 1
+    return _jobs().update_one(mine, change, session=connection.session).matched_count == 1
 
 
 def _kept(taken: Job) -> AbstractContextManager[None]:
@@ -328,13 +335,14 @@ def _kept(taken: Job) -> AbstractContextManager[None]:
         return nullcontext()
 
     def renew() -> bool:
-        return _write(taken, runs_until=_lease(timezone.now()))
+        return _update(taken, [{"$set": {"runs_until": _lease()}}])
 
     return renewed(f"job {taken.pk}", renew, every_s=settings.JOB_LEASE_S / 3)
 
 
-def _lease(at: datetime) -> datetime:
-    return naive_utc(at + timedelta(seconds=settings.JOB_LEASE_S))
+def _lease() -> dict[str, Any]:
+    """In the database, since the clocks of two machines differ."""
+    return {"$add": ["$$NOW", settings.JOB_LEASE_S * 1000]}
 
 
 def _jobs() -> Any:

@@ -102,6 +102,11 @@ class TestThePage:
         exam.act(session_id, "resume")
         expect(page.get_by_text("Wait.")).to_be_hidden()
 
+        impostor.answer("/events/batch$", Reply(403), when=lambda body: b"focus_lost" in body)
+        page.evaluate("window.dispatchEvent(new Event('blur'))")
+        end(page)
+        expect_done(page, "Something in your network stops what this page had noted (1).", "Not all was sent")
+
     def test_says_that_something_else_answers(self, exam, page, impostor):
         session_id = start(page, exam, impostor)
         impostor.answer("POST .*/sessions/", Reply(200))

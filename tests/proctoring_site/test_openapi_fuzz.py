@@ -146,6 +146,7 @@ def configuration(headers: dict[str, str], *, well_formed: bool) -> Schemathesis
             "seed": SEED,
             "headers": headers,
             "continue-on-failure": True,
+            "cache": {"enabled": False},  # it would be a folder beside the code, and asked before the seed's cases
             "generation": {
                 "deterministic": SEED == 1,
                 "max-examples": EXAMPLES,
@@ -203,7 +204,7 @@ def failures_of(scenario: events.ScenarioFinished) -> dict[str, str]:
         for check in checks:
             if (info := check.failure_info) is not None:
                 answer = scenario.recorder.interactions[case_id].response
-                told = f"{answer.status_code} {answer.text[:300]}" if answer else "no answer"
+                told = f"{answer.status_code} {answer.content[:300]}" if answer else "no answer"
                 key = f"{scenario.label} {check.name} {info.failure.title} {answer.status_code if answer else None}"
                 found[key] = f"{scenario.label}: {info.failure}\n{told}\n{info.code_sample[:1500]}"
     return found

@@ -290,7 +290,9 @@ async function finish(words) {
   const sessionId = client.id;
   await client.end(); // and forget it, once nothing waits
   await recordings.forget(sessionId);
-  sayDone(outcome(over, { dropped, videos, refusals }), refusals.length || dropped ? "Not all was taken" : "Done");
+  const stuck = client.stopped ? 0 : client.waiting;
+  const heading = refusals.length || dropped ? "Not all was taken" : stuck ? "Not all was sent" : "Done";
+  sayDone(outcome(over, { dropped, stuck, videos, refusals }), heading);
 }
 
 function showSent(part, words) {

@@ -67,11 +67,13 @@ export function expired({ keptUntil }) {
   return keptUntil < Date.now() ? LONG_EXPIRED : EXPIRED;
 }
 
-/** Why it is over, and what was not taken. `dropped`: how many events came when the session took no more. */
-export function outcome(over, { dropped, videos, refusals }) {
+/** Why it is over, and what was not taken. `dropped`: how many events came when the session took no more; `stuck`: how
+ * many something in between stops. */
+export function outcome(over, { dropped, stuck, videos, refusals }) {
   const isKnown = over !== OVER.not_found; // else all is refused for that
   const told = [over];
   if (dropped) told.push(`What this page had noted (${dropped}) ${isKnown ? "came too late and " : ""}was not taken.`);
+  if (stuck) told.push(`Something in your network stops what this page had noted (${stuck}). Please tell the staff.`);
   if (refusals.length) {
     const what = refusals.length < videos.length ? "all of the video" : "the video";
     told.push(`The server did not take ${what}${isKnown ? `: ${refusals[0].message} Please tell the staff.` : "."}`);
