@@ -153,7 +153,7 @@ class SessionSerializer(serializers.ModelSerializer):
 
 @extend_schema_serializer(examples=[OpenApiExample("Started", {**RUNNING, **TOLD_ONCE})])
 class StartedSessionSerializer(SessionSerializer):
-    token = serializers.CharField(read_only=True, help_text="For the candidate's browser; shown only here.")
+    token = serializers.CharField(read_only=True, help_text="For the candidate's browser; shown only once.")
     token_expires_at = serializers.DateTimeField(read_only=True)
 
     class Meta(SessionSerializer.Meta):

@@ -88,6 +88,7 @@ class SessionViewSet(QuickDispatch, OfASession):
         "events": (own_session, holds(Right.IMPORT)),
         "heartbeat": (own_session, holds(Right.IMPORT)),
         "end": (own_session, holds(Right.SUPERVISE)),
+        "token": (holds(Right.CREATE),),
         **dict.fromkeys(("pause", "resume", "terminate", "message"), (holds(Right.SUPERVISE),)),
     }
 
@@ -130,6 +131,16 @@ class SessionViewSet(QuickDispatch, OfASession):
         token, expires_at = candidate_token.issue(session["_id"])
         answer = started_answer(session, token=token, token_expires_at=expires_at)
         return self.answer(answer, status.HTTP_201_CREATED)
+
+    @extend_schema(summary="Give the candidate another token", request=None, responses=StartedSessionSerializer)
+    @action(detail=True, methods=["post"])
+    def token(self, request: Request, pk: str) -> HttpResponse:
+        """For another computer, or once the first has expired. Earlier tokens stay valid until they expire."""
+        session = services.find_document(pk)
+        if session is None or not sees(request.user, session):
+            raise Http404
+        token, expires_at = candidate_token.issue_another(pk)
+        return self.answer(started_answer(session, token=token, token_expires_at=expires_at))
 
     @extend_schema(summary="Log an event", request=SentEvent, responses={201: EventSerializer})
     @action(detail=True, methods=["post"])

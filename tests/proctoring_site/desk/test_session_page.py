@@ -3,7 +3,8 @@
 import json
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -11,6 +12,8 @@ from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from proctoring_site.access import candidate_token
+from proctoring_site.access.roles import GROUPS
 from proctoring_site.desk import session_context
 from proctoring_site.desk.session_acts import LIFTED
 from sessions_app import services
@@ -222,6 +225,24 @@ class TestWhoMay:
         text = as_staff("Proctor").get(page_of(session)).content.decode()
         assert "phone_detected" in text
         assert "/review/" not in text
+
+    def test_the_link_for_the_candidate_is_for_those_who_open_sessions_shown_once_and_on_record(self, as_staff):
+        session = make_session(candidate_name="<Ada>")
+        path = f"/admin/sessions_app/session/{session.pk}/link/"
+        offered = {role: path in as_staff(role).get(page_of(session)).content.decode() for role in GROUPS}
+        assert offered == {"Reviewer": False, "Proctor": False, "Operator": True, "Auditor": False}
+        assert [as_staff(role).post(path).status_code for role in offered] == [404, 404, 200, 404]
+        otto = as_staff("Operator", username="otto")
+        with recording() as records:
+            answer = otto.post(path)
+        assert [(*one, records[0].actor_name) for one in told(records)] == [("linked", "session", session.pk, "otto")]
+        assert "no-store" in answer["Cache-Control"]
+        shown = urlsplit(answer.context["url"])
+        assert (shown.scheme, shown.netloc, shown.path, shown.query) == ("http", "testserver", "/candidate/", "")
+        said = dict(parse_qsl(shown.fragment))
+        assert (said["session"], candidate_token.read(said["token"]).session_id) == (session.pk, session.pk)
+        assert datetime.fromisoformat(said["until"]) == answer.context["expires_at"].replace(microsecond=0)
+        assert "&lt;Ada&gt;" in answer.content.decode()
 
     def test_evidence_is_for_those_with_the_right(self, as_staff, session):
         text = as_staff("Operator").get(page_of(session)).content.decode()

@@ -14,11 +14,28 @@ export const WITHOUT = "You can also start without a camera; then nothing is fil
 const NO_SOUND = "No microphone was found: only the picture is recorded.";
 const LOGIN = ": something else is answering in the server's place; does your network ask you to log in?";
 const EXPIRED =
-  "The permission for this exam has expired. Please tell the staff. What could not be sent is kept in this browser: " +
-  "once they have extended the permission, open this page here again.";
+  "The permission for this exam has expired. What could not be sent is kept in this browser. Please tell the staff: " +
+  "they can give you a link; open it in this browser to continue.";
 const LONG_EXPIRED =
   "The permission for this exam expired more than a week ago. What had not been sent by then can no longer be sent, " +
   "and is deleted from this browser. Please tell the staff.";
+
+/** Of a link that staff gave. */
+export const LINK = {
+  heading: "Nothing to continue",
+  waits:
+    "The server does not answer. Check your network (does it ask you to log in?). This page keeps trying by itself.",
+  bad:
+    "This link cannot be used: it is incomplete, it has expired, or the exam no longer exists. Please ask the staff " +
+    "for a new one.",
+  another: "The link that was opened is for another exam. Yours continues here. Please tell the staff.",
+  over: (name) => `The exam of ${name} is over, and this browser has nothing of it left to send.`,
+};
+
+/** Two exams may have the same name. */
+export function begun(name, at) {
+  return at ? `${name}, started ${new Date(at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}` : name;
+}
 
 /** Why the session did not start. */
 export function whyNot(error) {
