@@ -15,7 +15,7 @@ from proctoring_site.audit.actors import running_command
 from proctoring_site.calls.outage import is_outage
 from proctoring_site.launch.named_mongodb import fault_of
 
-AWAY = "The MongoDB of MONGODB_URL does not answer, or is just changing its primary: run this again."
+AWAY = "The MongoDB of MONGODB_URL does not answer, or is changing its primary: run this again."
 NONE_ANSWERS = "No MongoDB answers: start `make run` in another terminal, or set MONGODB_URL."
 
 

@@ -34,17 +34,17 @@ class StoredFileNotFound(ProctoringError):
 
 class NoPicture(ProctoringError):
     code = "no_picture"
-    sentence = "No recording that can be watched shows this moment."
+    sentence = "No playable recording shows this moment."
 
 
 class UploadNotFound(ProctoringError):
     code = "not_found"
-    sentence = "There is no such upload: it never began, was given up, or has expired."
+    sentence = "There is no such upload: it never began, was cancelled, or has expired."
 
 
 class WrongOffset(ProctoringError):
     code = "wrong_offset"
-    sentence = "The bytes do not go on where the upload stands; ask for its offset."
+    sentence = "The bytes do not continue where the upload ended; ask for its offset."
 
 
 class UploadBusy(ProctoringError):
@@ -54,27 +54,27 @@ class UploadBusy(ProctoringError):
 
 class UploadFinished(ProctoringError):
     code = "upload_finished"
-    sentence = "The upload is whole; a recording is not taken back."
+    sentence = "The upload is complete; a recording cannot be withdrawn."
 
 
 class WrongChecksum(ProctoringError):
     code = "wrong_checksum"
-    sentence = "The bytes are not those that the checksum speaks of; they were dropped."
+    sentence = "The bytes do not match the checksum; they were discarded."
 
 
 class TooManyRecordings(ProctoringError):
     code = "too_many_recordings"
-    sentence = "This session has as many recordings as it may have."
+    sentence = "This session cannot take any more recordings."
 
 
 class TooManyAtOnce(ProctoringError):
     code = "try_again"
-    sentence = "So many recordings arrive at the moment that this one has to wait; try again in a few seconds."
+    sentence = "Too many recordings are arriving at the moment; try again in a few seconds."
 
 
 class StrangeVersion(ProctoringError):
     code = "tus_version"
-    sentence = "Send the header Tus-Resumable: 1.0.0; no other version is spoken here."
+    sentence = "Send the header Tus-Resumable: 1.0.0; no other version is supported."
 
 
 class StorageFailed(ProctoringError):
@@ -86,5 +86,5 @@ class StorageFailed(ProctoringError):
 class UploadLost(StorageFailed):
     """The storage answers, and has not all the bytes that it had."""
 
-    sentence = "The storage no longer knows the upload."
+    sentence = "The storage has lost bytes of this upload."
     is_outage = False

@@ -59,7 +59,7 @@ def _import(folder: Path, wanted: Wanted, outcome: Outcome, *, replace: bool, dr
     if session is None:
         raise ProctoringError(f"no session has the id {wanted.session_id!r}")
     if session.pk in outcome.sessions:
-        raise ProctoringError("another file for this session came before it; a session has one video")
+        raise ProctoringError("an earlier file was for the same session; a session has one video")
     if session.video_path and not replace:
         outcome.sessions.add(session.pk)
         outcome.already_there += 1

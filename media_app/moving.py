@@ -36,7 +36,7 @@ BATCH = 500
 class OtherBytes(Exception):
     """No failure of the storage's that passes: a person has to look."""
 
-    sentence = "A copied file is not the one that was stored; it was not taken."
+    sentence = "A copied file is not the one that was stored; it was not used."
 
 
 def movable(source: str) -> Any:
@@ -210,9 +210,9 @@ def _copy(name: str, known: str | None, source: Any, target: Any, *, replace: bo
         if target.sha256(name, target.size(name)) == expected:
             return  # an earlier run came so far
         if not replace:
-            raise OtherBytes("Another file of that name is there already; which one is the evidence, a person says.")
+            raise OtherBytes("Another file of that name is already there; a person must say which is the evidence.")
         if source.sha256(name, size_bytes) != expected:
-            raise OtherBytes("Neither of two files is the one that was stored; both were left as they are.")
+            raise OtherBytes("Neither of the two files is the one that was stored; both were left as they are.")
         target.delete(name)
     last = deque([target.start_parts(name)], maxlen=1)
     try:

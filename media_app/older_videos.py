@@ -13,7 +13,7 @@ from sessions_app.errors import ProctoringError, SessionNotFound
 from sessions_app.models import Session, now
 
 #: It may be another's as well, and a recording's file goes with it.
-NOT_ITS_OWN = "The file is not named for its session and for what it is; import it with a manifest and --replace."
+NOT_ITS_OWN = "The file is not named after its session and its type; import it with a manifest and --replace."
 
 
 def sessions_with_one() -> Iterator[Session]:

@@ -28,7 +28,7 @@ from proctoring_site.jobs.queue import job, submit
 logger = logging.getLogger(__name__)
 
 POSTER_AT_S = 1.0
-NOT_LOOKED_AT = "It could not be looked at; the background work says why, and may be run again."
+NOT_LOOKED_AT = "It could not be examined; the background work says why, and may be run again."
 READ_AHEAD_BYTES = 1024**2
 
 
@@ -86,7 +86,7 @@ def _process(recording: Recording) -> None:
         digest = _sha256(file)
         for told in filter(None, (recording.told_sha256, recording.sha256)):
             if told != digest:
-                raise Rejected("The stored bytes are not those that were sent: their SHA-256 is another.")
+                raise Rejected("The stored bytes are not those that were sent: their SHA-256 differs.")
         Recording.objects.filter(pk=recording.pk).update(sha256=digest)
         try:
             kind = video.identify(file)

@@ -49,7 +49,7 @@ BROKEN = (FFmpegError, ValueError, EOFError, OverflowError)
 class Unreadable(Exception):
     """A sentence for staff says how far it can be read."""
 
-    def __init__(self, sentence: str = "The recording cannot be read to its end.") -> None:
+    def __init__(self, sentence: str = "The recording cannot be read to the end.") -> None:
         super().__init__(sentence)
 
 
@@ -100,7 +100,7 @@ def remux(source: BinaryIO, target: Path, kind: VideoKind) -> Copied:
         looked_at = 0
         for number, packet in enumerate(_packets(container, streams), start=1):
             if number > PACKETS_MAX:
-                raise Unreadable("It is in more pieces than any recording.")
+                raise Unreadable("It has more pieces than any recording should.")
             index = packet.stream.index
             packets[index] += 1
             sizes[index] += packet.size
@@ -110,7 +110,7 @@ def remux(source: BinaryIO, target: Path, kind: VideoKind) -> Copied:
             if (given := sum(sizes.values())) > looked_at + LOOK_EVERY_BYTES:
                 looked_at = given
                 if given - target.stat().st_size > WAITING_MAX_BYTES:
-                    raise Unreadable("Its pictures and its sound lie too far from each other.")
+                    raise Unreadable("Its picture and sound are too far apart in the file.")
     if not any(packets.values()):
         raise Unreadable
     return Copied(tuple(packets.values()), tuple(sizes.values()))
@@ -127,10 +127,10 @@ def verify(made: BinaryIO, kind: VideoKind, copied: Copied) -> None:
             sizes[packet.stream.index] += packet.size
             end_s = max(end_s, float((packet.pts or packet.dts) * packet.time_base))
         if Copied(tuple(packets.values()), tuple(sizes.values())) != copied:
-            raise Unreadable("The seekable copy does not hold all that the recording holds.")
+            raise Unreadable("The seekable copy does not contain all of the recording.")
         length_s = _length_s(container)
         if length_s is None or length_s < end_s - DURATION_TOLERANCE_S:
-            raise Unreadable("The seekable copy does not know how long it is.")
+            raise Unreadable("The seekable copy does not say how long it is.")
 
 
 def picture(
@@ -207,7 +207,7 @@ def _packets(container: av.container.InputContainer, streams: list) -> Iterator[
             elif packet.size:  # else it is PyAV's sign for the end
                 held.append(packet)
                 if len(held) > REORDERED_MAX or sum(one.size for one in held) > WAITING_MAX_BYTES:
-                    raise Unreadable("The recording does not say in which order its pictures are to be shown.")
+                    raise Unreadable("The recording does not say in which order to show its pictures.")
     for held in waiting.values():
         yield from _timed(held, min((packet.pts or 0 for packet in held), default=0))
 

@@ -41,7 +41,7 @@ class RecordingViewSet(OfASession):
 
     @extend_schema(summary="List the recordings of a session", responses=RecordingSerializer(many=True))
     def recordings(self, request: Request, pk: str) -> Response:
-        """In the order in which they were begun. Whoever may only send them is told how far they are, no more."""
+        """In the order in which they were begun. Callers who may only send them see only how far each is."""
         session = self.get_object()
         if not isinstance(request.user, Candidate):
             record(Action.LISTED, ObjectKind.VIDEO, session.pk)
@@ -49,20 +49,20 @@ class RecordingViewSet(OfASession):
         shown = RecordingSerializer if sees_all else OwnRecordingSerializer
         return Response(shown(Recording.objects.of(session.pk), many=True).data)
 
-    @extend_schema(summary="See one moment of a session", parameters=[PictureQuery], responses=PICTURE)
+    @extend_schema(summary="Get a picture of one moment of a session", parameters=[PictureQuery], responses=PICTURE)
     def thumbnail(self, request: Request, pk: str) -> HttpResponse:
-        """At most 320 pixels wide; made when first asked for, some 70 ms, and kept."""
+        """At most 320 pixels wide; made at the first request, in some 70 ms, and kept."""
         session = self.get_object()
         return self._shown(thumbnails.moment_of(session, **validated(_picture_query, request.query_params)))
 
-    @extend_schema(summary="See the moment of an event", parameters=[EVENT], responses=PICTURE)
+    @extend_schema(summary="Get a picture of an event's moment", parameters=[EVENT], responses=PICTURE)
     def event_thumbnail(self, request: Request, pk: str, event: str) -> HttpResponse:
         """As `…/thumbnail` with the event's own time."""
         return self._shown(thumbnails.moment_of_event(self.get_object(), event))
 
-    @extend_schema(summary="See the poster of a recording", parameters=[RECORDING], responses=PICTURE)
+    @extend_schema(summary="Get the poster of a recording", parameters=[RECORDING], responses=PICTURE)
     def poster(self, request: Request, pk: str, recording: str) -> HttpResponse:
-        """At most 640 pixels wide, of about its first second."""
+        """At most 640 pixels wide, from about its first second."""
         found = thumbnails.with_poster(self.get_object(), recording)
         self._note(found)
         return HttpResponse(thumbnails.poster(found), content_type=JPEG)

@@ -76,7 +76,7 @@ def check_room(session: Session, size_bytes: int | None = None) -> None:
     if there["number"] + (size_bytes is not None) > settings.RECORDINGS_PER_SESSION_MAX:
         raise TooManyRecordings
     if (there["size_bytes"] or 0) + (size_bytes or 0) > settings.RECORDINGS_PER_SESSION_MAX_BYTES:
-        raise TooManyRecordings("This session's recordings are together larger than this server keeps of one.")
+        raise TooManyRecordings("This session's recordings together are larger than this server accepts for one.")
 
 
 def find(session: Session, upload_id: str) -> Recording:
@@ -112,7 +112,7 @@ def write(
     if recording.offset != offset:
         raise WrongOffset
     if offset + (length or 0) > recording.size_bytes:
-        raise VideoTooLarge("That is more than the upload was said to be.")
+        raise VideoTooLarge("This is more than the declared length of the upload.")
     if recording.state != RecordingState.RECEIVING:
         return recording  # whole, and nothing more came: the answer to a request whose first answer was lost
     with _claimed(recording) as claim:

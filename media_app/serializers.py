@@ -40,7 +40,7 @@ class FileName(Text):
     """What is no plain name, or none of a file, the service finds out."""
 
 
-@extend_schema_serializer(examples=[OpenApiExample("A file of the import folder", {"filename": "recording.webm"})])
+@extend_schema_serializer(examples=[OpenApiExample("A file in the import folder", {"filename": "recording.webm"})])
 class VideoImport(serializers.Serializer):
     filename = FileName(max_length=FILENAME_MAX_LENGTH, trim_whitespace=False)
 
@@ -65,7 +65,9 @@ class PictureQuery(serializers.Serializer):
         max_value=START_OFFSET_MAX_S,
         help_text="Seconds from the session's start.",
     )
-    kind = serializers.ChoiceField(required=False, choices=RecordingKind.choices, help_text="The camera's first.")
+    kind = serializers.ChoiceField(
+        required=False, choices=RecordingKind.choices, help_text="By default the camera first."
+    )
 
 
 IN_PARTS = {
@@ -100,7 +102,7 @@ READY = {
 class OwnRecordingSerializer(serializers.ModelSerializer):
     """For whoever sends it."""
 
-    received_bytes = serializers.IntegerField(source="offset", help_text="So many bytes are safe.")
+    received_bytes = serializers.IntegerField(source="offset", help_text="How many bytes are safely stored.")
 
     class Meta:
         model = Recording
@@ -110,7 +112,7 @@ class OwnRecordingSerializer(serializers.ModelSerializer):
 
 @extend_schema_serializer(
     examples=[
-        OpenApiExample("For who sees evidence", READY),
+        OpenApiExample("For those who may see evidence", READY),
         OpenApiExample("For candidates and others", IN_PARTS),
     ]
 )

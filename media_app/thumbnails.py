@@ -159,7 +159,7 @@ def _made(moment: Moment) -> bytes:
 def _one_of_few() -> Iterator[None]:
     """Decoding keeps a core busy. Raises StorageFailed when others do it for too long."""
     if not _decoding.acquire(timeout=WAIT_MAX_S):
-        raise StorageFailed("Many pictures are being made; try again in a few seconds.")
+        raise StorageFailed("Too many pictures are being made; try again in a few seconds.")
     try:
         yield
     finally:

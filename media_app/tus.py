@@ -27,7 +27,7 @@ START_OFFSET_MAX_S = 7 * 24 * 3600
 def whole_number(headers: Mapping[str, str], name: str) -> int:
     text = headers.get(name, "")
     if not WHOLE_NUMBER.fullmatch(text):
-        raise ValidationError({name: ["A whole number of bytes."]})
+        raise ValidationError({name: ["Must be a whole number of bytes."]})
     return int(text)
 
 
@@ -38,10 +38,10 @@ def checksum(headers: Mapping[str, str]) -> tuple[str, bytes] | None:
         return None
     algorithm, _, encoded = text.partition(" ")
     if algorithm not in CHECKSUMS:
-        raise ValidationError({"Upload-Checksum": [f"One of {', '.join(CHECKSUMS)}, and the digest in base64."]})
+        raise ValidationError({"Upload-Checksum": [f"Must be one of {', '.join(CHECKSUMS)}, and a digest in base64."]})
     digest = _decoded(encoded)
     if digest is None or len(digest) != hashlib.new(algorithm, usedforsecurity=False).digest_size:
-        raise ValidationError({"Upload-Checksum": ["The digest is not one of this algorithm in base64."]})
+        raise ValidationError({"Upload-Checksum": ["The digest is not a base64 digest of this algorithm."]})
     return algorithm, digest
 
 
@@ -61,15 +61,15 @@ def told(headers: Mapping[str, str]) -> dict[str, Any]:
     }
     for key, field in (("filename", "told_name"), ("filetype", "told_type")):
         if len(fields[field] or "") > TEXT_MAX_LENGTH[key] or "\0" in (fields[field] or ""):
-            faults[key] = [f"Text of at most {TEXT_MAX_LENGTH[key]} characters."]
+            faults[key] = [f"Must be text of at most {TEXT_MAX_LENGTH[key]} characters."]
     if fields["kind"] not in RecordingKind.values:
-        faults["kind"] = [f"One of {', '.join(RecordingKind.values)}."]
+        faults["kind"] = [f"Must be one of {', '.join(RecordingKind.values)}."]
     if fields["told_sha256"] and not SHA256.fullmatch(fields["told_sha256"]):
         faults["sha256"] = ["64 hexadecimal digits."]
     if "start_offset_s" in pairs:
         fields["start_offset_s"] = _seconds(pairs["start_offset_s"])
         if fields["start_offset_s"] is None:
-            faults["start_offset_s"] = [f"Seconds from the session's start, 0 to {START_OFFSET_MAX_S}."]
+            faults["start_offset_s"] = [f"Must be seconds from the session's start, 0 to {START_OFFSET_MAX_S}."]
     if faults:
         raise ValidationError(faults)
     return fields
@@ -77,7 +77,7 @@ def told(headers: Mapping[str, str]) -> dict[str, Any]:
 
 def metadata(text: str) -> dict[str, str]:
     """`key BASE64,key BASE64,…` as keys and UTF-8 text."""
-    fault = ValidationError({"Upload-Metadata": ["Keys and their values in base64, as tus writes them."]})
+    fault = ValidationError({"Upload-Metadata": ["Must be keys with their values in base64, as in tus."]})
     if len(text) > METADATA_MAX_LENGTH:
         raise fault
     pairs: dict[str, str] = {}

@@ -67,9 +67,9 @@ def _of(recording: Recording, *, hashes: bool, repair: bool) -> Iterator[Finding
                 Recording.objects.filter(pk=recording.pk).update(**{field: None})
             yield Finding("missing", name, repaired=repair and needless)
         elif size_bytes is not None and storage.size(name) != size_bytes:
-            yield Finding(f"has {storage.size(name):,} bytes in place of {size_bytes:,}", name)
+            yield Finding(f"has {storage.size(name):,} bytes instead of {size_bytes:,}", name)
         elif hashes and digests[field] and storage.sha256(name, size_bytes) != digests[field]:
-            yield Finding("has another SHA-256 than when it was stored", name)
+            yield Finding("has a different SHA-256 than when it was stored", name)
 
 
 def _is_whole(storage: Any, recording: Recording) -> bool:
@@ -93,7 +93,7 @@ def _orphans(there: set[str], old: set[str]) -> Iterator[Finding]:
     for name in sorted(there - named - old):
         # A server that was killed may have left the rest of one that is whole by now.
         if tail_of(name) not in arriving and _is_nobodys(name):
-            yield Finding("is named by no session", name)
+            yield Finding("belongs to no session", name)
 
 
 def _is_nobodys(name: str) -> bool:
@@ -117,7 +117,7 @@ def _unfinished() -> Iterator[Finding]:
             what = f"lacks bytes of /sessions/{upload.session_id}/uploads/{upload.pk}"
             yield Finding(what, f"{INCOMING}/{part}")
     for part in sorted((before.keys() & after.keys()) - uploads.keys() - still.keys()):
-        yield Finding("is of no upload", f"{INCOMING}/{part}")
+        yield Finding("belongs to no upload", f"{INCOMING}/{part}")
 
 
 def _uploads() -> dict[str, Recording]:

@@ -30,7 +30,7 @@ from sessions_app.views import OfASession
 NAME = OpenApiParameter(
     "name", str, OpenApiParameter.PATH, pattern="^[^/]+$", description="The plain name of a stored file."
 )
-LINK = OpenApiParameter("link", str, description="The signature of a link to just this file, in place of a token.")
+LINK = OpenApiParameter("link", str, description="The signature of a link to this file alone, instead of a token.")
 RANGE = OpenApiParameter("Range", str, OpenApiParameter.HEADER, description="`bytes=0-1023`, one range only.")
 UPLOAD = OpenApiRequest(
     VideoUpload, encoding={"file": {"contentType": ", ".join(sorted({*video.CONTENT_TYPES.values()}))}}
@@ -66,7 +66,7 @@ class SessionVideoViewSet(OfASession):
             session = services.attach_video(session, upload.validated_data["file"])
         return Response(SessionSerializer(session).data)
 
-    @extend_schema(summary="Take the video from the import folder", request=VideoImport, responses=SessionSerializer)
+    @extend_schema(summary="Import the video from the import folder", request=VideoImport, responses=SessionSerializer)
     @action(detail=True, methods=["post"], url_path="video/import", url_name="video-import")
     def video_import(self, request: Request, pk: str) -> Response:
         session = self.get_object()
@@ -99,12 +99,12 @@ class StoredVideoView(Guarded, APIView):
             (200, services.UNKNOWN_TYPE): OpenApiTypes.BINARY,
             (206, "video/*"): OpenApiTypes.BINARY,
             302: OpenApiResponse(description="The storage sends it: see `Location`."),
-            304: OpenApiResponse(description="It is what `If-None-Match` knows already."),
-            416: OpenApiResponse(description="It has no such range; `Content-Range` has its size."),
+            304: OpenApiResponse(description="Unchanged: it is what `If-None-Match` names."),
+            416: OpenApiResponse(description="There is no such range; `Content-Range` has the size."),
         },
     )
     def get(self, request: Request, name: str) -> HttpResponseBase:
-        """Whole or a range of it, so that a player can go to any moment."""
+        """The whole of it or a range, so that a player can go to any moment."""
         stored = services.find_video(name)
         which = {"recording": stored.recording_id} if stored.recording_id else {}
         record_look(ObjectKind.VIDEO, arrival.session_id_of(name), **which)

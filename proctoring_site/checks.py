@@ -85,7 +85,7 @@ def preload(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[Chec
 def shapes(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Else each request that needs such a value fails, or all are refused. No value is repeated: it may hold a key."""
     return [
-        Error(f"{name} has to look like {example}.", hint=f"Correct {name} in the environment.", id="proctoring.E007")
+        Error(f"{name} must look like {example}.", hint=f"Correct {name} in the environment.", id="proctoring.E007")
         for name, (shape, example) in SHAPES.items()
         if not all(re.fullmatch(shape, value) for value in _values(name))
     ]
@@ -101,5 +101,5 @@ def _values(name: str) -> list[str]:
 def heartbeats(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     if settings.HEARTBEAT_MISSING_AFTER_S <= settings.HEARTBEAT_EVERY_S:
         hint = "Set HEARTBEAT_MISSING_AFTER_S to two or three times HEARTBEAT_EVERY_S."
-        return [Warning("Every client is missing between two beats.", hint=hint, id="proctoring.W002")]
+        return [Warning("Every client counts as missing between two heartbeats.", hint=hint, id="proctoring.W002")]
     return []

@@ -27,7 +27,7 @@ def secret(name: str) -> str:
     try:
         content = Path(file).expanduser().read_text("utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ImproperlyConfigured(f"{name}_FILE names a file that cannot be read: {why}.") from None
     if not content.strip():
         raise ImproperlyConfigured(f"{name}_FILE names a file that is empty.")

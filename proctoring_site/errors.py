@@ -149,4 +149,6 @@ def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
 def handler500(request: HttpRequest) -> HttpResponse:
     if request.path.startswith("/admin/") or wants_page(request):
         return defaults.server_error(request)
-    return JsonResponse({"detail": "The server failed; the fault was logged.", "code": "server_error"}, status=500)
+    return JsonResponse(
+        {"detail": "Something went wrong on the server; the error was logged.", "code": "server_error"}, status=500
+    )

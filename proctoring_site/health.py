@@ -83,7 +83,7 @@ def _said(part: str) -> str:
 
 
 class HealthView(APIView):
-    """That this process answers. Asks neither database nor storage."""
+    """Whether this process answers. Asks neither database nor storage."""
 
     authentication_classes = permission_classes = ()
 
@@ -93,11 +93,11 @@ class HealthView(APIView):
 
 
 class ReadyView(APIView):
-    """That the database answers within a second, and that videos and reports can be stored."""
+    """Whether the database answers within a second, and videos and reports can be stored."""
 
     authentication_classes = permission_classes = ()
 
-    @extend_schema(summary="Whether it can work", responses={200: READY, 503: NOT_READY})
+    @extend_schema(summary="Whether the service is ready", responses={200: READY, 503: NOT_READY})
     def get(self, request: Request) -> Response:
         found = checks()
         failed = [part for part, outcome in found.items() if outcome == "failed"]

@@ -31,17 +31,18 @@ from sessions_app.event_serializers import ReportedEvent
 
 DESCRIPTION = """Sessions, events, video and reports. Flags are not findings; a person decides.
 
-**Who calls.** A candidate's browser sends the `token` that `POST /sessions` answered, a machine its API token, both as
-`Authorization: Bearer …`; staff have the cookie of the admin, and for what changes something the header `X-CSRFToken`.
-`POST /sessions` needs none of these unless the server is set so, a stored file none with a signed `link`.
+**Authentication.** A candidate's browser sends the `token` from the answer to `POST /sessions`, and a machine its API
+token, both as `Authorization: Bearer …`. Staff are known by the admin's cookie, and need the header `X-CSRFToken` as
+well to change anything. `POST /sessions` needs none of these unless the server is set to require a token, and a stored
+file needs none with a signed `link`.
 
-**Recordings in parts** arrive by [tus 1.0](https://tus.io/protocols/resumable-upload) at `/sessions/{id}/uploads`. That
-speaks in headers and is not in this document: `docs/uploads.md` of the project has its steps, answers and refusals.
+**Recordings in parts** arrive by [tus 1.0](https://tus.io/protocols/resumable-upload) at `/sessions/{id}/uploads`. Tus
+works with headers and is not in this document: `docs/uploads.md` of the project has its steps, answers and errors.
 
-**How it refuses.** Every error is JSON with `detail` for people and `code` for programs. What a caller may not see is
-a 404, as if it were not there. 429 and 503 say in `Retry-After` how many seconds to wait. A 500 (`server_error`) is a
-fault of the server, in its log under the answer's `X-Request-ID`. Who asks for `text/html` rather than JSON, as a
-browser does that follows a link, reads 404, 429 and 503 as a page.
+**Errors** are JSON with `detail` for people and `code` for programs. What a caller may not see is a 404, as if it did
+not exist. 429 and 503 say in `Retry-After` how many seconds to wait. A 500 (`server_error`) is an error on the server,
+found in its log under the answer's `X-Request-ID`. A client that asks for `text/html` rather than JSON, such as a
+browser that follows a link, gets 404, 429 and 503 as a page.
 """
 
 #: Routes with rules for callers that nobody may use as well: while SESSION_CREATION is open, and with a signed link.
@@ -50,7 +51,7 @@ ALSO_FOR_NOBODY = {("POST", "/sessions"), ("GET", "/videos/{name}"), ("GET", "/r
 #: The headers of an answer beside those of HTTP itself.
 EVERY_ANSWER = {
     "X-Request-ID": {
-        "description": "The id of this request in the server's log; one's own, where the request named one.",
+        "description": "The id of this request in the server's log; the request's own id, if it sent one.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{8,64}$"},
         "required": True,
     }
@@ -59,7 +60,7 @@ EVERY_ANSWER = {
 
 class Error(serializers.Serializer):
     detail = serializers.CharField(help_text="A sentence for people; may change.")
-    code = serializers.CharField(help_text="For programs; stays.")
+    code = serializers.CharField(help_text="For programs; does not change.")
     fields = serializers.DictField(  # hides DRF's property of that name, which a schema does not need
         child=serializers.ListField(child=serializers.CharField()),
         required=False,
@@ -138,7 +139,7 @@ class AutoSchema(openapi.AutoSchema):
         parameters = super()._resolve_path_parameters(variables)
         for parameter in parameters:
             if parameter["name"] == "id":
-                parameter["description"] = "The session's id: a UUID for those that started here."
+                parameter["description"] = "The session's id: a UUID for sessions that started here."
                 parameter["schema"] = {"type": "string", "pattern": "^[^/.]+$"}
         return parameters
 
@@ -169,7 +170,7 @@ class StaffScheme(OpenApiAuthenticationExtension):
     name = "staff"
 
     def get_security_definition(self, auto_schema: openapi.AutoSchema) -> dict[str, Any]:
-        told = "Signed in at the admin. What changes something needs the header `X-CSRFToken` as well."
+        told = "Signed in to the admin. Requests that change something need the header `X-CSRFToken` as well."
         return {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME, "description": told}
 
 

@@ -88,7 +88,7 @@ REQUIRED = "This field is required."
 NO_REASON = '"bored" is not a valid choice.'
 #: What only one route says.
 ALSO: Mapping[tuple[str, str], tuple[Refusal, ...]] = {
-    ("GET", "/sessions"): (_invalid("limit", "A whole number from 1 to 1000."),),
+    ("GET", "/sessions"): (_invalid("limit", "Must be a whole number from 1 to 1000."),),
     ("POST", "/sessions"): (
         _invalid("candidate_name", REQUIRED),
         NOT_SIGNED_IN,
@@ -141,19 +141,19 @@ ALSO: Mapping[tuple[str, str], tuple[Refusal, ...]] = {
 _SECONDS = {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}, "required": True}
 OF_STATUS: Mapping[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": {"schema": {"type": "string"}, "required": True}},
-    405: {"Allow": {"description": "The methods it has.", "schema": {"type": "string"}, "required": True}},
+    405: {"Allow": {"description": "The allowed methods.", "schema": {"type": "string"}, "required": True}},
     429: {"Retry-After": _SECONDS},
     503: {"Retry-After": _SECONDS},
 }
 SENTENCES: Mapping[int, str] = {
-    400: "What was sent is not well-formed.",
-    401: "Who calls could not be told.",
+    400: "The request is not valid.",
+    401: "The caller could not be identified.",
     403: "This is not allowed.",
-    404: "There is no such thing, or not for this caller.",
+    404: "It does not exist, or this caller may not see it.",
     405: "This path has no such method.",
-    409: "This does not go with what is there already.",
-    413: "What was sent is too large.",
-    415: "What was sent is of a type that is not accepted here.",
+    409: "This conflicts with what is already there.",
+    413: "The request is too large.",
+    415: "The content type is not accepted here.",
     429: "Too many calls from one address.",
-    503: "It cannot be done now, and may be in a few seconds: the database, the audit log or the storage is away.",
+    503: "It cannot be done now; try again in a few seconds. Often the database, the audit log or the storage is away.",
 }

@@ -47,14 +47,14 @@ def _background_work() -> Iterator[Figure]:
     at = timezone.now()
     failed = Job.objects.filter(state=JobState.FAILED)
     lately = failed.filter(finished_at__gt=at - FAILED_SINCE).count()
-    said = f"background work failed within a day ({lately}): the admin's Background work says why, and runs it again."
+    said = f"background work failed within a day ({lately}): Background work in the admin says why and runs it again."
     yield Figure("jobs_failed", failed.count(), said if lately else None)
     running = Job.objects.filter(state=JobState.RUNNING, runs_until__gt=at).count()
     yield Figure("jobs_running", running)
     yield Figure("jobs_due", queue.due())
     waited_s = queue.longest_due_s(at)
     is_idle = waited_s > IDLE_AT_MOST_S and not running
-    said = f"background work is due for {waited_s} s, and nobody does it: is a server, or Celery's worker, running?"
+    said = f"background work is due for {waited_s} s, and nobody is doing it: is a server, or Celery's worker, running?"
     yield Figure("jobs_due_longest_s", waited_s, said if is_idle else None)
 
 
@@ -67,14 +67,14 @@ def _cron() -> Iterator[Figure]:
         "expire_uploads": ("uploads_to_remove", Recording.objects.unfinished_since(at - EXPIRED_AT_MOST).count()),
     }
     for command, (name, count) in counts.items():
-        yield Figure(name, count, f"{command} does not run, or fails ({name}: {count})." if count else None)
+        yield Figure(name, count, f"{command} is not run, or fails ({name}: {count})." if count else None)
 
 
 def _tokens() -> Figure:
     at = timezone.now()
     ending = ApiToken.objects.filter(revoked_at=None, expires_at__gt=at, expires_at__lt=at + NOTICE)
     named = [f"{token} ({token.expires_at:%Y-%m-%d})" for token in ending.exclude(last_used_at=None)]
-    said = f"API tokens that are in use expire: {', '.join(named)}. Make others, and revoke these."
+    said = f"API tokens that are in use expire soon: {', '.join(named)}. Create new ones, and revoke these."
     return Figure("api_tokens_expiring", len(named), said if named else None)
 
 

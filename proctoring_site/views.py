@@ -21,12 +21,12 @@ STATUS = {"status": "ok", "message": "Proctoring backend is running"}
 
 
 class StartView(APIView):
-    """That the service runs. Asks no database."""
+    """Whether the service is running. Asks no database."""
 
     authentication_classes = permission_classes = ()
 
     @extend_schema(
-        summary="Whether the service runs",
+        summary="Whether the service is running",
         responses={
             (200, "application/json"): inline_serializer("Start", {key: serializers.CharField() for key in STATUS}),
             (200, "text/html"): OpenApiTypes.STR,

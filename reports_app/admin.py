@@ -36,7 +36,7 @@ class WholeSessionAdmin(SessionAdmin):
     def regenerate_reports(self, request: HttpRequest, queryset: QuerySet) -> None:
         sessions = list(queryset[: REGENERATED_AT_ONCE + 1])
         if len(sessions) > REGENERATED_AT_ONCE:
-            sentence = f"More than {REGENERATED_AT_ONCE} at once: use manage.py regenerate_reports. Nothing was done."
+            sentence = f"Select at most {REGENERATED_AT_ONCE}, or use manage.py regenerate_reports. Nothing was done."
             self.message_user(request, sentence, messages.ERROR)
             return
         self.do_to_each(request, sessions, services.regenerate, "Sessions whose reports were regenerated")
@@ -55,7 +55,7 @@ class WholeSessionAdmin(SessionAdmin):
         try:
             return super().delete_view(request, object_id, extra_context)
         except ProctoringError as error:  # what is left of it can be deleted again
-            self.message_user(request, f"It is not deleted, or not all of it: {error}", messages.ERROR)
+            self.message_user(request, f"It was not deleted, or not completely: {error}", messages.ERROR)
             return redirect("admin:sessions_app_session_change", object_id)
 
     def delete_model(self, request: HttpRequest, obj: Session) -> None:
@@ -84,4 +84,4 @@ def _what_goes(session: Session, sees_evidence: bool) -> str:
     n = sum(session.counts.values())
     goes = f"{n} event{'' if n == 1 else 's'}, {files}" if sees_evidence else "events, recordings, reports"
     goes += " and the history of its review"
-    return f"{goes}; its video {video} stays, since the name of the file is not the session's" if stays else goes
+    return f"{goes}; its video {video} stays, because the file is not named after the session" if stays else goes

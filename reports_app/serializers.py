@@ -79,18 +79,18 @@ class ReportSerializer(serializers.Serializer):
         allow_null=True, help_text="The client's clock minus the server's, when it was off by seconds."
     )
     reviewed_integrity_score = serializers.IntegerField(
-        help_text="The same without the incidents that people dismissed, with those that they added."
+        help_text="The same, without incidents that people dismissed and with those they added."
     )
     reviewed_risk_band = serializers.ChoiceField(
         choices=BAND_NAMES, help_text="Of the score as reviewed; `risk_band` is of the machine's."
     )
     reviewed_deductions = DeductionSerializer(many=True)
-    review_outcome = serializers.ChoiceField(choices=Outcome.choices, help_text="The decision, which people make.")
+    review_outcome = serializers.ChoiceField(choices=Outcome.choices, help_text="The decision, made by people.")
     policy_version = serializers.IntegerField(
-        allow_null=True, help_text="What the scores go by; null: SCORE_WEIGHTS, as long as the session is open."
+        allow_null=True, help_text="The policy of the scores; null: SCORE_WEIGHTS, while the session is open."
     )
-    exempt_types = serializers.ListField(child=serializers.CharField(), help_text="In neither score: an allowance.")
+    exempt_types = serializers.ListField(child=serializers.CharField(), help_text="Allowances: in neither score.")
     too_late_events = serializers.IntegerField(
-        help_text="Came after the time for late events and were not kept; as often as they were sent."
+        help_text="Came after the time for late events and were not kept; every sending counted."
     )
     too_late_last_at = serializers.DateTimeField(allow_null=True)

@@ -23,7 +23,7 @@ def verify(*, hashes: bool = False, repair: bool = False) -> Iterator[Finding]:
         if noted.pk not in there:
             problem = "missing"
         elif hashes and unchanged.digest_of(noted.pk) != noted.sha256:
-            problem = "has another SHA-256 than when it was stored"
+            problem = "has a different SHA-256 than when it was stored"
         else:
             continue
         if repair:
@@ -48,4 +48,4 @@ def _orphans(names: set[str]) -> Iterator[Finding]:
         known = set(Session.objects.filter(pk__in=set(ids.values())).values_list("pk", flat=True))
         for name in batch:
             if ids[name] not in known:
-                yield Finding("is named by no session", name)
+                yield Finding("belongs to no session", name)

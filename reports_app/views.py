@@ -88,7 +88,7 @@ class SessionReportViewSet(OfASession):
         return _stored_file(request, services.ensure_stored(session, "html"))
 
     @extend_schema(
-        summary="The events as CSV", operation_id="sessions_report_csv", responses={(200, "text/csv"): OpenApiTypes.STR}
+        summary="The report as CSV", operation_id="sessions_report_csv", responses={(200, "text/csv"): OpenApiTypes.STR}
     )
     @action(detail=True, url_path="report.csv", url_name="report-csv")
     def report_csv(self, request: Request, pk: str) -> FileResponse:

@@ -15,7 +15,7 @@ from sessions_app.states import ALLOWED, OPEN, ReasonCode, State
 class EndForm(forms.Form):
     """Nothing to say; that it is meant, since nobody can take it back."""
 
-    sure = forms.BooleanField(label="The exam of this candidate is over")
+    sure = forms.BooleanField(label="This candidate's exam is over")
 
     def clean(self) -> dict[str, Any]:
         return {}
@@ -40,9 +40,9 @@ class MessageForm(forms.Form):
 #: verb → (the state that it leads to, form, service, what is said when it is done)
 ACTS: Mapping[str, tuple[State | None, type[forms.Form], Callable[..., Session], str]] = {
     "pause": (State.PAUSED, ReasonForm, services.pause_session, "The session is paused."),
-    "resume": (State.RUNNING, ReasonForm, services.resume_session, "The session runs again."),
-    "message": (None, MessageForm, services.message_candidate, "The client shows it with its next heartbeat."),
-    "end": (State.ENDED, EndForm, services.end_session, "The session is ended."),
+    "resume": (State.RUNNING, ReasonForm, services.resume_session, "The session is running again."),
+    "message": (None, MessageForm, services.message_candidate, "The client will show it with its next heartbeat."),
+    "end": (State.ENDED, EndForm, services.end_session, "The session has ended."),
     "terminate": (State.TERMINATED, NeededReasonForm, services.terminate_session, "The session is terminated."),
 }
 
@@ -60,7 +60,7 @@ def forms_for(session: Session) -> list[tuple[str, forms.Form]]:
 def carry_out(session: Session, told: Mapping[str, str]) -> tuple[bool, str]:
     """Whether it was done, and a sentence for whoever asked."""
     if told.get("verb") not in ACTS:
-        return False, "Nobody knows how to do that."
+        return False, "There is no such action."
     _, form, service, sentence = ACTS[told["verb"]]
     filled = form(told)
     if not filled.is_valid():

@@ -83,7 +83,7 @@ def tell_what_is_out_of_reach(database: Database) -> None:
     stay as they are."""
     sessions = database["sessions"].count_documents({"_id": {"$not": {"$type": "string"}}})
     if sessions:
-        logger.warning("sessions whose _id is no text: %d; they are listed, and cannot be opened or deleted", sessions)
+        logger.warning("sessions whose _id is not text: %d; they are listed, but cannot be opened or deleted", sessions)
     orphans = database["events"].aggregate(_WITHOUT_SESSION, allowDiskUse=True)
     events = next(orphans, {"n": 0})["n"]
     if events:

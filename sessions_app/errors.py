@@ -18,7 +18,7 @@ class SessionClosed(ProctoringError):
 
 class IllegalMove(ProctoringError):
     code = "illegal_move"
-    sentence = "The session cannot get from its state to that one."
+    sentence = "The session cannot change from its state to that one."
 
     def __init__(self, state: str, to: str) -> None:
         super().__init__(f"The session is {state} and cannot become {to}.")
@@ -39,12 +39,12 @@ class NobodyThere(ProctoringError):
 
 class TooManyCommands(ProctoringError):
     code = "too_many_commands"
-    sentence = "This client has been asked too much already."
+    sentence = "This client has been sent too many requests already."
 
 
 class StartKeyConflict(ProctoringError):
     code = "start_key_conflict"
-    sentence = "This key was used for another start, or its session is over or began too long ago; make a new key."
+    sentence = "This key was used for another start, or its session is over or began too long ago; create a new key."
 
 
 class EventIdConflict(ProctoringError):
@@ -54,12 +54,12 @@ class EventIdConflict(ProctoringError):
 
 class EventNotStorable(ProctoringError):
     code = "not_storable"
-    sentence = "The event holds something that cannot be stored."
+    sentence = "The event contains something that cannot be stored."
 
 
 class TooManyEvents(ProctoringError):
     code = "too_many_events"
-    sentence = "This session has as many events as this server keeps of one; it takes no more of this type."
+    sentence = "This session has as many events as this server keeps for one; it accepts no more of this type."
 
 
 class EventUndecided(ProctoringError):

@@ -19,12 +19,12 @@ from sessions_app.strict_fields import (
 )
 
 DURATION_MAX_S = 24 * 3600
-DURATION_RUNS_FORWARD = "How long it lasted, forward from `timestamp`: what is over is stamped where it began."
+DURATION_RUNS_FORWARD = "How long it lasted, forward from `timestamp`, which is when it began."
 WHAT_IS_ODD = (
-    "What is odd about its instants: `naive` was told without a zone, and taken for UTC; `future` is after it was "
-    "received; `before_start`; `late` was received after the session's end."
+    "What is unusual about its times: `naive` came without a zone and was taken for UTC; `future` is after it was "
+    "received; `before_start` is before the session began; `late` was received after the session's end."
 )
-DATA_IS_SMALL = f"What else to keep: at most {DATA_MAX_BYTES:,} bytes as JSON, nested at most {DATA_MAX_DEPTH} deep."
+DATA_IS_SMALL = f"Further data to keep: at most {DATA_MAX_BYTES:,} bytes as JSON, nested at most {DATA_MAX_DEPTH} deep."
 SEQUENCE_MAX = 2**53  # what a browser counts exactly
 BATCH_MAX = 500
 
@@ -40,7 +40,7 @@ class NewEvent(serializers.Serializer):
 
 
 class ReportedEvent(NewEvent):
-    """An event as a client tells it. With an `id` of the client's own it can be sent again and is stored once."""
+    """An event as a client reports it. With an `id` of the client's own it can be sent again and is stored once."""
 
     id = Identifier(required=False, allow_null=True)
     duration_s = Number(
@@ -55,7 +55,7 @@ class ReportedEvent(NewEvent):
 
     def validate_source(self, value: str | None) -> str | None:
         if value is not None and value.casefold() == SERVER:
-            raise serializers.ValidationError("Only the server's own events have this source.")
+            raise serializers.ValidationError("Only the server's own events may have this source.")
         return value
 
 
@@ -66,7 +66,7 @@ class ReportedEvent(NewEvent):
     ]
 )
 class SentEvent(ReportedEvent):
-    """One alone, with the instant at which the client sent it, which tells how far its clock is off."""
+    """A single event, with the time at which the client sent it, which tells how far its clock is off."""
 
     sent_at = Instant(required=False, allow_null=True)
 
@@ -82,14 +82,14 @@ class AsSent(serializers.JSONField):
     examples=[
         OpenApiExample("Now", {"events": [{"event_type": "looking_away"}, {"event_type": "focus_lost"}]}),
         OpenApiExample(
-            "One that is there once, sent twice, and one of 1970",
+            "One event sent twice, and one from 1970",
             {"sent_at": "2026-03-02T12:07:31.500000Z", "events": [WITH_ID, WITH_ID, TOLD_OF_1970]},
-            description="With an `id` of your own: one that another session has is refused.",
+            description="With an `id` of your own; one that another session has is refused.",
         ),
     ]
 )
 class EventBatch(serializers.Serializer):
-    """Events are looked at one by one, so that a bad one does not lose the others."""
+    """Events are checked one by one, so that a bad one does not lose the others."""
 
     sent_at = Instant(required=False, allow_null=True)
     events = serializers.ListField(

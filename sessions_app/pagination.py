@@ -47,7 +47,7 @@ class NewestFirst(BasePagination):
                 "name": "cursor",
                 "in": "query",
                 "required": False,
-                "description": "From the Link header's rel=next.",
+                "description": "From the `Link` header of the page before.",
                 "schema": {"type": "string"},
             },
         ]
@@ -56,7 +56,7 @@ class NewestFirst(BasePagination):
         if raw is None:
             return self.default_limit
         if not (raw.isascii() and raw.isdigit() and len(raw) <= 4 and 1 <= int(raw) <= self.max_limit):
-            raise ValidationError({"limit": [f"A whole number from 1 to {self.max_limit}."]})
+            raise ValidationError({"limit": [f"Must be a whole number from 1 to {self.max_limit}."]})
         return int(raw)
 
 
@@ -74,5 +74,5 @@ def parts_after(cursor: str) -> list[Q]:
         if not pk:
             raise ValueError("no session is named")
     except (ValueError, OverflowError) as error:
-        raise ValidationError({"cursor": ["Not a cursor of this list."]}) from error
+        raise ValidationError({"cursor": ["Not a cursor for this list."]}) from error
     return list(keyset.parts_after(NEWEST_FIRST, [start_time, pk]))

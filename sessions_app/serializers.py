@@ -16,7 +16,7 @@ from sessions_app.states import ReasonCode, State
 from sessions_app.strict_fields import Flag, Instant, StartKey, Text
 
 SAME_AGAIN = (
-    "A random UUID (version 4), made for this start and told to nobody: whoever sends it again with the same name gets "
+    "A random UUID (version 4), made for this start and kept secret: whoever sends it again with the same name gets "
     "the same session with a token, for an hour and while that is open."
 )
 DETECTOR_MAX_LENGTH = 64
@@ -54,7 +54,7 @@ class NewSession(OfACandidate):
     ]
 )
 class HeartbeatSerializer(serializers.Serializer):
-    """How the client does: true, false, or null for what it does not use. `confirmed`: commands that it followed."""
+    """How the client is: true, false, or null for what it does not use. `confirmed`: commands that it has followed."""
 
     camera = Flag(required=False, allow_null=True, default=None)
     microphone = Flag(required=False, allow_null=True, default=None)
@@ -98,7 +98,7 @@ class HeartbeatAnswerSerializer(serializers.Serializer):
     state = serializers.ChoiceField(choices=State.choices)
     received_at = serializers.DateTimeField(help_text="By the server's clock.")
     clock_skew_ms = serializers.IntegerField(allow_null=True, help_text="The client's clock minus the server's.")
-    next_beat_s = serializers.IntegerField(help_text="When the next beat is expected.")
+    next_beat_s = serializers.IntegerField(help_text="In how many seconds the next heartbeat is expected.")
     commands = CommandSerializer(many=True, help_text="What staff ask, until confirmed.")
 
 
@@ -133,7 +133,7 @@ class MoveSerializer(serializers.Serializer):
 
 
 class CoverageSerializer(serializers.Serializer):
-    """Shares of the sitting, 0 to 1; null for a signal that the client does not use."""
+    """Shares of the session's time, 0 to 1; null for a signal that the client does not use."""
 
     heartbeat = serializers.FloatField()
     camera = serializers.FloatField(allow_null=True)
@@ -153,7 +153,7 @@ class SessionSerializer(serializers.ModelSerializer):
 
 @extend_schema_serializer(examples=[OpenApiExample("Started", {**RUNNING, **TOLD_ONCE})])
 class StartedSessionSerializer(SessionSerializer):
-    token = serializers.CharField(read_only=True, help_text="For the candidate's browser; told only here.")
+    token = serializers.CharField(read_only=True, help_text="For the candidate's browser; shown only once.")
     token_expires_at = serializers.DateTimeField(read_only=True)
 
     class Meta(SessionSerializer.Meta):
@@ -163,7 +163,7 @@ class StartedSessionSerializer(SessionSerializer):
 @extend_schema_serializer(
     examples=[
         OpenApiExample(
-            "For who sees evidence",
+            "For those who may see evidence",
             {
                 **ENDED,
                 "last_seen_at": "2026-03-02T12:41:58Z",
@@ -208,7 +208,7 @@ class SessionDetailSerializer(SessionSerializer):
 class SessionListQuery(serializers.Serializer):
     """The filters of `GET /sessions`. Ranges are half-open: from ≤ start_time < before."""
 
-    candidate_name = Text(required=False, max_length=CANDIDATE_NAME_MAX_LENGTH, help_text="The name begins so.")
+    candidate_name = Text(required=False, max_length=CANDIDATE_NAME_MAX_LENGTH, help_text="Names that begin with this.")
     state = serializers.ChoiceField(required=False, choices=State.choices)
     started_from = Instant(required=False)
     started_before = Instant(required=False)

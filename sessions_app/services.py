@@ -101,7 +101,7 @@ def log_events(
 
 def _tell_of_the_limit(session_id: str, at: datetime) -> None:
     """On the timeline, once, where staff and reports see it."""
-    said = f"The session has {settings.EVENTS_PER_SESSION_MAX:,} events; from here on only those that weigh are kept."
+    said = f"The session has {settings.EVENTS_PER_SESSION_MAX:,} events; from now on only types with a weight are kept."
     told = Reported(event_limit.REFUSED, id=id_of_ours(event_limit.REFUSED, session_id), message=said, source=SERVER)
     (outcome,) = ingestion.write([reported.document_of(session_id, told, pk=told.id, sent_at=None, received_at=at)])
     if not isinstance(outcome, EventUndecided):  # else the next one that is refused tells

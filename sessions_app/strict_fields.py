@@ -122,7 +122,7 @@ class SmallObject(serializers.DictField):
     default_error_messages = {
         "too_large": f"More than {DATA_MAX_BYTES} bytes.",
         "too_deep": f"Nested more than {DATA_MAX_DEPTH} deep.",
-        "not_storable": "Holds half a surrogate, a null character in a name, or an integer of more than 64 bits.",
+        "not_storable": "Contains half a surrogate, a null character in a name, or an integer of more than 64 bits.",
     }
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:

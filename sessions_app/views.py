@@ -88,6 +88,7 @@ class SessionViewSet(QuickDispatch, OfASession):
         "events": (own_session, holds(Right.IMPORT)),
         "heartbeat": (own_session, holds(Right.IMPORT)),
         "end": (own_session, holds(Right.SUPERVISE)),
+        "token": (holds(Right.CREATE),),
         **dict.fromkeys(("pause", "resume", "terminate", "message"), (holds(Right.SUPERVISE),)),
     }
 
@@ -108,7 +109,7 @@ class SessionViewSet(QuickDispatch, OfASession):
             answer.headers["Link"] = link
         return answer
 
-    @extend_schema(summary="Look at a session", responses=SessionDetailSerializer)
+    @extend_schema(summary="Get a session", responses=SessionDetailSerializer)
     def retrieve(self, request: Request, pk: str) -> HttpResponse:
         session = services.find_document(pk)
         if session is None or not sees(request.user, session):
@@ -131,6 +132,16 @@ class SessionViewSet(QuickDispatch, OfASession):
         answer = started_answer(session, token=token, token_expires_at=expires_at)
         return self.answer(answer, status.HTTP_201_CREATED)
 
+    @extend_schema(summary="Give the candidate another token", request=None, responses=StartedSessionSerializer)
+    @action(detail=True, methods=["post"])
+    def token(self, request: Request, pk: str) -> HttpResponse:
+        """For another computer, or once the first has expired. Earlier tokens stay valid until they expire."""
+        session = services.find_document(pk)
+        if session is None or not sees(request.user, session):
+            raise Http404
+        token, expires_at = candidate_token.issue_another(pk)
+        return self.answer(started_answer(session, token=token, token_expires_at=expires_at))
+
     @extend_schema(summary="Log an event", request=SentEvent, responses={201: EventSerializer})
     @action(detail=True, methods=["post"])
     def events(self, request: Request, pk: str) -> Response:
@@ -142,7 +153,7 @@ class SessionViewSet(QuickDispatch, OfASession):
             raise outcome
         return self.answer(event_answer(outcome[0]), status.HTTP_201_CREATED)
 
-    @extend_schema(summary="Log up to 500 events in one commit", request=EventBatch, responses=BatchOutcome)
+    @extend_schema(summary="Log up to 500 events at once", request=EventBatch, responses=BatchOutcome)
     @action(
         detail=True,
         methods=["post"],
@@ -152,7 +163,7 @@ class SessionViewSet(QuickDispatch, OfASession):
         authentication_classes=[TokenInBody, *api_settings.DEFAULT_AUTHENTICATION_CLASSES],
     )
     def events_batch(self, request: Request, pk: str) -> Response:
-        """Each is looked at alone. Also as `text/plain` with the token as `token` in the body, for a beacon."""
+        """Each is checked by itself. Also as `text/plain` with the token as `token` in the body, for a beacon."""
         batch = validated(_batch, request.data)
         self._record_events_of_staff(pk)
         return self.answer(batches.log(pk, batch["events"], sent_at=batch.get("sent_at")))
@@ -166,7 +177,7 @@ class SessionViewSet(QuickDispatch, OfASession):
             record(Action.CREATED, ObjectKind.EVENT, self.get_object().pk)
 
     @extend_schema(
-        summary="Say that the client is there, and learn what staff ask of it",
+        summary="Report that the client is there, and get what staff ask of it",
         request=HeartbeatSerializer,
         responses=HeartbeatAnswerSerializer,
     )
@@ -179,22 +190,22 @@ class SessionViewSet(QuickDispatch, OfASession):
         answer = beats.beat(pk, beats.Beat(**told, browser=browser))
         return self.answer(_beat_answer.to_representation(answer))
 
-    @extend_schema(summary="Have the candidate wait", request=Reason, responses=SessionSerializer)
+    @extend_schema(summary="Pause a session", request=Reason, responses=SessionSerializer)
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, pk: str) -> Response:
         return self._act(services.pause_session, Reason)
 
-    @extend_schema(summary="Let a paused candidate go on", request=Reason, responses=SessionSerializer)
+    @extend_schema(summary="Resume a paused session", request=Reason, responses=SessionSerializer)
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, pk: str) -> Response:
         return self._act(services.resume_session, Reason)
 
-    @extend_schema(summary="Stop a sitting, with a reason", request=NeededReason, responses=SessionSerializer)
+    @extend_schema(summary="Terminate a session, with a reason", request=NeededReason, responses=SessionSerializer)
     @action(detail=True, methods=["post"])
     def terminate(self, request: Request, pk: str) -> Response:
         return self._act(services.terminate_session, NeededReason)
 
-    @extend_schema(summary="Have the client show a message", request=NewMessage, responses=SessionSerializer)
+    @extend_schema(summary="Send the candidate a message", request=NewMessage, responses=SessionSerializer)
     @action(detail=True, methods=["post"])
     def message(self, request: Request, pk: str) -> Response:
         return self._act(services.message_candidate, NewMessage)
@@ -205,7 +216,7 @@ class SessionViewSet(QuickDispatch, OfASession):
         told.is_valid(raise_exception=True)
         return Response(SessionSerializer(service(session, **told.validated_data)).data)
 
-    @extend_schema(summary="End a session; again changes nothing", request=None, responses=SessionSerializer)
+    @extend_schema(summary="End a session; a second call changes nothing", request=None, responses=SessionSerializer)
     @action(detail=True, methods=["post"])
     def end(self, request: Request, pk: str) -> Response:
         session = services.end_session(self.get_object())

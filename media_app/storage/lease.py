@@ -23,7 +23,7 @@ def one_at_a_time(key: str) -> AbstractContextManager[None]:
 
     def wait() -> None:
         if time.monotonic() > deadline:
-            raise StorageFailed("Another request stores a file of this session; try again in a few seconds.")
+            raise StorageFailed("Another request is storing a file for this session; try again in a few seconds.")
         time.sleep(LOOK_EVERY_S)
 
     return held(_leases(), key, for_s=HELD_S, wait=wait)

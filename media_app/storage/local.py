@@ -171,7 +171,7 @@ class LocalStorage(FileSystemStorage):
         gone on with behind zeros."""
         with (self.incoming() / state["part"]).open("r+b") as file:
             if os.fstat(file.fileno()).st_size < state["offset"]:
-                raise UploadLost("The storage has fewer bytes of the upload than it had.")
+                raise UploadLost("The storage has fewer bytes of the upload than before.")
             yield file
 
     @staticmethod

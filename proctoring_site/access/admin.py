@@ -21,7 +21,7 @@ from proctoring_site.admin_lists import TO_THE_MINUTE, ListedInItsOrder, in_utc
 
 class NewTokenForm(ModelForm):
     days = forms.IntegerField(
-        label="Valid for days", min_value=1, max_value=api_tokens.MAX_DAYS, initial=api_tokens.DEFAULT_DAYS
+        label="Days valid", min_value=1, max_value=api_tokens.MAX_DAYS, initial=api_tokens.DEFAULT_DAYS
     )
 
 
@@ -70,7 +70,7 @@ class ApiTokenAdmin(ListedInItsOrder, admin.ModelAdmin):
     def formfield_for_foreignkey(
         self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any
     ) -> ModelChoiceField | None:
-        kwargs["help_text"] = "What uses the token may do what this account may. It begins with yours."
+        kwargs["help_text"] = "Whatever uses the token may do what this account may. At first, it is your own."
         kwargs["queryset"] = get_user_model().objects.filter(is_active=True, is_staff=True).order_by("username")
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 

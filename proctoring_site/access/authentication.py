@@ -17,8 +17,8 @@ from proctoring_site.access import api_tokens, candidate_token, throttle
 from proctoring_site.audit.actors import Actor, ActorKind, act_as, client_address
 
 SCHEME = "Bearer"
-INVALID = "The token is not valid: forged, altered, expired or revoked."
-NOT_BEARER = "The header has a token, but does not read `Authorization: Bearer …`."
+INVALID = "The token is not valid: it is forged, altered, expired or revoked."
+NOT_BEARER = "The header contains a token, but is not in the form `Authorization: Bearer …`."
 OURS = (candidate_token.PREFIX, api_tokens.PREFIX)
 
 

@@ -13,6 +13,9 @@ from django.conf import settings
 from django.core import signing
 from django.utils import timezone
 
+from proctoring_site.audit.log import record
+from proctoring_site.audit.models import Action, ObjectKind
+
 PREFIX = "pc."
 SALT, SEPARATOR = "proctoring.candidate", "."
 #: Good tokens that a worker remembers; some 300 bytes each.
@@ -32,6 +35,15 @@ def issue(session_id: str) -> tuple[str, datetime]:
     """A text of letters, digits, `.`, `_` and `-`, and when it expires: CANDIDATE_TOKEN_MAX_AGE_S from now."""
     expires_at = timezone.now() + timedelta(seconds=settings.CANDIDATE_TOKEN_MAX_AGE_S)
     return PREFIX + signing.TimestampSigner(salt=SALT, sep=SEPARATOR).sign(session_id), expires_at
+
+
+def issue_another(session_id: str) -> tuple[str, datetime]:
+    """For another computer, or after the first has expired: recorded before it is told. Raises AuditFailed.
+
+    Those issued before stay good until they expire.
+    """
+    record(Action.LINKED, ObjectKind.SESSION, session_id)
+    return issue(session_id)
 
 
 def read(token: str) -> Candidate | None:

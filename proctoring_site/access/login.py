@@ -23,8 +23,8 @@ from proctoring_site.audit.actors import client_address
 
 logger = logging.getLogger(__name__)
 
-LOCKED = "Too many logins with this user name failed from your address."
-THROTTLED = "Too many logins were tried from your address."
+LOCKED = "Too many logins with this user name have failed from your address."
+THROTTLED = "Too many logins have been attempted from your address."
 #: What axes would keep of a request: with what a browser sent goes the CSRF token, and whatever else was typed.
 NOT_KEPT: Mapping[str, str] = dict.fromkeys(("user_agent", "http_accept", "path_info", "get_data", "post_data"), "")
 

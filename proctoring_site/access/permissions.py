@@ -15,7 +15,7 @@ from proctoring_site.audit.actors import act_as
 
 Rule = Callable[[Request, APIView], bool]
 
-NOT_YOURS = "There is nothing here, or nothing that you may see without signing in or with another right."
+NOT_YOURS = "There is nothing here, or you lack the login or the right to see it."
 
 
 def own_session(request: Request, view: APIView) -> bool:

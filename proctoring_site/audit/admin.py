@@ -75,7 +75,7 @@ class AuditRecordAdmin(ReadOnly, ListedInItsOrder, admin.ModelAdmin):
     list_filter = ["action", "actor_kind", "object_kind", DayFilter]
     search_fields = ["actor_name", "object_id", "request_id"]
     search_help_text = (
-        "Somebody's name, the id of an object or of a request, exactly; where there is no such, what begins so"
+        "A person's name, or the id of an object or a request, exactly; if there is none, whatever begins so"
     )
     ordering = ["-at", "-id"]
     list_per_page = 50

@@ -16,7 +16,7 @@ class Action(models.TextChoices):
     LISTED = "listed"
     LOOKED = "looked"
     EXPORTED = "exported"
-    LINKED = "linked"  # made a signed link
+    LINKED = "linked"  # made a signed link; to a session: another token for its candidate
     CREATED = "created"
     CHANGED = "changed"
     ENDED = "ended"

@@ -55,7 +55,7 @@ class BoundedJSONParser(JSONParser):
         if len(body) > limit:
             raise BodyTooLarge(f"The request body is larger than {limit:,} bytes.")
         if _is_cut_off(body, stream):  # it may be whole JSON still, and its client will send it again
-            raise ParseError("The body ends before the length that its headers tell.")
+            raise ParseError("The body is shorter than its headers say.")
         try:
             return read_json(body)
         except (ValueError, RecursionError) as error:
@@ -71,7 +71,7 @@ def _is_cut_off(body: bytes, stream: Any) -> bool:
 def _coding(stream: Any) -> str | None:
     """Why none could be read, where the client has compressed the body: its first byte alone would say nothing."""
     coding = stream.META.get("HTTP_CONTENT_ENCODING", "") if isinstance(stream, HttpRequest) else ""
-    return f"it has the Content-Encoding {coding}; send it without one" if coding.lower() in COMPRESSED else None
+    return f"its Content-Encoding is {coding}; send it without one" if coding.lower() in COMPRESSED else None
 
 
 def read_json(body: bytes) -> Any:

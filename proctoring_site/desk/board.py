@@ -37,7 +37,7 @@ KINDS = {
     **{state.value: state.value for state in OPEN},
     WEIGHED: "with points",
     MISSING: MISSING,
-    OFF: "with something off",
+    OFF: "with a problem",
     SILENT: SILENT,
 }
 #: verb → the state that it leads to; None: it stays where it is. A sitting is ended on its own page.

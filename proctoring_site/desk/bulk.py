@@ -31,9 +31,9 @@ LIST = "admin:sessions_app_session_changelist"
 PASSED_AT_ONCE = ASKED_AT_ONCE = 200
 NAMED_MAX = 20
 ME, NOBODY = "me", "nobody"
-_WAITS = "Each of these candidates waits until somebody resumes the session."
-_GOES_ON = "Each of these candidates goes on with the exam."
-_IS_OVER = "The exam of each of these candidates is over. This cannot be taken back."
+_WAITS = "These candidates have to wait until somebody resumes their sessions."
+_GOES_ON = "These candidates can continue with the exam."
+_IS_OVER = "The exam ends for each of these candidates. This cannot be undone."
 #: action → the verb, from which state (None: any open one), what the session then is, what that is to its candidate.
 QUESTIONS: Mapping[str, tuple[str, State | None, str, str]] = {
     "pause_sessions": ("pause", State.RUNNING, "paused", _WAITS),
@@ -58,7 +58,7 @@ def assign(request: HttpRequest, queryset: QuerySet, *, desk: ModelAdmin) -> Non
     to = {ME: request.user.get_username(), NOBODY: None}.get(told, told)
     sessions = list(queryset[: assignment.AT_ONCE_MAX + 1])
     if len(sessions) > assignment.AT_ONCE_MAX:
-        sentence = f"More than {assignment.AT_ONCE_MAX} at once: select fewer. Nothing was done."
+        sentence = f"Select at most {assignment.AT_ONCE_MAX} sessions at once. Nothing was done."
         desk.message_user(request, sentence, messages.ERROR)
         return
     had = {session.pk: request.POST.get(HAD.format(session.pk)) for session in sessions}
@@ -146,7 +146,8 @@ def ask_first(request: HttpRequest, queryset: QuerySet, *, action: str, desk: An
 
 def _tell_refused(request: HttpRequest, count: int, *, desk: ModelAdmin) -> None:
     if count:
-        desk.message_user(request, f"Left as they are, since they changed meanwhile: {count}.", messages.WARNING)
+        sentence = f"Left as they are, because they changed in the meantime: {count}."
+        desk.message_user(request, sentence, messages.WARNING)
 
 
 def _asked_from(request: HttpRequest, *, desk: ModelAdmin) -> dict[str, Any]:

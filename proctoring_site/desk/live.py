@@ -100,9 +100,9 @@ def act(request: HttpRequest, *, desk: ModelAdmin) -> HttpResponse:
         return HttpResponseNotAllowed(["POST"])
     session = Session.objects.visible_to(request.user).filter(pk=request.POST.get("session", "")).first()
     if session is None:
-        return _told("The session is not open any more.", status=404)
+        return _told("The session is no longer open.", status=404)
     if request.POST.get("verb") not in board.VERBS:
-        return _told("Nobody knows how to do that.", status=400)
+        return _told("There is no such action.", status=400)
     done, sentence = acts.carry_out(session, request.POST)
     return _told(sentence, status=200 if done else 409)
 

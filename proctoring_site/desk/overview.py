@@ -71,7 +71,7 @@ def charts_of(facts: Facts) -> list[Chart]:
             "open",
             "Open reviews",
             [*_bands(facts.undecided), Figure("second review", facts.second_reviews)],
-            heads=("Band, as reviewed", "Sessions that wait"),
+            heads=("Band, as reviewed", "Sessions waiting"),
             description="Closed sessions that nobody has decided on yet, whenever they started.",
         ),
         charts.bars(
@@ -88,8 +88,8 @@ def charts_of(facts: Facts) -> list[Chart]:
             [_detector(each) for each in facts.detectors],
             heads=("Event type and detector", "Dismissed"),
             full=1,
-            description=f"The share that reviewers dismissed, of the last {JUDGEMENTS_MAX:,} judgements; what was "
-            f"judged fewer than {JUDGED_MIN} times is left out. A detector that is often dismissed is often wrong.",
+            description=f"The share that reviewers dismissed, of the last {JUDGEMENTS_MAX:,} judgements; pairs "
+            f"judged fewer than {JUDGED_MIN} times are left out. A detector that is often dismissed is often wrong.",
         ),
     ]
 
@@ -100,4 +100,4 @@ def _bands(counts: Mapping[str, int]) -> list[Figure]:
 
 def _detector(each: Detector) -> Figure:
     said = f"{each.dismissed / each.judged:.0%} ({each.dismissed:,} of {each.judged:,})"
-    return Figure(f"{each.event_type}, {each.source or 'no detector told'}", each.dismissed / each.judged, said)
+    return Figure(f"{each.event_type}, {each.source or 'no detector named'}", each.dismissed / each.judged, said)

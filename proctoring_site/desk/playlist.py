@@ -95,11 +95,11 @@ def _words(recording: Recording) -> str:
             share = recording.offset / recording.size_bytes if recording.size_bytes else 0
             return f"A recording is still arriving: {share:.0%} of it is here."
         case RecordingState.REJECTED:
-            return f"A recording was refused, and is kept: {recording.reason or 'it is no video'}"
+            return f"A recording was rejected, and is kept: {recording.reason or 'it is not a video'}"
         case RecordingState.PROCESSING if recording.reason:
-            return f"A recording is not prepared: {recording.reason}"
+            return f"A recording could not be prepared: {recording.reason}"
         case RecordingState.PROCESSING if recording.served_file:
-            return "This recording is still being prepared; until then it may not go to every moment."
+            return "This recording is still being prepared; until then, some moments may be out of reach."
         case RecordingState.PROCESSING:
             return "A recording is still being prepared."
-    return "" if recording.served_file else "A recording is here, and is no video that can be shown."
+    return "" if recording.served_file else "There is a recording, but it is not a video that can be shown."

@@ -26,28 +26,31 @@ class PolicyForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 10, "spellcheck": "false"}),
         max_length=WEIGHTS_MAX_LENGTH,
         label="Weights and caps",
-        help_text="One event type a line: its name, its points, and, if it has a cap, the most that it takes off. "
-        'Such as: looking_away 1 20. A name that ends in a number stands in quotation marks: "camera 2" 5. '
-        "What is not named weighs nothing.",
+        help_text="One event type per line: its name, its points and, if it has a cap, the most that it takes off, "
+        'such as: looking_away 1 20. Put a name that ends in a number in quotation marks: "camera 2" 5. '
+        "Types that are not listed cost no points.",
     )
     counts = forms.ChoiceField(
         label="What is counted",
         choices=[
-            (scoring.EVENTS, "Every event, as the earlier service did"),
+            (scoring.EVENTS, "Every event, as in the earlier service"),
             (scoring.INCIDENTS, "Incidents: events of one type within the gap count once"),
         ],
     )
-    gap_s = forms.FloatField(label="Gap that folds events into one incident (seconds)")
-    min_duration_s = forms.FloatField(label="Minimum duration (seconds): what is known to be shorter weighs nothing")
+    gap_s = forms.FloatField(label="Gap within which events become one incident (seconds)")
+    min_duration_s = forms.FloatField(label="Minimum duration (seconds): what is known to be shorter costs no points")
     low_from = forms.IntegerField(label="Low risk from a score of")
     medium_from = forms.IntegerField(label="Medium risk from a score of")
-    coverage_min = forms.FloatField(label="Share of the sitting that must have been watched (0 to 1)")
+    coverage_min = forms.FloatField(label="Share of the session that must have been watched (0 to 1)")
     second_review_above = forms.IntegerField(
         label="A violation with more points off than this needs a second reviewer (empty: never)", required=False
     )
-    clean_from = forms.IntegerField(label="Clean, to be passed together with others, from a score of")
+    clean_from = forms.IntegerField(label="Clean, and may be passed in bulk, from a score of")
     note = forms.CharField(
-        max_length=REASON_MAX_LENGTH, required=False, label="Why it is made", widget=forms.Textarea(attrs={"rows": 2})
+        max_length=REASON_MAX_LENGTH,
+        required=False,
+        label="Reason for this version",
+        widget=forms.Textarea(attrs={"rows": 2}),
     )
 
     @classmethod
@@ -63,9 +66,9 @@ class PolicyForm(forms.Form):
             try:
                 event_type, weight, cap = read(line)
             except ValueError:
-                raise forms.ValidationError(f"Line {number}: a name and its points, such as: looking_away 1") from None
+                raise forms.ValidationError(f"Line {number}: enter a name and points, as in: looking_away 1") from None
             if event_type in weights:
-                raise forms.ValidationError(f"Line {number}: {event_type} is there twice.")
+                raise forms.ValidationError(f"Line {number}: {event_type} is listed twice.")
             weights[event_type] = weight
             if cap is not None:
                 caps[event_type] = cap

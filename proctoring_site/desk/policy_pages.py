@@ -33,8 +33,7 @@ PROGRESS_EVERY_MS = 1500
 #: A preview that is older tells of other sessions than those that will be scored anew.
 PREVIEW_LASTS = timedelta(days=1)
 PREVIEW_NEEDED = (
-    "Nothing was changed. Look first at what this version would do: there is no finished preview of it from the last "
-    "24 hours. “See what it would do” makes one."
+    "Nothing was changed. Preview this version first: there is no finished preview of it from the last 24 hours."
 )
 
 
@@ -83,7 +82,7 @@ class PolicyAdmin(ReadOnly, admin.ModelAdmin):
             form = PolicyForm(request.POST)
             if form.is_valid():
                 made = policies.create(form.draft, by=request.user)
-                self.message_user(request, f"Policy {made.version} is made; it is not in force.", messages.SUCCESS)
+                self.message_user(request, f"Policy {made.version} was created; it is not in force.", messages.SUCCESS)
                 return redirect(PAGE, made.version)
         else:
             form = PolicyForm.from_policy(start)
@@ -132,14 +131,14 @@ class PolicyAdmin(ReadOnly, admin.ModelAdmin):
         match request.POST.get("verb"):
             case "preview":
                 rescoring.start(RunKind.PREVIEW, version, by=by)
-                return "What it would do is being found out."
+                return "The preview has started."
             case "activate":
                 policies.activate(version, by=request.user, instead_of=_held(request.POST.get("instead_of", "")))
                 rescoring.start(RunKind.RESCORE, version, by=by)
-                return f"Policy {version} is in force, and the sessions are being scored anew."
+                return f"Policy {version} is in force, and the sessions are being rescored."
             case "rescore":
                 rescoring.start(RunKind.RESCORE, version, by=by)
-                return "The sessions are being scored anew."
+                return "The sessions are being rescored."
         raise Http404
 
     def progress_view(self, request: HttpRequest, version_id: int) -> HttpResponse:

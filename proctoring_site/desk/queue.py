@@ -110,8 +110,8 @@ class QueuePage(SessionAdmin):
 
     change_list_template = "desk/queue.html"
     search_help_text = (
-        "The beginning of a candidate's name or of a session id, as it is written; "
-        "where there is no such, a part of a name in any case"
+        "The beginning of a candidate's name or of a session id, exactly as written; "
+        "if there is none, any part of a name, in upper or lower case"
     )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[SessionChangeList]:
@@ -202,7 +202,7 @@ class QueuePage(SessionAdmin):
     def assign_sessions(self, request: HttpRequest, queryset: QuerySet) -> None:
         bulk.assign(request, queryset, desk=self)
 
-    @admin.action(description="Pass those of the selected sessions that are clean …", permissions=["decide"])
+    @admin.action(description="Pass the clean ones among the selected sessions …", permissions=["decide"])
     def pass_clean_sessions(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
         return bulk.ask_to_pass(request, queryset, desk=self)
 

@@ -87,7 +87,7 @@ class ReviewFilter(QuestionFilter):
 
 
 class AssignedFilter(QuestionFilter):
-    title = "assigned"
+    title = "assignment"
     parameter_name = "assigned"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> Iterable[tuple[str, str]]:

@@ -46,7 +46,7 @@ def go(request: HttpRequest, object_id: str, *, desk: Any) -> HttpResponse:
     found = keyset.rows_after(waiting, QUEUE_ORDER, place, count=1) or waiting.order_by(*QUEUE_ORDER)[:1]
     filters = request.GET.urlencode()
     if not found:
-        desk.message_user(request, "No other session of this list waits for a decision.", messages.INFO)
+        desk.message_user(request, "No other session in this list is waiting for a decision.", messages.INFO)
         return redirect(f"{reverse(LIST)}?{filters}")
     there = reverse("admin:sessions_app_session_change", args=[quote(found[0].pk)])
     return redirect(f"{there}?{urlencode({FILTERS: filters})}" if filters else there)

@@ -96,7 +96,7 @@ def _labels(incident: Incident) -> Iterator[str]:
     if incident.allowed_because is not None:
         yield "allowed"
     if not incident.weight:
-        yield "weighs nothing"
+        yield "costs no points"
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,9 +236,9 @@ def _scored(session: Session) -> str:
 
 def _hint(session: Session, review: Review, reader: AbstractBaseUser) -> str:
     if session.end_time is None:
-        return "The candidate still sits this session; it can be decided on once it is closed."
+        return "The session is still open; it can be decided on once it is closed."
     if review.outcome is Outcome.SECOND_REVIEW_REQUIRED:
         if session.outcome_by_id == str(reader.pk):
-            return "You asked for a second review: somebody else must confirm the violation, or decide otherwise."
-        return f"{session.outcome_by} found a violation. Look for yourself; yours is the second review."
+            return "You were the first reviewer: somebody else must confirm the violation, or decide otherwise."
+        return f"{session.outcome_by} was the first reviewer. Judge for yourself: yours is the second review."
     return ""

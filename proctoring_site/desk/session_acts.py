@@ -24,10 +24,10 @@ from sessions_app.review.states import OUTCOME_MOVES, IncidentState, Outcome
 
 CONFLICT, INVALID = 409, 400
 WHO_WAS_QUICKER = (
-    "Nothing was stored: somebody else changed this review since you looked. What you typed is still here."
+    "Nothing was saved: somebody else has changed this review in the meantime. What you typed is still here."
 )
-LIFTED = "More points are off now than one person may decide on: somebody else must confirm the violation."
-NO_PLACE = "Nobody knows when this sitting was, so no moment of it can be told."
+LIFTED = "More points are now off than one person may decide on: somebody else must confirm the violation."
+NO_PLACE = "The times of this session are not known, so no moment in it can be given."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +69,20 @@ def _judge(to: IncidentState) -> Callable[..., Session]:
 ACTS: Mapping[str, tuple[type[ReviewForm], Callable[..., Session], str]] = {
     "acknowledge": (said.JudgeForm, _judge(IncidentState.ACKNOWLEDGED), "Acknowledged."),
     "confirm": (said.JudgeForm, _judge(IncidentState.CONFIRMED), "Confirmed."),
-    "dismiss": (said.DismissForm, _judge(IncidentState.DISMISSED), "Dismissed; it stays, struck through."),
+    "dismiss": (said.DismissForm, _judge(IncidentState.DISMISSED), "Dismissed; it stays in the list, struck through."),
     "reopen": (said.ReopenForm, _judge(IncidentState.REOPENED), "Reopened."),
-    "severity": (said.SeverityForm, reviews.set_severity, "The severity is set."),
-    "add_incident": (said.AddIncidentForm, reviews.add_incident, "The incident is added."),
-    "note": (said.NoteForm, reviews.add_note, "The note is kept."),
+    "severity": (said.SeverityForm, reviews.set_severity, "The severity was changed."),
+    "add_incident": (said.AddIncidentForm, reviews.add_incident, "The incident was added."),
+    "note": (said.NoteForm, reviews.add_note, "The note was saved."),
     "allow": (
         said.AllowForm,
         reviews.allow,
-        "Allowed: these events are out of the score, and stay on the timeline.",
+        "Allowed: these events no longer count, and stay on the timeline.",
     ),
     "revoke": (said.RevokeForm, reviews.revoke_allowance, "These events count again."),
     "decide": (said.DecideForm, reviews.decide, "The outcome is {outcome}."),
     "assign": (said.AssignForm, assignment.assign, "Assigned to {assigned}."),
-    "due": (said.DueForm, assignment.set_due, "The due time is set."),
+    "due": (said.DueForm, assignment.set_due, "The due time was changed."),
 }
 #: Which forms a page offers: acknowledging is that of confirming, and taking a session that of assigning it.
 FORMS: Mapping[str, type[ReviewForm]] = {
@@ -96,7 +96,7 @@ def carry_out(session: Session, told: Mapping[str, str], *, by: AbstractBaseUser
     """Do what the form says, or say why not; then nothing was changed."""
     verb = told.get("verb", "")
     if verb not in ACTS:
-        return Answer("Nobody knows how to do that.", INVALID, code="invalid")
+        return Answer("There is no such action.", INVALID, code="invalid")
     form_class, service, sentence = ACTS[verb]
     types = {"types": sorted(filter(None, session.counts))} if form_class is said.AllowForm else {}
     form = form_class(told, auto_id=f"{verb}-%s", **types)
@@ -128,7 +128,7 @@ def _told(form: ReviewForm, time: SittingTime) -> dict[str, Any]:
 def _not_so(form: ReviewForm, verb: str) -> Answer:
     faults = {name: list(map(str, errors)) for name, errors in form.errors.items()}
     picked = form.data.get("incident")
-    return Answer("That cannot be taken so.", INVALID, verb, picked, "invalid", faults, form=form)
+    return Answer("This cannot be saved as it is.", INVALID, verb, picked, "invalid", faults, form=form)
 
 
 def _time_of(session: Session) -> SittingTime:

@@ -124,7 +124,7 @@ def _facts(session: Session, *, sees_evidence: bool) -> Iterator[tuple[str, str]
     yield "Started (UTC)", f"{session.start_time:%Y-%m-%d %H:%M:%S}" if session.start_time else "unknown"
     yield "Ended (UTC)", f"{session.end_time:%Y-%m-%d %H:%M:%S}" if session.end_time else "not yet"
     if session.last_seen_at:
-        yield "Last heard of (UTC)", f"{session.last_seen_at:%Y-%m-%d %H:%M:%S}"
+        yield "Last heard from (UTC)", f"{session.last_seen_at:%Y-%m-%d %H:%M:%S}"
     if not sees_evidence:
         return
     yield "Watched", coverage.in_words(heartbeat.coverage_of(session))
@@ -137,4 +137,4 @@ def _facts(session: Session, *, sees_evidence: bool) -> Iterator[tuple[str, str]
     refused, last_at = too_late.of(session)
     if refused:
         events, at = f"{refused} event{'' if refused == 1 else 's'}", f"{last_at:%Y-%m-%d %H:%M:%S} UTC"
-        yield "Came too late and was not kept", f"{events}, as often as sent; the last at {at}"
+        yield "Came too late, not kept", f"{events}, every sending counted; the last at {at}"

@@ -12,7 +12,7 @@ from sessions_app.review.models import NOTE_MAX_LENGTH, REASON_MAX_LENGTH
 from sessions_app.review.states import Outcome, Severity
 
 #: Usual reasons to choose from; any other is as good.
-USUAL_REASONS = ("Nothing to be seen", "Somebody else of the household, no help", "A false alarm of the detector")
+USUAL_REASONS = ("Nothing to see", "Another member of the household, no help", "False alarm by the detector")
 LONGEST_S = 604_800
 
 
@@ -31,9 +31,9 @@ class MomentField(forms.CharField):
         try:
             seconds = moments.read(text)
         except ValueError:
-            raise forms.ValidationError("Say the moment as 12:04 or 1:12:04.") from None
+            raise forms.ValidationError("Enter the moment as 12:04 or 1:12:04.") from None
         if abs(seconds) > LONGEST_S:
-            raise forms.ValidationError("No sitting is that long.")
+            raise forms.ValidationError("No session is that long.")
         return seconds
 
 
@@ -45,7 +45,7 @@ class InstantField(forms.CharField):
         try:
             return datetime.fromisoformat(text).astimezone(UTC) if text else None
         except (ValueError, OverflowError):
-            raise forms.ValidationError("This is no instant.") from None
+            raise forms.ValidationError("This is not a point in time.") from None
 
 
 class Choosing(forms.TextInput):
@@ -115,18 +115,18 @@ class StretchForm(ReviewForm):
         if ends is None or "begins" in self.errors:
             return values
         if begins is None:
-            self.add_error("begins", "Say from when, too.")
+            self.add_error("begins", "Enter when it begins, too.")
         elif ends < begins:
             self.add_error("ends", "It ends before it begins.")
         return values
 
 
 class AddIncidentForm(StretchForm):
-    event_type = forms.CharField(label="What", max_length=EVENT_TYPE_MAX_LENGTH, widget=Choosing)
+    event_type = forms.CharField(label="Event type", max_length=EVENT_TYPE_MAX_LENGTH, widget=Choosing)
     begins = MomentField(label="From", fills=True)
     ends = MomentField(label="Until", required=False)
     severity = forms.TypedChoiceField(choices=Severity.choices, coerce=Severity, initial=Severity.MEDIUM)
-    reason = _reason(label="What was to be seen")
+    reason = _reason(label="What you noticed")
 
     def __init__(self, *args: Any, types: Sequence[str] = (), **options: Any) -> None:
         super().__init__(*args, **options)
@@ -135,12 +135,14 @@ class AddIncidentForm(StretchForm):
 
 class NoteForm(StretchForm):
     text = forms.CharField(max_length=NOTE_MAX_LENGTH, widget=forms.Textarea(attrs={"rows": 4, "dir": "auto"}))
-    begins = MomentField(label="From", required=False, fills=True, help_text="Leave it out for a note on the whole.")
+    begins = MomentField(
+        label="From", required=False, fills=True, help_text="Leave empty for a note on the whole session."
+    )
     ends = MomentField(label="Until", required=False)
 
 
 class AllowForm(ReviewForm):
-    event_type = forms.ChoiceField(label="Type of event")
+    event_type = forms.ChoiceField(label="Event type")
     reason = _reason()
 
     def __init__(self, *args: Any, types: Sequence[str] = (), **options: Any) -> None:
@@ -169,7 +171,7 @@ class AssignForm(ReviewForm):
         required=False,
         empty_value=None,
         widget=Choosing,
-        help_text="A user name, or a group. Empty: nobody.",
+        help_text="A user name or a group. Leave empty for nobody.",
     )
 
     def __init__(self, *args: Any, names: Sequence[str] = (), **options: Any) -> None:

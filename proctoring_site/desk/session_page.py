@@ -1,9 +1,11 @@
-"""The page of one session: player, timeline, incidents, score, decision; and what a reviewer does from it."""
+"""The page of one session: player, timeline, incidents, score, decision; what a reviewer does from it; and the link for
+its candidate."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote, unquote
@@ -13,6 +15,7 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
+from proctoring_site.access import candidate_token
 from proctoring_site.access.roles import Right, may
 from proctoring_site.audit.looks import record_look
 from proctoring_site.audit.models import ObjectKind
@@ -20,6 +23,7 @@ from proctoring_site.desk import queue_next, session_acts, session_context
 from proctoring_site.desk.session_acts import Answer
 from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session
+from sessions_app.states import OPEN
 
 #: What an answer to the page's script brings anew, each by the template of its name.
 PARTS = ("head", "lanes", "marks", "incidents", "score", "decision", "notes", "history")
@@ -29,11 +33,18 @@ class SessionPage(admin.ModelAdmin):
     """What the desk adds to the page of a session; admin.py mixes it into the sessions of the admin."""
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.review)
-        return [path("<path:object_id>/review/", view, name="sessions_app_session_review"), *super().get_urls()]
+        review, link = map(self.admin_site.admin_view, (self.review, self.link))
+        return [
+            path("<path:object_id>/review/", review, name="sessions_app_session_review"),
+            path("<path:object_id>/link/", link, name="sessions_app_session_link"),
+            *super().get_urls(),
+        ]
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         return may(request.user, Right.SEE_EVIDENCE, Right.DECIDE)
+
+    def has_link_permission(self, request: HttpRequest) -> bool:
+        return may(request.user, Right.CREATE)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -56,6 +67,28 @@ class SessionPage(admin.ModelAdmin):
             return HttpResponseNotAllowed(["POST"])
         with _gone_is_not_found():
             return self._carry_out(request, session)
+
+    def link(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Shown in this answer alone. The token is behind the `#`, which no browser sends and no log has."""
+        session = self.get_queryset(request).filter(pk=unquote(object_id)).first()
+        if session is None or not self.has_link_permission(request):
+            raise Http404
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        token, expires_at = candidate_token.issue_another(session.pk)
+        told = {"session": session.pk, "token": token, "until": f"{expires_at:%Y-%m-%dT%H:%M:%SZ}"}
+        facts = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "preserved_filters": self.get_preserved_filters(request),
+            "media": self.media,
+            "title": "Link for the candidate",
+            "original": session,
+            "is_open": session.state in OPEN,
+            "url": request.build_absolute_uri(f"{reverse('candidate')}#{urlencode(told)}"),
+            "expires_at": expires_at,
+        }
+        return TemplateResponse(request, "desk/session/link.html", facts)
 
     def _carry_out(self, request: HttpRequest, session: Session) -> HttpResponse:
         answer = session_acts.carry_out(session, request.POST, by=request.user)
@@ -90,6 +123,8 @@ class SessionPage(admin.ModelAdmin):
             "title": session.shown_name,
             "report_links": self.report(session) if may(request.user, Right.SEE_REPORTS) else "",
             "has_delete_permission": self.has_delete_permission(request, session),
+            "has_link_permission": self.has_link_permission(request),
+            "is_open": session.state in OPEN,
         }
 
 

@@ -89,7 +89,7 @@ def _moved(move: Mapping[str, Any]) -> HistoryLine:
 
 def _asked(command: Mapping[str, Any]) -> HistoryLine:
     at = command["confirmed_at"]
-    told = f"confirmed by it at {at:%Y-%m-%d %H:%M:%S} UTC" if at else "not confirmed by it yet"
+    told = f"confirmed at {at:%Y-%m-%d %H:%M:%S} UTC" if at else "not confirmed yet"
     words = (
         f"asked the client to {command['action']}" if command["action"] != "message" else "sent the client a message"
     )
@@ -103,7 +103,7 @@ _WORDS = {
     EntryAction.REVOKED: "revoked the allowance of",
     EntryAction.OUTCOME: "decided:",
     EntryAction.DUE: "set the due time:",
-    EntryAction.SCORED: "scored anew:",
+    EntryAction.SCORED: "rescored:",
 }
 #: What a number of an entry is of.
 _OF = {

@@ -49,7 +49,7 @@ class JobAdmin(ReadOnly, ListedInItsOrder, admin.ModelAdmin):
             record(Action.CHANGED, ObjectKind.JOB, job.pk, changes={"state": (job.state, "waiting")})
             done += queue.run_again(job)
         level = messages.SUCCESS if done else messages.WARNING
-        self.message_user(request, f"Failed jobs that wait for another try now: {done}.", level)
+        self.message_user(request, f"Failed jobs now waiting for another try: {done}.", level)
 
     @admin.display(description="why it failed")
     def reason(self, job: Job) -> str:

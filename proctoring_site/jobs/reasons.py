@@ -58,4 +58,4 @@ def _kinds(of: type[BaseException] = Exception) -> Iterator[type[BaseException]]
 
 
 def _unforeseen(kind: str) -> str:
-    return f"Unforeseen ({kind}); {IN_THE_LOG}."
+    return f"Unexpected error ({kind}); {IN_THE_LOG}."

@@ -133,7 +133,7 @@ def secret_key(given: str, data_dir: Path, *, production: bool) -> str:
     path = data_dir / "secret_key"
     try:
         if not path.exists() and (data_dir / "mongodb").exists():
-            say(f"Key: {path} is gone, and a new one is made: tokens, links and logins from before are no longer good.")
+            say(f"Key: {path} is gone, so a new one is made: earlier tokens, links and logins are no longer valid.")
         return kept_secret_key(path)
     except OSError as error:
         raise unwritable(data_dir, error) from error
@@ -173,7 +173,7 @@ def report_preparation(answer: bytes) -> None:
     try:
         outcome = json.loads(answer)
     except ValueError as error:
-        raise LaunchError("The database could not be prepared; the reason stands above.") from error
+        raise LaunchError("The database could not be prepared; the reason is above.") from error
     if outcome["problem"]:
         raise LaunchError(outcome["problem"])
     if outcome["migrations"]:
@@ -183,23 +183,23 @@ def report_preparation(answer: bytes) -> None:
     if outcome["password"]:
         say(f"Account: sign in as {outcome['username']} with the password {outcome['password']} (shown only now).")
     elif not outcome["has_staff"]:
-        say("Account: there is none yet; make one with: .venv/bin/python manage.py createsuperuser")
+        say("Account: there is none yet; create one with: .venv/bin/python manage.py createsuperuser")
 
 
 # --- Running ------------------------------------------------------------------------------------------------------
 
 
 def announce(web: WebServer) -> None:
-    reached_by = "OTHER MACHINES REACH IT" if not is_loopback(web.host) else "it is reached from this machine only"
+    reached_by = "OTHER MACHINES CAN REACH IT" if not is_loopback(web.host) else "only this machine can reach it"
     if env.flag("OPEN_API"):
         say(f"WARNING: OPEN_API=1 LETS ANYBODY READ AND WRITE EVERYTHING THROUGH THE API; {reached_by}.")
     elif not is_loopback(web.host):
-        say(f"WARNING: HOST={web.host}: other machines reach this server, over HTTP that can be read on the way.")
+        say(f"WARNING: HOST={web.host}: other machines can reach this server, over HTTP that can be read in transit.")
     say(
         "",
         f"  {web.url}/        start page",
         f"  {web.url}/admin/  review desk (admin)",
-        f"  {web.url}/docs    the API, to read and to try",
+        f"  {web.url}/docs    the API, to read and try out",
         "",
         "Stop with Ctrl-C.",
     )

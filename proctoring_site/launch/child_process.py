@@ -36,7 +36,7 @@ class LaunchError(Exception):
 
 def unwritable(folder: Path, error: OSError) -> LaunchError:
     return LaunchError(
-        f"The data folder {folder} cannot be written ({error.strerror}): make it yours, or set DATA_DIR to another one."
+        f"The data folder {folder} cannot be written ({error.strerror}): change its owner, or set DATA_DIR to another."
     )
 
 

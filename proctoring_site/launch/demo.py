@@ -53,7 +53,7 @@ def _sessions(at: datetime) -> list[dict[str, Any]]:
                 (13, "phone_detected", "confidence 0.88"),
                 (18, "multiple_faces", "2 faces"),
                 (19, "multiple_faces", "2 faces"),
-                (24, "tab_hidden", "a type that the policy does not weigh"),
+                (24, "tab_hidden", "a type without a weight in the policy"),
                 (29, "notes_detected", "paper at the lower edge"),
             ],
         ),

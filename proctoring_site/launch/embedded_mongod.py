@@ -144,7 +144,7 @@ class EmbeddedMongod:
         """A mongod whose launcher was killed is about to end. Nobody else's carries our log file's name."""
         if not end_left_behind(str(self._log), patience_s=STOP_TIMEOUT_S, pause=self.pause):
             raise LaunchError(
-                f"A mongod of an earlier start still uses {self.folder} and does not end: end it by hand."
+                f"A mongod of an earlier start still uses {self.folder} and does not end: stop it by hand."
             )
 
     # --- The process ----------------------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ class EmbeddedMongod:
         for port in self._ports():
             if self._run_on(port):
                 return
-        raise LaunchError(f"mongod found every port taken that it tried on {LOOPBACK}.")
+        raise LaunchError(f"mongod found every port that it tried on {LOOPBACK} taken.")
 
     def _ports(self) -> Iterator[int]:
         """That of last time first, so that a shell or a compass stays connected; then any free one."""
@@ -246,7 +246,7 @@ class EmbeddedMongod:
 
     def _explain(self, status: int) -> str:
         if status == LOADER_FAILED and (missing := missing_libraries(self._binary) or [self._last_words()]):
-            return f"mongod misses system libraries ({', '.join(missing)}). On Debian and Ubuntu: {APT_LINE}"
+            return f"mongod lacks system libraries ({', '.join(missing)}). On Debian and Ubuntu: {APT_LINE}"
         if status == -signal.SIGILL:
             return f"This processor lacks instructions that mongod needs (AVX). Ways out: {WAYS_OUT}."
         if status == OTHER_VERSION_WROTE_THIS:
@@ -257,7 +257,7 @@ class EmbeddedMongod:
         if shutil.disk_usage(self.folder).free < FULL_BELOW_BYTES:  # which mongod's own words do not say
             return f"mongod did not start: the disk of {self.folder} is full. Make room, or set DATA_DIR to another."
         if not all(os.access(path, os.R_OK | os.W_OK) for path in self._database.rglob("*")):  # as after a restore
-            return f"{self._database} has files that this account may not read and write: make them its own (chown)."
+            return f"{self._database} has files that this account may not read and write: change their owner (chown)."
         if status == FOLDER_IN_USE:
             return f"{self._database} is in use by another mongod or not wholly readable; see {self._log}."
         return (

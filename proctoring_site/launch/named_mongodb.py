@@ -20,8 +20,8 @@ NOT_A_URL = (
 )
 #: By MongoDB's code.
 REFUSED: Mapping[int, str] = {
-    13: "MongoDB refuses this to whom MONGODB_URL names: it needs a login with the right to do it",
-    18: "MongoDB refused the login of MONGODB_URL",
+    13: "MongoDB refuses this: MONGODB_URL needs a login with the right to do it",
+    18: "MongoDB refused the login in MONGODB_URL",
 }
 
 
@@ -75,7 +75,7 @@ def server_version(url: str) -> str:
             client.admin.command("ping")
             version = client.admin.command("buildInfo")["version"]
     except OperationFailure as error:
-        raise LaunchError(f"MongoDB at {hosts_of(url)} refused us ({error.details['errmsg']}).") from error
+        raise LaunchError(f"MongoDB at {hosts_of(url)} refused the request ({error.details['errmsg']}).") from error
     except PyMongoError as error:
         raise LaunchError(
             f"MongoDB at {hosts_of(url)} cannot be reached: start it, correct MONGODB_URL, "

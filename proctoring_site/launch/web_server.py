@@ -63,7 +63,7 @@ class WebServer:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._answers():
             if self.has_ended() or time.monotonic() > deadline:
-                raise LaunchError(f"The web server did not start ({self.why_it_ended()}); the reason stands above.")
+                raise LaunchError(f"The web server did not start ({self.why_it_ended()}); the reason is above.")
             self.pause(POLL_S)
 
     def has_ended(self) -> bool:

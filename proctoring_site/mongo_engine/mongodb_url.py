@@ -25,7 +25,7 @@ OPTIONS: Mapping[str, str] = {
 }
 
 #: A session that was just started would be a 404 on a member that is behind, and its client drop what it has to tell.
-READS_ELSEWHERE = "MONGODB_URL must not set readPreference: only the primary has all that was answered. Leave it out."
+READS_ELSEWHERE = "MONGODB_URL must not set readPreference: only the primary has all that was confirmed. Leave it out."
 
 
 def with_options(url: str) -> str:

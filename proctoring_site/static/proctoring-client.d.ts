@@ -22,11 +22,15 @@ export interface ClientOptions {
   longestPauseMs?: number;
 }
 
-/** The answer to `POST /sessions`; it may have more. */
-export interface StartedSession {
+/** What of the answer to `POST /sessions/{id}/token` `resume` needs. */
+export interface RenewedSession {
   id: string;
   token: string;
   token_expires_at: string;
+}
+
+/** The answer to `POST /sessions`, or to `POST /sessions/{id}/token`; it may have more. */
+export interface StartedSession extends RenewedSession {
   candidate_name: string;
   start_time: string;
 }
@@ -101,7 +105,7 @@ export class ProctoringError extends Error {
 
 export class ProctoringClient extends EventTarget {
   constructor(options?: ClientOptions);
-  static resume(options?: ClientOptions): Promise<ProctoringClient | null>;
+  static resume(options?: ClientOptions & { renewed?: RenewedSession | null }): Promise<ProctoringClient | null>;
 
   readonly waiting: number;
   readonly isConnected: boolean;
@@ -122,7 +126,7 @@ export class ProctoringClient extends EventTarget {
   upload(blob: Blob, options?: UploadOptions): Promise<{ id: string }>;
   end(options?: { keep?: boolean }): Promise<StopReason>;
   forget(): Promise<void>;
-  useToken(token: string): Promise<void>;
+  useToken(token: string, tokenExpiresAt?: string): Promise<void>;
   secondsIn(ms?: number, clockAheadMs?: number | null): number;
 
   addEventListener<Name extends keyof ClientEvents>(

@@ -24,6 +24,8 @@ export { ProctoringError };
 
 /** Sequences of each visit (a load of the page) begin a new million, so that tabs and reloads never share one. */
 const VISIT = 1_000_000;
+/** More visits would be sequences that the server does not take; only a clock that is far off tells of so many. */
+const VISITS_MAX = 1e9;
 /** How long after its token expired a session is kept: nobody can deliver it without a new token. */
 const KEPT_AFTER_EXPIRY_MS = 7 * 24 * 3600 * 1000;
 /** More is a clock that was set while the session ran; less may be a beat that was long on its way. */
@@ -132,15 +134,24 @@ export class ProctoringClient extends EventTarget {
 
   /**
    * The session that this browser has not finished: its page was reloaded or closed, or staff ended it. It may be another
-   * candidate's (`candidateName`, `startedAt`): `end` takes it off this browser. Older ones are delivered by the way.
+   * candidate's (`candidateName`, `startedAt`): `end` takes it off this browser. Others are delivered by the way.
+   * @param {object} [options] As for the constructor, and:
+   * @param {{id: string, token: string, token_expires_at: string}} [options.renewed] A session with another token. If this
+   *   browser has it, it is that one, whatever else is not finished, and the token takes the place of the old one.
    * @returns {Promise<ProctoringClient|null>}
    */
-  static async resume(options = {}) {
+  static async resume({ renewed = null, ...options } = {}) {
     const notebook = new Notebook();
     const baseUrl = bare(options.baseUrl ?? DEFAULTS.baseUrl);
     const own = (await notebook.sessions().catch(() => [])).filter((record) => bare(record.baseUrl) === baseUrl);
+    const wanted = own.find((record) => record.id === renewed?.id);
+    if (wanted) {
+      const { token, token_expires_at: tokenExpiresAt } = renewed;
+      Object.assign(wanted, { token, tokenExpiresAt, openedAt: Date.now() });
+    }
     const unfinished = own.filter((record) => record.isKept || !record.isEnding);
-    const current = unfinished.sort((one, other) => one.startedAt - other.startedAt).pop();
+    const openedAt = (record) => record.openedAt ?? record.startedAt; // an earlier release kept the latter alone
+    const current = wanted ?? unfinished.sort((one, other) => openedAt(one) - openedAt(other)).pop();
     for (const record of own.filter((record) => record !== current)) {
       const isOver = record.isEnded && (!record.isKept || isLongExpired(record));
       if (isOver) await notebook.forget(record.id).catch(() => {});
@@ -161,7 +172,7 @@ export class ProctoringClient extends EventTarget {
     return this.#heartbeat.state;
   }
 
-  /** When the sitting began, by this browser's clock, in ms. */
+  /** When the sitting began, in ms: by this browser's clock, or by the server's if it was opened elsewhere (`adopt`). */
   get startedAt() {
     return this.#record?.startedAt ?? null;
   }
@@ -179,9 +190,11 @@ export class ProctoringClient extends EventTarget {
   /** Seconds from the session's start to an instant of this browser's clock, also where that was set in between. */
   secondsIn(ms = Date.now(), clockAheadMs = this.clockAheadMs) {
     this.#mustHaveSession();
+    const startTime = Date.parse(this.#record.startTime);
     const byItself = ms - this.startedAt;
-    const byServer = ms - (clockAheadMs ?? NaN) - Date.parse(this.#record.startTime);
-    return (Math.abs(byServer - byItself) > CLOCK_SET_MS ? byServer : byItself) / 1000;
+    const byServer = ms - (clockAheadMs ?? NaN) - startTime;
+    const toleratedMs = this.startedAt === startTime ? 0 : CLOCK_SET_MS; // opened elsewhere: only the server knows when
+    return (Math.abs(byServer - byItself) > toleratedMs ? byServer : byItself) / 1000;
   }
 
   get candidateName() {
@@ -208,7 +221,10 @@ export class ProctoringClient extends EventTarget {
     return answer.body;
   }
 
-  /** Take a session that a server of yours has opened: the answer to its `POST /sessions`, at each load of the page. */
+  /**
+   * Take a session that a server of yours has opened: the answer to its `POST /sessions`, at each load of the page; or to
+   * `POST /sessions/{id}/token`, also in another browser than before.
+   */
   async adopt(session) {
     await this.#adopt(session);
   }
@@ -218,7 +234,11 @@ export class ProctoringClient extends EventTarget {
     if (!id || !token) throw new Error("This is not the answer to POST /sessions: it has no id, or no token.");
     const { baseUrl } = this.#options;
     const told = { id, token, tokenExpiresAt, candidateName, startTime, baseUrl, startKey: key };
-    const own = { startedAt: Date.now(), visits: 0, followed: [], isEnding: false, isEnded: false, isKept: false };
+    const now = Date.now();
+    const startedAt = key ? now : Date.parse(startTime) || now;
+    // Another browser may have had it until now: there are no more visits than seconds, and nobody told of them here.
+    const visits = Math.min(Math.max(0, Math.floor((now - startedAt) / 1000)), VISITS_MAX);
+    const own = { startedAt, openedAt: now, visits, followed: [], isEnding: false, isEnded: false, isKept: false };
     await this.#open(new Notebook(), { ...told, ...own });
   }
 
@@ -309,10 +329,14 @@ export class ProctoringClient extends EventTarget {
     await this.#notebook.forget(this.id).catch(() => {});
   }
 
-  /** Go on after `stopped` {reason: "token"}, with another token of this session, or this one when it is good again. */
-  async useToken(token) {
+  /**
+   * Go on after `stopped` {reason: "token"}, with another token of this session, or this one when it is good again.
+   * @param {string} token
+   * @param {string} [tokenExpiresAt] `token_expires_at` of the same answer: from then on it is kept for a week here.
+   */
+  async useToken(token, tokenExpiresAt = this.#record?.tokenExpiresAt) {
     this.#mustHaveSession();
-    await this.#remember({ token });
+    await this.#remember({ token, tokenExpiresAt });
     if (this.stopped !== "token") return;
     this.stopped = null;
     this.#begin();
@@ -328,14 +352,15 @@ export class ProctoringClient extends EventTarget {
 
   #mustHaveNone() {
     const hasOne = this.#notebook || this.#isStarting;
-    if (hasOne) throw new Error("This client has its session, or is about to; make another one.");
+    if (hasOne) throw new Error("This client already has a session, or is about to; create another client.");
   }
 
   async #open(notebook, record) {
     this.#mustHaveNone();
     this.#notebook = notebook;
-    const { token, tokenExpiresAt } = record; // newer than what is on disk when the session was adopted once more
-    const visited = (stored) => ({ ...record, ...stored, token, tokenExpiresAt, visits: (stored?.visits ?? 0) + 1 });
+    const { token, tokenExpiresAt, openedAt } = record; // newer than on disk when the session was adopted once more
+    const newer = { token, tokenExpiresAt, openedAt };
+    const visited = (stored) => ({ ...record, ...stored, ...newer, visits: (stored ?? record).visits + 1 });
     const written = await notebook.update(record.id, visited).catch(() => null);
     const opened = written ?? visited(record);
     const warn = () => this.#tell("warning", { reason: "memory_only" });

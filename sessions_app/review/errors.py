@@ -10,24 +10,24 @@ class ReviewChanged(ProctoringError):
     """Somebody else was quicker. `since`: their entries in the history, oldest first (models.ReviewEntry)."""
 
     code = "review_changed"
-    sentence = "Somebody else changed this review meanwhile; look at what changed, and then again."
+    sentence = "Somebody else has changed this review in the meantime; check what changed, then try again."
 
     def __init__(self, since: Sequence[Any] = ()) -> None:
         self.since = tuple(since)
         told = "; ".join(entry.sentence for entry in self.since)
-        super().__init__(f"This review changed meanwhile: {told}." if told else None)
+        super().__init__(f"This review has changed in the meantime: {told}." if told else None)
 
 
 class IncidentNotFound(ProctoringError):
     """Also when events that came meanwhile made another incident of it: nobody has seen that one yet."""
 
     code = "incident_not_found"
-    sentence = "There is no such incident any more; new events may have joined it. Look again."
+    sentence = "This incident no longer exists; new events may have joined it. Look again."
 
 
 class IllegalJudgement(ProctoringError):
     code = "illegal_judgement"
-    sentence = "The incident cannot get from its state to that one."
+    sentence = "The incident cannot change from its state to that one."
 
     def __init__(self, state: str, to: str) -> None:
         super().__init__(f"The incident is {state} and cannot become {to}.")
@@ -35,7 +35,7 @@ class IllegalJudgement(ProctoringError):
 
 class IllegalOutcome(ProctoringError):
     code = "illegal_outcome"
-    sentence = "The session cannot get from its outcome to that one."
+    sentence = "The session cannot change from its outcome to that one."
 
     def __init__(self, outcome: str, to: str) -> None:
         super().__init__(f"The outcome is {outcome} and cannot become {to}.")
@@ -43,12 +43,12 @@ class IllegalOutcome(ProctoringError):
 
 class ReasonNeeded(ProctoringError):
     code = "reason_needed"
-    sentence = "This needs a reason."
+    sentence = "This requires a reason."
 
 
 class SessionStillOpen(ProctoringError):
     code = "session_still_open"
-    sentence = "The candidate still sits this session; it can be decided on once it is closed."
+    sentence = "The session is still open; it can be decided on once it is closed."
 
 
 class NothingConfirmed(ProctoringError):
@@ -68,17 +68,17 @@ class SecondReviewerNeeded(ProctoringError):
 
 class NoSuchPolicy(ProctoringError):
     code = "no_such_policy"
-    sentence = "There is no policy of that version."
+    sentence = "There is no policy with that version."
 
 
 class PolicyChanged(ProctoringError):
     code = "policy_changed"
-    sentence = "Another policy was activated meanwhile."
+    sentence = "Another policy was activated in the meantime."
 
 
 class BadPolicy(ProctoringError):
     code = "bad_policy"
-    sentence = "The policy makes no sense."
+    sentence = "The policy is not valid."
 
 
 class NobodyToAssign(ProctoringError):
@@ -88,9 +88,9 @@ class NobodyToAssign(ProctoringError):
 
 class AssignedMeanwhile(ProctoringError):
     code = "assigned_meanwhile"
-    sentence = "Somebody else got this session meanwhile."
+    sentence = "This session has been assigned to somebody else in the meantime."
 
 
 class NoLongerClean(ProctoringError):
     code = "no_longer_clean"
-    sentence = "The session changed meanwhile, and needs a look."
+    sentence = "The session has changed in the meantime and must be reviewed."

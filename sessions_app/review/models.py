@@ -215,7 +215,7 @@ _VERBS = {
     EntryAction.REVOKED.value: "revoked the allowance of",
     EntryAction.OUTCOME.value: "changed the outcome",
     EntryAction.DUE.value: "changed the due time",
-    EntryAction.SCORED.value: "scored anew",
+    EntryAction.SCORED.value: "rescored",
 }
 
 

@@ -112,17 +112,17 @@ def versions() -> list[tuple[int, Policy, PolicyVersion | None]]:
 def check(draft: Draft) -> None:
     """Raises BadPolicy."""
     if not draft.weights or len(draft.weights) > TYPES_MAX:
-        raise BadPolicy(f"A policy weighs 1 to {TYPES_MAX} event types.")
+        raise BadPolicy(f"A policy has weights for 1 to {TYPES_MAX} event types.")
     for event_type, points in [*draft.weights.items(), *draft.caps.items()]:
         fits = 0 < len(event_type) <= EVENT_TYPE_MAX_LENGTH and "\0" not in event_type
         if not fits or event_type != event_type.strip():
-            raise BadPolicy(f"An event type has 1 to {EVENT_TYPE_MAX_LENGTH} characters, and none blank at its ends.")
+            raise BadPolicy(f"An event type has 1 to {EVENT_TYPE_MAX_LENGTH} characters, with no blanks at its ends.")
         if type(points) is not int or not 0 <= points <= FULL_SCORE:
-            raise BadPolicy(f"{event_type}: a weight or cap is a whole number from 0 to {FULL_SCORE}.")
+            raise BadPolicy(f"{event_type}: a weight or cap must be a whole number from 0 to {FULL_SCORE}.")
     if unknown := sorted(set(draft.caps) - set(draft.weights)):
-        raise BadPolicy(f"There is a cap and no weight for {', '.join(unknown)}.")
+        raise BadPolicy(f"There is a cap but no weight for {', '.join(unknown)}.")
     if draft.counts not in (scoring.EVENTS, scoring.INCIDENTS):
-        raise BadPolicy("What is counted is events or incidents.")
+        raise BadPolicy("What is counted must be events or incidents.")
     if not FULL_SCORE >= draft.low_from > draft.medium_from > 0:
         raise BadPolicy("The bands need 100 ≥ low > medium > 0.")
     for name, value, most in (
@@ -133,7 +133,7 @@ def check(draft: Draft) -> None:
         ("threshold of clean sessions", draft.clean_from, FULL_SCORE),
     ):
         if not 0 <= value <= most:  # NaN, too
-            raise BadPolicy(f"The {name} is a number from 0 to {most:g}.")
+            raise BadPolicy(f"The {name} must be a number from 0 to {most:g}.")
 
 
 def _version_of_settings(policy: Policy) -> Policy:

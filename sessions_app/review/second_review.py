@@ -17,7 +17,7 @@ from sessions_app.scoring import FULL_SCORE
 
 #: Whoever made the change has looked by then, unless they were killed.
 LOOK_PAUSE_S = 10
-REASON = "More points are off after this change than one person may decide on."
+REASON = "After this change, more points are off than one person may decide on."
 
 
 def is_needed(review: Review) -> bool:

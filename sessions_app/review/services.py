@@ -74,7 +74,7 @@ def judge(
     """
     reason = _clean(reason)
     if to == IncidentState.DISMISSED and not reason:
-        raise ReasonNeeded("Say why the incident is dismissed.")
+        raise ReasonNeeded("Give a reason for dismissing the incident.")
     changes.require_seen(session, seen)
     review = review_of(session, seen_until=seen_until)
     incident = review.incident(key)
@@ -143,7 +143,7 @@ def add_incident(
     ReasonNeeded, since nothing else tells what it was, and ReviewChanged."""
     reason = _clean(reason)
     if not reason:
-        raise ReasonNeeded("Say what was seen.")
+        raise ReasonNeeded("Say what you noticed.")
     changes.require_seen(session, seen)
     row = JudgedIncident(
         session_id=session.pk,

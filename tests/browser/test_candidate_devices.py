@@ -66,7 +66,7 @@ class TestACamera:
         page.locator("#preview").evaluate(UNPLUG)
         expect(stopped).to_be_visible()
         page.get_by_role("button", name="Turn on again").click()
-        expect(page.get_by_text("There is no camera.")).to_be_visible()
+        expect(page.get_by_text("No camera was found.")).to_be_visible()
         end(page)
         expect_done(page)
         seen = ["sitting_started", "camera_lost", "devices_back", "camera_lost", "sitting_ended"]
@@ -83,7 +83,7 @@ class TestACamera:
         expect(page.get_by_text("Nothing is being recorded. Turn")).to_be_visible()
         until(lambda: exam.database["sessions"].find_one({"_id": session_id, "heartbeat.recording": False}))
         exam.act(session_id, "pause")
-        expect(page.get_by_text("Nothing is being recorded. This goes away by itself.")).to_be_visible()
+        expect(page.get_by_text("Nothing is being recorded. This message goes away by itself.")).to_be_visible()
         exam.act(session_id, "resume")
         page.get_by_role("button", name="Turn on again").click()
         expect(page.get_by_text("Recording", exact=True)).to_be_visible()
@@ -99,7 +99,7 @@ class TestADisk:
     def test_that_is_full_for_a_while_keeps_the_recording_in_its_order(self, exam, page):
         page.add_init_script(FULL_DISK)
         session_id = start(page, exam, "Full for a while")
-        expect(page.get_by_text("This browser cannot keep notes")).to_be_visible()
+        expect(page.get_by_text("This browser cannot store anything")).to_be_visible()
         assert page.evaluate(KEPT) == []
         page.evaluate("window.isFull = false")
         until(lambda: len(page.evaluate(KEPT)) >= 2)

@@ -46,7 +46,7 @@ class TestTheVideo:
         impostor.instead = {"Authorization": "Bearer expired"}
         impostor.step_aside()
         expect(page.get_by_text("The permission for this exam has expired.")).to_be_visible()
-        expect(page.get_by_role("heading", name="Not all was sent")).to_be_visible()
+        expect(page.get_by_role("heading", name="Not everything was sent")).to_be_visible()
         page.get_by_role("link", name="Start another exam in this browser").click()
         expect(page.get_by_label("Your name")).to_be_visible()
         impostor.instead = {}
@@ -62,7 +62,7 @@ class TestTheVideo:
         impostor.instead = {"Authorization": "Bearer expired"}
         page.goto(f"{impostor.url}/candidate/")
         page.get_by_role("button", name="End the exam").first.click()
-        expect_done(page, "expired more than a week ago. What was not sent by then", "Not all was sent")
+        expect_done(page, "expired more than a week ago. What had not been sent by then", "Not everything was sent")
         assert page.evaluate(KEPT) == []
 
     def test_that_is_refused_keeps_no_other_from_being_sent(self, exam, page, impostor):
@@ -70,13 +70,13 @@ class TestTheVideo:
         until(lambda: page.evaluate(KEPT))  # of the recording before the reload
         page.reload()
         kept_before = len(page.evaluate(KEPT))
-        page.get_by_role("button", name="Go on").click()
+        page.get_by_role("button", name="Continue").click()
         expect(page.get_by_text("Recording", exact=True)).to_be_visible()
         until(lambda: len(page.evaluate(KEPT)) > kept_before)  # one that is stopped at once has nothing to send
         impostor.answer("POST .*/uploads$", TOO_LARGE, when=lambda body: impostor.replied == 0)
         exam.act(session_id, "terminate", reason_code="technical.network")
-        said = "Staff have ended your exam. The server did not take all of the video: Too large. Please tell the staff."
-        expect_done(page, said, "Not all was taken")
+        said = "The server did not accept all of the video: Too large. Please tell the staff."
+        expect_done(page, f"Staff have ended your exam. {said}", "Not everything was accepted")
         (recording,) = exam.recordings(session_id)
         assert recording["state"] == "ready"
 
@@ -105,13 +105,13 @@ class TestThePage:
         impostor.answer("/events/batch$", Reply(403), when=lambda body: b"focus_lost" in body)
         page.evaluate("window.dispatchEvent(new Event('blur'))")
         end(page)
-        expect_done(page, "Something in your network stops what this page had noted (1).", "Not all was sent")
+        expect_done(page, "Something in your network blocks what this page recorded (1).", "Not everything was sent")
 
     def test_says_that_something_else_answers(self, exam, page, impostor):
         session_id = start(page, exam, impostor)
         impostor.answer("POST .*/sessions/", Reply(200))
         page.evaluate("window.dispatchEvent(new Event('blur'))")
-        expect(page.get_by_text("does your network want a login?")).to_be_visible()
+        expect(page.get_by_text("does your network ask you to log in?")).to_be_visible()
         impostor.step_aside()
         expect(page.get_by_text("Connected", exact=True)).to_be_visible()
         until(lambda: {"focus_lost", "network_back"} <= set(exam.types(session_id)))
@@ -130,7 +130,7 @@ class TestThePage:
         if is_back_first:
             impostor.step_aside()
         page.goto(f"{impostor.url}/candidate/")
-        page.get_by_role("button", name="Go on").click()
+        page.get_by_role("button", name="Continue").click()
         expect(page.get_by_text("Recording", exact=True)).to_be_visible()
         impostor.step_aside()
         until(lambda: "network_back" in exam.types(session_id))

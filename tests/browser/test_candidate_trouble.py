@@ -76,8 +76,8 @@ class TestTrouble:
     def test_without_a_camera_a_sitting_goes_on_and_says_so(self, exam, page):
         page.add_init_script(NOT_ALLOWED)
         ask_to_start(page, exam.url)
-        expect(page.get_by_role("alert")).to_contain_text("Press Start again to go without.")
-        expect(page.get_by_text("The browser or you did not allow it.")).to_be_visible()
+        expect(page.get_by_role("alert")).to_contain_text("Press Start again to continue without them.")
+        expect(page.get_by_text("Camera and microphone were not allowed.")).to_be_visible()
         page.get_by_role("button", name="Start", exact=True).click()
         expect(page.get_by_text("Not recording")).to_be_visible()
         session_id = exam.database["sessions"].find_one({"candidate_name": "Ada"}, sort=[("start_time", -1)])["_id"]
@@ -94,7 +94,7 @@ class TestTrouble:
         for script in (NO_CAMERA, HELD_BACK):
             page.add_init_script(script)
         ask_to_start(page, exam.url)
-        expect(page.get_by_text("There is no camera.")).to_be_visible()
+        expect(page.get_by_text("No camera was found.")).to_be_visible()
         page.get_by_role("button", name="Start", exact=True).click()
         expect(page.get_by_text("Not recording")).to_be_visible()
         sessions = exam.database["sessions"]
@@ -112,7 +112,7 @@ class TestTrouble:
         expect(page.get_by_text("No connection, 2 waiting", exact=True)).to_be_visible()
         end(page)
         expect(page.get_by_role("heading", name="Sending")).to_be_visible()
-        expect(page.get_by_text("No connection, 3 waiting: it goes on by itself.")).to_be_visible()
+        expect(page.get_by_text("No connection, 3 waiting: sending resumes by itself.")).to_be_visible()
         visitor.set_offline(False)
         expect_done(page)
         assert exam.types(session_id) == ["sitting_started", "focus_lost", "network_lost", "sitting_ended"]
@@ -122,7 +122,7 @@ class TestTrouble:
         session_id = start(page, exam, "Closes")
         until(lambda: page.evaluate(PARTS, session_id) == 1)
         page.reload()
-        page.get_by_role("button", name="Go on").click()
+        page.get_by_role("button", name="Continue").click()
         until(lambda: page.evaluate(PARTS, session_id) == 2)
         visitor.set_offline(True)
         end(page)
@@ -140,7 +140,7 @@ class TestTrouble:
     @pytest.mark.parametrize(
         ("settings", "said"),
         [
-            ({"SESSION_CREATION": "token"}, "On this server an exam is opened by staff or their system"),
+            ({"SESSION_CREATION": "token"}, "On this server, exams are started by staff or their system"),
             ({"SESSION_CREATION_PER_MINUTE": "1"}, "Too many exams are being started from your network."),
         ],
         ids=["token", "throttled"],
@@ -166,7 +166,7 @@ class TestTrouble:
         long_ago = {"status": "expired", "end_time": datetime.now(UTC) - timedelta(hours=1)}
         exam.database["sessions"].update_one({"_id": session_id}, {"$set": long_ago})
         visitor.set_offline(False)
-        expect_done(page, "(3) came too late and was not taken. The video was sent.", "Not all was taken")
+        expect_done(page, "(3) came too late and was not accepted. The video was sent.", "Not everything was accepted")
         assert exam.types(session_id) == ["sitting_started"]
 
     def test_in_a_second_tab_it_waits_until_the_first_is_closed_which_asks_before(self, exam, visitor, page):

@@ -119,7 +119,8 @@ class TestAServerThat:
         until(lambda: page.evaluate("client.stopped") == "token")
         log(page, 2)
         assert page.evaluate("client.waiting") == 4
-        page.evaluate("(token) => client.useToken(token)", token)
+        page.evaluate("(token) => client.useToken(token, '2100-01-01T00:00:00Z')", token)
+        assert page.evaluate("new Date(client.keptUntil).toISOString()") == "2100-01-08T00:00:00.000Z"
         until_answered(page)
         assert exam.sequences(session_id) == [1_000_001, 1_000_002, 1_000_003, 1_000_004]  # of the second visit
         page.evaluate("client.log('paste')")

@@ -106,7 +106,7 @@ def test_those_of_a_hall_are_found_by_name_and_count_and_asked_together(proctor,
     for route in held:
         route.continue_()
     result = proctor.locator("#live-result")
-    expect(result).to_have_text("Done for 3 of 5 sessions. Hall 5: The session is not open any more.")
+    expect(result).to_have_text("Done for 3 of 5 sessions. Hall 5: The session is no longer open.")
     expect(message).to_have_value("You may stay.")
     expect(other).to_be_visible()
     proctor.keyboard.press("Escape")
@@ -147,7 +147,7 @@ def test_what_the_server_refuses_is_said_in_the_dialog(watched, site):
     page.request.post(f"/sessions/{sitting.id}/end", headers=sitting.candidate)
     page.get_by_role("dialog").get_by_label("pause").check()
     page.keyboard.press("Enter")
-    expect(page.locator("#live-fault")).to_have_text("The session is not open any more.")
+    expect(page.locator("#live-fault")).to_have_text("The session is no longer open.")
     page.keyboard.press("Escape")
     expect(page.locator("#live-freshness")).to_have_class("live-freshness is-stale")
 
@@ -190,4 +190,4 @@ def test_a_row_that_moves_keeps_the_keyboard(proctor, site):
     expect(row_of(proctor, "Mover One").locator(".live-points")).to_have_text("100")
     expect(button).to_be_focused()
     said = proctor.locator("#live-said").inner_text()
-    assert re.match(r"\d+ with points, \d+ missing, \d+ with something off, \d+ paused\.", said)
+    assert re.match(r"\d+ with points, \d+ missing, \d+ with a problem, \d+ paused\.", said)

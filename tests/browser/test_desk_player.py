@@ -72,7 +72,7 @@ class TestThePlayer:
         page = colleague("the-reviewer")
         page.route("**/videos/*", lambda route: route.continue_() if path.name in route.request.url else route.abort())
         page.goto(page_of(sitting))
-        expect(page.locator(".screen-note")).to_contain_text("was refused, and is kept")
+        expect(page.locator(".screen-note")).to_contain_text("was rejected, and is kept")
         page.get_by_role("link", name=re.compile("phone_detected")).click()
         camera, screen = (page.locator(f"[data-screen={kind}] [data-words]") for kind in ("camera", "screen"))
         for words in (camera, screen):
@@ -109,8 +109,8 @@ class TestTheTimeline:
         page.goto(page_of(sit(BUSY)))
         ticks = page.locator("[data-timeline=ruler] span")
         few = ticks.count()
-        page.get_by_role("button", name="Show less of the timeline").click()
-        page.get_by_role("button", name="Show less of the timeline").click()
+        page.get_by_role("button", name="Zoom the timeline in").click()
+        page.get_by_role("button", name="Zoom the timeline in").click()
         assert ticks.count() > few
         page.locator("[data-timeline=sheet]").focus()
         for name in ("focus_lost", "phone_detected", "looking_away"):

@@ -118,9 +118,9 @@ def test_a_reviewer_filters_assigns_and_takes_sessions(page):
 def test_a_reviewer_passes_the_clean_ones_after_a_page_that_says_how_many(page):
     log_in(page, "the-reviewer")
     page.goto(f"{QUEUE}?review=awaiting&band=low")
-    page.get_by_role("link", name="Pass the clean sessions of this list …").click()
+    page.get_by_role("link", name="Pass the clean sessions in this list …").click()
     question = page.locator(".queue-question")
-    expect(question).to_contain_text("without a look?")
+    expect(question).to_contain_text("without reviewing them?")
     clean = page.locator("input[name=session]").count()
     expect(question).to_contain_text(f"Pass {clean} session")
     assert serious_barriers(page) == []
@@ -152,25 +152,25 @@ def test_a_policy_is_changed_with_a_preview(page):
     screenshot(page, "desk-policies")
     page.get_by_role("link", name="Edit as a new version").first.click()
     page.get_by_label("Weights and caps").fill("looking_away 1\nphone_detected 1")
-    page.get_by_label("Why it is made").fill("phones were calculators")
+    page.get_by_label("Reason for this version").fill("phones were calculators")
     assert serious_barriers(page) == []
     screenshot(page, "desk-policy-form")
-    page.get_by_role("button", name="Make this version").click()
-    expect(page.get_by_text("is made; it is not in force.")).to_be_visible()
-    page.get_by_role("button", name="See what it would do").click()
+    page.get_by_role("button", name="Create this version").click()
+    expect(page.get_by_text("was created; it is not in force.")).to_be_visible()
+    page.get_by_role("button", name="Preview").click()
     result = page.locator(".policy-result")
     expect(result).to_contain_text("change band")
     expect(page.get_by_role("row").filter(has_text=f"{MARK} high")).to_contain_text("20 → 90")
     assert serious_barriers(page) == []
     screenshot(page, "desk-policy-preview")
-    page.get_by_role("button", name="Put it in force and score").click()
+    page.get_by_role("button", name="Put it in force and rescore").click()
     expect(page.get_by_text("This version is in force.")).to_be_visible()
     expect(page.locator("[aria-labelledby=rescore-title]")).to_contain_text("Done on")
     screenshot(page, "desk-policy-done")
     page.goto(f"{POLICIES}1/change/")  # and back, since others work on this site, too
-    page.get_by_role("button", name="See what it would do").click()
+    page.get_by_role("button", name="Preview").click()
     expect(page.locator(".policy-result")).to_contain_text("change band")
-    page.get_by_role("button", name="Put it in force and score").click()
+    page.get_by_role("button", name="Put it in force and rescore").click()
     expect(page.locator("[aria-labelledby=rescore-title]")).to_contain_text("Done on")
 
 
@@ -214,7 +214,7 @@ def test_the_overview_prints_its_charts(page):
     page.goto(OVERVIEW)
     expect(page.locator(".chart svg")).to_have_count(5)
     expect(page.get_by_text("67% (6 of 9)").first).to_be_attached()
-    page.get_by_text("The same as a table").last.click()
+    page.get_by_text("Show as a table").last.click()
     expect(page.get_by_role("row", name="no_face, blink 2.1 67% (6 of 9)")).to_be_visible()
     page.emulate_media(media="print")
     expect(page.locator("#header")).to_be_hidden()

@@ -65,8 +65,8 @@ def test_a_reviewers_whole_day(site, page, sit, documents, film, colleague):
     page.keyboard.press("i")
     form = page.get_by_role("dialog", name="Add an incident")
     expect(form.get_by_label("From")).to_have_value(re.compile(r"^0:5\d$"))
-    form.get_by_label("What", exact=True).fill("notes_detected")
-    form.get_by_label("What was to be seen").fill("A slip of paper")
+    form.get_by_label("Event type").fill("notes_detected")
+    form.get_by_label("What you noticed").fill("A slip of paper")
     form.get_by_role("button", name="Add incident").click()
     expect(rows(page).filter(has_text="notes_detected")).to_contain_text("added by hand")
     expect(selected(page)).to_contain_text("notes_detected")
@@ -74,7 +74,7 @@ def test_a_reviewers_whole_day(site, page, sit, documents, film, colleague):
 
     page.keyboard.press("n")
     page.get_by_role("dialog", name="Note").get_by_label("Text").fill("Ask for the room scan.")
-    page.get_by_role("button", name="Keep note").click()
+    page.get_by_role("button", name="Save note").click()
     expect(page.locator(".note")).to_contain_text("Ask for the room scan.")
     page.get_by_role("button", name="Assign to me").click()
     expect(said(page)).to_have_text("Assigned to the-reviewer.")
@@ -89,7 +89,7 @@ def test_a_reviewers_whole_day(site, page, sit, documents, film, colleague):
 
     second = colleague("reviewer")
     second.goto(page_of(sitting))
-    expect(second.locator(".rp-hint")).to_contain_text("the-reviewer found a violation")
+    expect(second.locator(".rp-hint")).to_contain_text("the-reviewer was the first reviewer")
     decide(second, "violation", "")
     expect(second.locator("#decide-form .refused")).to_contain_text("Say why.")
     assert second.locator("#decide-form").evaluate("form => form.scrollWidth - form.clientWidth") == 0
@@ -106,9 +106,9 @@ def test_a_reviewers_whole_day(site, page, sit, documents, film, colleague):
 def test_a_key_judges_nothing_that_nobody_chose_and_a_click_anywhere_on_a_row_chooses_it(page, sit):
     log_in(page, "the-reviewer")
     page.goto(page_of(sit(BUSY)))
-    expect(page.locator(".judged")).to_have_text("No incident is selected. Choose one of the list.")
+    expect(page.locator(".judged")).to_have_text("No incident is selected. Choose one from the list.")
     page.keyboard.press("c")
-    expect(said(page)).to_have_text("Nothing is selected that one could confirm.")
+    expect(said(page)).to_have_text("No incident that you can confirm is selected.")
     for column in (".what", ".severity", ".n"):
         rows(page).filter(has_text="looking_away").locator(column).click()
         expect(selected(page)).to_contain_text("looking_away")
@@ -128,7 +128,7 @@ def test_one_who_may_only_look(site, sit, colleague):
     expect(page.locator(".judge, #decide-form, #note")).to_have_count(0)
     page.keyboard.press("j")
     page.keyboard.press("c")
-    expect(said(page)).to_have_text("You may look at this session, and not decide on it.")
+    expect(said(page)).to_have_text("You may view this session, but not decide on it.")
     expect(page.get_by_role("button", name="Pause")).to_be_visible()  # but act on the sitting
 
 
@@ -173,16 +173,16 @@ def test_every_mark_leads_to_its_incident_also_on_another_page_or_hidden(page, s
     expect(selected(page)).to_contain_text("kind_200")
     expect(page.locator("[data-moment]")).to_have_text("0:48")
 
-    page.get_by_role("checkbox", name="to judge only").check()
+    page.get_by_role("checkbox", name="only those to judge").check()
     expect(page.locator("tr[data-key]:visible")).to_have_count(1)  # these kinds weigh nothing
     click_at(page, 52)
     expect(page.locator("tr[data-key]:visible")).to_have_text(re.compile("kind_208"))
     expect(selected(page)).to_contain_text("kind_208")
     page.get_by_role("link", name="earlier").click()
     expect(selected(page)).to_contain_text("kind_199")
-    expect(page.get_by_role("checkbox", name="to judge only")).to_be_checked()
+    expect(page.get_by_role("checkbox", name="only those to judge")).to_be_checked()
     expect(page.locator("tr[data-key]:visible")).to_have_count(1)
-    page.get_by_role("checkbox", name="to judge only").uncheck()
+    page.get_by_role("checkbox", name="only those to judge").uncheck()
     page.reload()
     expect(page.locator("tr[data-key]:visible")).to_have_count(200)
 

@@ -34,7 +34,7 @@ class TestHowItLooks:
         expect(selected(page).locator(".state")).to_have_text("confirmed")
         page.keyboard.press("j")
         page.keyboard.press("d")
-        page.keyboard.type("Nothing to be seen")
+        page.keyboard.type("Nothing to see")
         page.keyboard.press("Enter")
         expect(selected(page).locator(".state")).to_have_text("dismissed")
         for scheme in ("light", "dark"):
@@ -76,13 +76,13 @@ class TestHowItLooks:
         form.locator("textarea").fill("Hands under the table")
         begins = form.get_by_label("From")
         begins.fill("soon")
-        form.get_by_role("button", name="Keep note").click()
-        expect(begins).to_have_accessible_description(re.compile("a note on the whole.*Say the moment as 12:04"))
+        form.get_by_role("button", name="Save note").click()
+        expect(begins).to_have_accessible_description(re.compile("a note on the whole.*Enter the moment as 12:04"))
         expect(begins).to_have_attribute("aria-invalid", "true")
         expect(begins).to_be_focused()
         begins.fill("0:01")
         expect(begins).not_to_have_attribute("aria-invalid", "true")
-        expect(begins).to_have_accessible_description("Leave it out for a note on the whole.")
+        expect(begins).to_have_accessible_description("Leave empty for a note on the whole session.")
 
     def test_at_twice_the_size_and_in_forced_colours_one_sees_where_one_is(self, page, site, sit, documents, film):
         filmed(site, sitting := sit(BUSY), documents, film)

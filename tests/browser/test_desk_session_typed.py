@@ -24,14 +24,14 @@ def test_two_reviewers_race_and_nothing_typed_is_lost(sit, colleague):
     one.keyboard.press("c")
     expect(selected(one).locator(".state")).to_have_text("confirmed")
 
-    other.get_by_role("button", name="Keep note").click()
+    other.get_by_role("button", name="Save note").click()
     refused = other.get_by_role("dialog", name="Note").get_by_role("alert")
-    expect(refused).to_contain_text("somebody else changed this review")
+    expect(refused).to_contain_text("somebody else has changed this review")
     expect(refused).to_contain_text("the-reviewer confirmed")
     expect(other.get_by_role("dialog", name="Note").get_by_label("Text")).to_have_value("Half a thought")
     expect(rows(other).filter(has_text="confirmed")).to_have_count(1)  # and sees it
     screenshot(other, "desk-session-refused", full_page=False)
-    other.get_by_role("button", name="Keep note").click()
+    other.get_by_role("button", name="Save note").click()
     expect(other.locator(".note")).to_contain_text("Half a thought")
 
 
@@ -40,7 +40,7 @@ def test_what_was_typed_for_one_allowance_is_not_sent_for_another(sit, colleague
     one.goto(page_of(sitting := sit(BUSY)))
     for name in ("focus_lost", "looking_away", "multiple_faces"):
         one.locator("#allow > summary").click()
-        one.locator("#allow-form").get_by_label("Type of event").select_option(name)
+        one.locator("#allow-form").get_by_label("Event type").select_option(name)
         one.locator("#allow-form").get_by_label("Reason").fill("An accommodation")
         one.locator("#allow-form").get_by_role("button").click()
         expect(one.locator(".allowance").filter(has_text=name)).to_be_visible()
@@ -51,7 +51,7 @@ def test_what_was_typed_for_one_allowance_is_not_sent_for_another(sit, colleague
         form.get_by_label("Reason").fill(f"No {name}")
         form.get_by_role("button").click()
     form = other.get_by_role("dialog", name="Count again: looking_away")
-    expect(form.get_by_role("alert")).to_contain_text("somebody else changed this review")
+    expect(form.get_by_role("alert")).to_contain_text("somebody else has changed this review")
     expect(form.get_by_label("Reason")).to_have_value("No looking_away")
     form.get_by_role("button").click()
     expect(other.locator(".allowance bdi")).to_have_text(["multiple_faces"])
@@ -72,7 +72,7 @@ def test_what_was_typed_for_one_incident_is_not_said_of_another(site, sit, colle
     expect(selected(one).locator(".state")).to_have_text("confirmed")
 
     dismiss = other.get_by_role("dialog", name="Dismiss this incident")
-    for words in ("somebody else changed this review", "Select an incident first."):
+    for words in ("somebody else has changed this review", "Select an incident first."):
         other.keyboard.press("Enter")
         expect(dismiss.get_by_role("alert")).to_contain_text(words)
         expect(dismiss).to_contain_text("No incident is selected.")
@@ -80,7 +80,7 @@ def test_what_was_typed_for_one_incident_is_not_said_of_another(site, sit, colle
         expect(selected(other)).to_have_count(0)
     other.locator("[data-timeline=sheet]").focus()
     other.keyboard.press("c")
-    expect(said(other)).to_have_text("Nothing is selected that one could confirm.")
+    expect(said(other)).to_have_text("No incident that you can confirm is selected.")
     expect(rows(other).locator(".state")).to_have_text(["open", "confirmed", "open", "open"])
 
 
@@ -112,8 +112,8 @@ def test_of_a_session_that_somebody_deleted_meanwhile_it_says_so_and_keeps_what_
     form = page.get_by_role("dialog", name="Note")
     form.get_by_label("Text").fill("Half a thought")
     documents["sessions"].delete_one({"_id": sitting.id})
-    form.get_by_role("button", name="Keep note").click()
-    expect(form.get_by_role("alert")).to_contain_text("this session is not there any more")
+    form.get_by_role("button", name="Save note").click()
+    expect(form.get_by_role("alert")).to_contain_text("this session no longer exists")
     expect(form.get_by_label("Text")).to_have_value("Half a thought")
 
 
@@ -132,7 +132,7 @@ def test_the_form_of_the_severity_follows_the_selection_and_keeps_what_was_chose
     other.keyboard.press("a")
     expect(selected(other).locator(".state")).to_have_text("acknowledged")
     page.get_by_role("button", name="Set severity").click()
-    expect(page.locator("#severity").get_by_role("alert")).to_contain_text("somebody else changed this review")
+    expect(page.locator("#severity").get_by_role("alert")).to_contain_text("somebody else has changed this review")
     expect(chosen).to_have_value("low")
     page.get_by_role("button", name="Set severity").click()
     expect(selected(page).locator(".severity")).to_have_text("low")

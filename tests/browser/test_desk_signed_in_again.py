@@ -40,6 +40,6 @@ def test_a_sessions_page_says_that_nothing_was_stored_and_keeps_what_was_typed(w
     form = page.get_by_role("dialog", name="Note")
     form.get_by_label("Text").fill("A word.")
     sign_in_again(page)
-    form.get_by_role("button", name="Keep note").click()
-    expect(form.get_by_role("alert")).to_contain_text("Nothing was stored")
+    form.get_by_role("button", name="Save note").click()
+    expect(form.get_by_role("alert")).to_contain_text("Nothing was saved")
     expect(form.get_by_label("Text")).to_have_value("A word.")

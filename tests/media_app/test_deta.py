@@ -128,7 +128,7 @@ def test_an_upload_that_the_server_forgot_is_no_missing_file(storage, deta):
     """A 404 to the last call of an upload."""
     state = sent(storage, "a.webm", bytes(6 * MIB))
     deta.uploads.clear()
-    with pytest.raises(StorageFailed, match="no longer knows"):
+    with pytest.raises(StorageFailed, match="has lost bytes"):
         storage.finish_parts("a.webm", state)
 
 

@@ -81,7 +81,7 @@ def test_a_file_that_is_not_what_was_stored_does_not_move(recordings, s3, data_d
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    with pytest.raises(CommandError, match="Not all"):
+    with pytest.raises(CommandError, match="Not everything"):
         migrate()
     assert Recording.objects.get(pk=damaged.pk).stored_on == "local"
     assert f"videos/{damaged.watchable}" not in keys(s3)

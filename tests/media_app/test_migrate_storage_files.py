@@ -53,12 +53,12 @@ class TestAFileWithoutARow:
 
     def test_is_not_deleted_where_it_is_still_looked_for(self, old, s3, data_dir):
         said = migrate("--delete-source").splitlines()
-        assert said[2] == "They stay on local too, where STORAGE_BACKEND looks for them: switch it, and run again."
+        assert said[2] == "They also stay on local, where STORAGE_BACKEND looks for them: switch it, and run again."
         assert f"{old.pk}.webm" in stored(data_dir / "videos")
 
     def test_does_not_replace_another_video(self, old, s3, data_dir):
         s3.put_object(Key=f"videos/{old.pk}.webm", Body=b"another")
-        with pytest.raises(CommandError, match="Not all"):
+        with pytest.raises(CommandError, match="Not everything"):
             migrate("--delete-source")
         assert s3.Object(f"videos/{old.pk}.webm").get()["Body"].read() == b"another"
         assert (data_dir / "videos" / f"{old.pk}.webm").exists()
@@ -80,16 +80,16 @@ class TestAFileWithoutARow:
             reports.delete_session(Session.objects.get(pk=session_id))
         left = [name for name in stored(data_dir / "videos") if recordings[0].pk in name]
         assert len(left) == 2
-        assert migrate("--dry-run").splitlines()[2] == "4 files there are nobody's: --delete-source removes them."
+        assert migrate("--dry-run").splitlines()[2] == "4 files there belong to nothing: --delete-source removes them."
         said = migrate("--delete-source").splitlines()
-        assert said[2] == "4 files of deleted sessions, which nobody names any more, were removed."
+        assert said[2] == "4 files of deleted sessions, which nothing refers to any more, were removed."
         assert (stored(data_dir / "videos"), stored(data_dir / "reports")) == ([], [])
         assert keys(s3) == {f"videos/{name}" for name in [*recordings[1].files, adopted.video_name]}
 
     def test_that_is_nobodys_stays_while_it_lies_where_files_are_looked_for(self, recordings, s3, data_dir):
         (data_dir / "videos" / "nobodys.webm").write_bytes(b"x")
         when = "--delete-source removes them once STORAGE_BACKEND looks elsewhere."
-        assert migrate("--dry-run").splitlines()[1] == f"1 files there are nobody's: {when}"
+        assert migrate("--dry-run").splitlines()[1] == f"1 files there belong to nothing: {when}"
         migrate("--delete-source")
         assert stored(data_dir / "videos") == ["nobodys.webm"]
 

@@ -214,7 +214,7 @@ class TestARecording:
     @pytest.mark.parametrize(
         ("limits", "reason"),
         [
-            ({"WAITING_MAX_BYTES": 5_000, "LOOK_EVERY_BYTES": 1_000}, "its sound lie too far"),
+            ({"WAITING_MAX_BYTES": 5_000, "LOOK_EVERY_BYTES": 1_000}, "sound are too far apart"),
             ({"PACKETS_MAX": 20}, "more pieces than any recording"),
         ],
     )

@@ -62,7 +62,7 @@ def test_an_original_is_needed_while_its_copy_is_not_whole(recording, videos):
 
 def test_another_size_is_named(recording, videos):
     (videos / recording.watchable).write_bytes(b"half")
-    assert verify()[0] == f"{recording.watchable}: has 4 bytes in place of {recording.watchable_bytes:,}"
+    assert verify()[0] == f"{recording.watchable}: has 4 bytes instead of {recording.watchable_bytes:,}"
 
 
 def test_another_content_of_the_same_size_is_found_by_its_hash(recording, videos):
@@ -70,7 +70,7 @@ def test_another_content_of_the_same_size_is_found_by_its_hash(recording, videos
     data[-1] ^= 1
     (videos / recording.original).write_bytes(data)
     assert verify() == ["Storage and database agree."]
-    assert verify("--hashes")[0] == f"{recording.original}: has another SHA-256 than when it was stored"
+    assert verify("--hashes")[0] == f"{recording.original}: has a different SHA-256 than when it was stored"
 
 
 def test_a_file_that_nobody_names_is_told_of_and_left_alone(recording, videos):
@@ -81,7 +81,7 @@ def test_a_file_that_nobody_names_is_told_of_and_left_alone(recording, videos):
     (videos / f"{recording.original}.tail.5").write_bytes(b"left by a server that was killed")
     (videos / "lost.webm").write_bytes(b"x")
     lost = [f"{recording.original}.tail.5", "lost.webm"]
-    assert verify("--repair")[:-1] == [f"{name}: is named by no session" for name in sorted(lost)]
+    assert verify("--repair")[:-1] == [f"{name}: belongs to no session" for name in sorted(lost)]
     assert set(lost) <= set(stored(videos))
 
 
@@ -98,7 +98,7 @@ def test_uploads_whose_bytes_are_gone_and_bytes_of_no_upload_are_named(recording
     (videos / ".incoming" / "lost.pieces").write_bytes(b"of an upload that a restored database does not know")
     assert verify("--repair")[:-1] == [
         f".incoming/{gone.parts['part']}: lacks bytes of /sessions/{gone.session_id}/uploads/{gone.pk}",
-        ".incoming/lost.pieces: is of no upload",
+        ".incoming/lost.pieces: belongs to no upload",
     ]
     assert Recording.objects.filter(pk__in=[begun.pk, gone.pk, whole.pk]).count() == 3
 
@@ -128,5 +128,5 @@ class TestAReport:
     def test_of_the_earlier_service_is_its_sessions_and_others_are_told_of(self, report, recording):
         (report.parent / f"report_{recording.session_id}.csv").write_bytes(b"without a note")
         (report.parent / "report_nobody.html").write_bytes(b"x")
-        assert verify("--repair")[0] == "report_nobody.html: is named by no session"
+        assert verify("--repair")[0] == "report_nobody.html: belongs to no session"
         assert (report.parent / "report_nobody.html").exists()

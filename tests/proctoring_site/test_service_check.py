@@ -66,7 +66,7 @@ def test_work_that_waits_while_nobody_works_is_told_of(lease, is_said):
     figures, said = check()
     assert figures["jobs_due_longest_s"] == pytest.approx(600, abs=20)
     assert (figures["jobs_running"], figures["jobs_due"]) == ((0, 2) if is_said else (1, 1))
-    assert ("nobody does it" in said) == is_said
+    assert ("nobody is doing it" in said) == is_said
 
 
 def test_commands_that_cron_does_not_run_are_named(settings):
@@ -86,7 +86,7 @@ def test_a_token_that_is_in_use_and_expires_is_named():
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=used)
     figures, said = check()
     assert figures["api_tokens_expiring"] == 1
-    assert said.startswith("API tokens that are in use expire: the LMS (")
+    assert said.startswith("API tokens that are in use expire soon: the LMS (")
 
 
 def test_a_drive_that_takes_no_file_and_a_disk_that_is_nearly_full_are_named(drives, caplog):

@@ -55,7 +55,7 @@ def test_it_deletes_those_that_are_named_also_while_they_run(old):
 
 
 def test_one_that_is_not_there_is_named_and_keeps_no_other(old):
-    with pytest.raises(CommandError, match="Not there, or not any more: nobody"):
+    with pytest.raises(CommandError, match="Not found, or already deleted: nobody"):
         delete("nobody", old.pk)
     assert not Session.objects.exists()
 
@@ -80,7 +80,7 @@ def test_of_one_whose_storage_fails_it_says_so_and_the_next_run_deletes_it(old, 
 def test_one_whose_id_is_no_text_is_left_and_told_as_such(old, odd):
     write_old_documents([old_session(_id=odd, end_time=(NOON - timedelta(days=1)).replace(tzinfo=None))])
     _, left = delete(*BEFORE_NOON).splitlines()
-    assert left.startswith("1 were left, whose id is no text")
+    assert left.startswith("1 were left because their id is not text")
     assert Session.objects.count() == 1
 
 

@@ -65,7 +65,7 @@ def test_one_that_is_deleted_meanwhile_is_left_out_and_the_others_are_rendered(g
     other = make_session(start_time=going.start_time - timedelta(days=1))
     summary, left = regenerate().splitlines()
     assert summary == "2 sessions: 1 rendered, 1 left as they were."
-    assert left == f"Deleted meanwhile, or with an id that is no text: {going.pk}."
+    assert left == f"Deleted meanwhile, or with an id that is not text: {going.pk}."
     assert stored(data_dir / "reports") == names(other)
 
 
@@ -73,7 +73,8 @@ def test_one_whose_id_is_no_text_is_named(data_dir):
     other, odd = make_session(), old_session(_id=ObjectId())
     write_old_documents([odd])
     for dry in ([], ["--dry-run"]):
-        assert regenerate(*dry).splitlines()[1:] == [f"Deleted meanwhile, or with an id that is no text: {odd['_id']}."]
+        said = f"Deleted meanwhile, or with an id that is not text: {odd['_id']}."
+        assert regenerate(*dry).splitlines()[1:] == [said]
     assert stored(data_dir / "reports") == names(other)
 
 

@@ -105,7 +105,7 @@ class TestThePage:
         assert "phone_detected 2 15 30" in text
         assert "looking_away 1 1 1" in text
         assert "100 − 31 = 69" in text
-        assert "Seen and not weighed: tab_hidden × 4." in text
+        assert "Reported, without a weight: tab_hidden × 4." in text
         assert "Flags are not findings; a person decides." in text
 
     def test_says_so_when_the_score_could_not_fall_further(self):
@@ -113,7 +113,7 @@ class TestThePage:
 
     def test_without_events_says_so(self):
         html = render()
-        assert "Nothing was taken off." in html
+        assert "No points were taken off." in html
         assert "No events were reported." in html
         assert list(drawings(html)) == []
 
@@ -143,7 +143,7 @@ class TestThePage:
     def test_calls_no_share_more_than_it_is(self):
         text = Page(render(coverage=Coverage(heartbeat=0.9999, camera=0.7999, microphone=0.29, screen=1.0))).text
         assert "heartbeat 99%, camera 79%, microphone 29%, screen 100%" in " ".join(text.split())
-        assert "Too little of this sitting was watched" in text
+        assert "Too little of this session was watched" in text
         assert "heartbeat 98%, no camera" in " ".join(Page(render(coverage=Coverage(heartbeat=0.98))).text.split())
 
     def test_of_an_event_without_type_or_time_says_so(self):

@@ -80,7 +80,7 @@ def test_exempt_types_are_in_no_number_and_are_named(api, ada):
     assert (report["integrity_score"], report["reviewed_integrity_score"]) == (100, 100)
     assert (report["exempt_types"], report["event_counts"]) == (["phone_detected"], {"phone_detected": 1})
     page = page_of(api, session)
-    assert "Exempt, and in neither score: phone_detected" in page
+    assert "Exempt, counted in neither score: phone_detected" in page
     assert "A pump." not in page, "the reason may be about somebody's health"
 
 
@@ -91,7 +91,7 @@ def test_it_goes_by_the_policy_that_the_session_was_scored_with(api, ada, run_jo
     version = policies.create(draft, by=ada).version
     policies.activate(version, by=ada, instead_of=None)
     assert report_of(api, session)["integrity_score"] == 55
-    assert "Scored by policy 1." in page_of(api, session)
+    assert "Scored with policy 1." in page_of(api, session)
     assert "ncidents" not in page_of(api, session)
     rescoring.start(RunKind.RESCORE, version, by="ada")
     run_jobs()
@@ -100,9 +100,9 @@ def test_it_goes_by_the_policy_that_the_session_was_scored_with(api, ada, run_jo
     assert report["deductions"] == [{"event_type": "phone_detected", "count": 1, "weight": 30, "points": 20, "cap": 20}]
     page = page_of(api, session)
     assert "Event type Incidents Points each At most Taken off phone_detected 1 30 20 20" in page
-    assert f"Scored by policy {version}." in page
-    assert "Incidents are counted: events of one type no more than 12.5 s apart are one." in page
-    assert "What is known to be shorter than 2 s weighs nothing." in page
+    assert f"Scored with policy {version}." in page
+    assert "Incidents are counted: events of one type no more than 12.5 s apart count as one." in page
+    assert "What is known to be shorter than 2 s costs no points." in page
     assert b"\r\ncounted,incidents\r\n" in b"".join(api.get(f"/sessions/{session.pk}/report.csv"))
 
 

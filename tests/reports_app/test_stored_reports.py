@@ -265,7 +265,7 @@ def test_what_came_too_late_is_told_as_often_as_it_was_sent(api, get, settings):
     def told():
         report, (csv, _), (page, _) = api.get(f"{path}/report").json(), get(session, "csv"), get(session)
         assert f"too_late_events,{report['too_late_events']}" in csv
-        events = re.search(r"Came too late and was not kept</dt><dd>(\d+) events?, as often as sent; the last", page)
+        events = re.search(r"Came too late, not kept</dt><dd>(\d+) events?, every sending counted; the last", page)
         assert report["too_late_events"] == int(events[1] if events else 0)
         return report["too_late_events"], report["too_late_last_at"]
 

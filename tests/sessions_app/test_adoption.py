@@ -283,7 +283,7 @@ class TestTheConversion:
         write_old_documents(sessions, [old_event(session) for session in sessions])
         migrate()
         assert fresh["sessions"].count_documents({}) == fresh["events"].count_documents({}) == 3
-        assert told(caplog) == ["sessions whose _id is no text: 2; they are listed, and cannot be opened or deleted"]
+        assert told(caplog) == ["sessions whose _id is not text: 2; they are listed, but cannot be opened or deleted"]
 
 
 def told(caplog):

@@ -139,7 +139,7 @@ def test_compressed_it_is_refused_in_words_that_say_so(client, kept):
     body = b"\x1f\x8b\x08\x00" + EVENT
     status, said = client.send(body, length=f"Content-Length: {len(body)}\r\nContent-Encoding: gzip")
     assert (status, said["code"], kept()) == (400, "parse_error", 0)
-    assert said["detail"].endswith(": it has the Content-Encoding gzip; send it without one")
+    assert said["detail"].endswith(": its Content-Encoding is gzip; send it without one")
 
 
 def test_what_only_calls_itself_encoded_is_told_what_is_wrong_with_it(client, kept):

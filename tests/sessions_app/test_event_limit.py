@@ -27,4 +27,4 @@ def test_more_events_than_are_kept_of_a_session_are_refused_and_staff_are_told(s
     assert counts == {"tab_hidden": 10, "events_refused": 1, "phone_detected": 1}
     assert Event.objects.count() == 12
     page = as_staff("Reviewer").get(f"/admin/sessions_app/session/{session.pk}/change/").content.decode()
-    assert "The session has 10 events; from here on only those that weigh are kept." in page
+    assert "The session has 10 events; from now on only types with a weight are kept." in page

@@ -7,7 +7,7 @@ from media_app import resumable
 
 
 class Command(BaseCommand):
-    help = "Remove the unfinished uploads that nobody went on with for UPLOAD_EXPIRES_AFTER_S; for cron."
+    help = "Remove unfinished uploads that nobody has continued for UPLOAD_EXPIRES_AFTER_S; for cron."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="only say how many that would be")
@@ -19,5 +19,5 @@ class Command(BaseCommand):
             self.stdout.write(f"{done.lost} rejected: the storage has lost their bytes.")
         if done.failed:
             raise CommandError(
-                f"{done.failed} could not be removed or finished, since their storage failed; see the log."
+                f"{done.failed} could not be removed or finished, because their storage failed; see the log."
             )

@@ -14,7 +14,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", type=Path)
         parser.add_argument("--manifest", type=Path, help="CSV with the columns session_id and filename")
-        parser.add_argument("--replace", action="store_true", help="also where the session has a video already")
+        parser.add_argument("--replace", action="store_true", help="also where the session already has a video")
         parser.add_argument("--dry-run", action="store_true", help="check every file and say what would be imported")
 
     def handle(self, *, folder: Path, manifest: Path | None, replace: bool, dry_run: bool, **options: Any) -> None:

@@ -18,7 +18,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--from", dest="source", required=True, choices=sorted(BACKENDS))
         parser.add_argument("--to", dest="target", required=True, choices=sorted(BACKENDS))
-        parser.add_argument("--delete-source", action="store_true", help="delete what was moved from where it was")
+        parser.add_argument("--delete-source", action="store_true", help="delete what was moved from the old storage")
         parser.add_argument("--dry-run", action="store_true", help="only say how many recordings would move")
 
     def handle(self, *, source: str, target: str, delete_source: bool, dry_run: bool, **options: Any) -> None:
@@ -33,7 +33,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"{files} older videos and reports would be copied.")
             if left_behind := len(moving.left_behind(source)):
                 when = " once STORAGE_BACKEND looks elsewhere" if source == settings.STORAGE_BACKEND else ""
-                self.stdout.write(f"{left_behind} files there are nobody's: --delete-source removes them{when}.")
+                self.stdout.write(f"{left_behind} files there belong to nothing: --delete-source removes them{when}.")
             return
         count = moving.movable(source).count()
         how = {"source": source, "target": target, "delete_source": delete_source}
@@ -54,10 +54,10 @@ class Command(BaseCommand):
             self.stdout.write(f"{len(copies) - uncopied} older videos and reports copied, {uncopied} are still to be.")
         if removals:
             gone = len(removals) - moving.unfinished(removals)
-            self.stdout.write(f"{gone} files of deleted sessions, which nobody names any more, were removed.")
+            self.stdout.write(f"{gone} files of deleted sessions, which nothing refers to any more, were removed.")
         if delete_source and copies and source == settings.STORAGE_BACKEND:
             self.stdout.write(
-                f"They stay on {source} too, where STORAGE_BACKEND looks for them: switch it, and run again."
+                f"They also stay on {source}, where STORAGE_BACKEND looks for them: switch it, and run again."
             )
         if left or uncopied or moving.unfinished(moves + removals):
-            raise CommandError("Not all could be moved; the admin's background work says why. Run it again.")
+            raise CommandError("Not everything could be moved; Background work in the admin says why. Run this again.")

@@ -8,11 +8,11 @@ from sessions_app.errors import ProctoringError
 
 
 class Command(BaseCommand):
-    help = "Queue every recording that arrived and was not looked at yet; for cron, safe to run at any time."
+    help = "Queue every recording that has arrived and was not processed yet; for cron, safe to run at any time."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--older", action="store_true", help="also make recordings of the videos of the time before there were any"
+            "--older", action="store_true", help="also make recordings of videos from before there were recordings"
         )
         parser.add_argument("--dry-run", action="store_true", help="only say how many that would be")
 

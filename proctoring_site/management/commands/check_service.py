@@ -7,11 +7,11 @@ from proctoring_site import service_check
 
 
 class Command(BaseCommand):
-    help = "Print figures for a monitor, in Prometheus' text format, and fail with a sentence for each that is wrong."
+    help = "Print figures for a monitor, in Prometheus' text format, and fail with a sentence for each problem."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--disk-free", type=int, default=10, metavar="PERCENT", help="what is too little of its disk (10)"
+            "--disk-free", type=int, default=10, metavar="PERCENT", help="how much free disk space is too little (10)"
         )
 
     def handle(self, *, disk_free: int, **options: Any) -> None:

@@ -32,7 +32,7 @@ def alone(locks: Collection, say: OutputWrapper) -> AbstractContextManager[None]
     def wait() -> None:
         nonlocal has_said
         if not has_said:
-            say.write("Another process migrates this database; waiting for it.")
+            say.write("Another process is migrating this database; waiting for it.")
             has_said = True
         time.sleep(LOOK_EVERY_S)
 

@@ -16,18 +16,18 @@ logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
-    help = "Delete sessions with everything of them, by ids or by when they ended; for cron."
+    help = "Delete sessions with everything that belongs to them, by ids or by when they ended; for cron."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("ids", nargs="*", help="session ids, in whatever state")
         parser.add_argument(
-            "--ended-before", type=instant, metavar="DATE", help=f"all that ended before, never one that runs; {A_DATE}"
+            "--ended-before", type=instant, metavar="DATE", help=f"all that ended before, never a running one; {A_DATE}"
         )
         parser.add_argument("--dry-run", action="store_true", help="say how many, and delete nothing")
 
     def handle(self, *, ids: list[str], ended_before: datetime | None, dry_run: bool, **options: Any) -> None:
         if bool(ids) == bool(ended_before):
-            raise CommandError("Say which: either ids or --ended-before. Nothing was deleted.")
+            raise CommandError("Give either ids or --ended-before. Nothing was deleted.")
         which = named(ids, Session.objects.all()) if ids else Session.objects.ended_before(ended_before)
         rows = list(which.values_list("pk", "review_outcome"))
         found = {pk: outcome_of(outcome) for pk, outcome in rows if isinstance(pk, str)}  # adopted ones may have others
@@ -44,8 +44,8 @@ class Command(BaseCommand):
         gone = len(found) - failed
         self.stdout.write(f"Sessions {done}: {gone}. Of all {len(found)}, without a decision: {undecided}.")
         if left := len(rows) - len(found):
-            self.stdout.write(f"{left} were left, whose id is no text (README, Its database).")
+            self.stdout.write(f"{left} were left because their id is not text (docs/earlier-service.md).")
         if failed:
-            raise CommandError(f"{failed} could not be deleted, or not wholly: see the log, and delete them again.")
+            raise CommandError(f"{failed} could not be deleted, or not completely: see the log, and delete them again.")
         if not_there := unknown(ids, found):
-            raise CommandError(f"Not there, or not any more: {', '.join(not_there)}.")
+            raise CommandError(f"Not found, or already deleted: {', '.join(not_there)}.")

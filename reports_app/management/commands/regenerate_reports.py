@@ -11,14 +11,14 @@ from sessions_app.models import Session
 
 
 class Command(BaseCommand):
-    help = "Recount sessions from their stored events and render their reports anew: all, by ids, or by date."
+    help = "Recount sessions from their stored events and render their reports again: all, by ids, or by date."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("ids", nargs="*", help="session ids; all sessions when none is given")
         dates = {"type": instant, "metavar": "DATE"}
         parser.add_argument("--from", dest="started_from", help=f"started at or after; {A_DATE}", **dates)
         parser.add_argument("--before", dest="started_before", help="started before", **dates)
-        parser.add_argument("--only-stale", action="store_true", help="leave alone what still shows the newest state")
+        parser.add_argument("--only-stale", action="store_true", help="skip reports that still show the newest state")
         parser.add_argument("--dry-run", action="store_true", help="say how many, and write nothing")
 
     def handle(self, *, ids: list[str], only_stale: bool, dry_run: bool, **options: Any) -> None:
@@ -47,4 +47,4 @@ class Command(BaseCommand):
         done = "would be rendered" if dry_run else "rendered"
         self.stdout.write(f"{len(found)} sessions: {rendered} {done}, {len(found) - rendered} left as they were.")
         if not_found:
-            self.stdout.write(f"Deleted meanwhile, or with an id that is no text: {', '.join(not_found)}.")
+            self.stdout.write(f"Deleted meanwhile, or with an id that is not text: {', '.join(not_found)}.")

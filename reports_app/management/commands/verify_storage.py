@@ -10,16 +10,16 @@ from reports_app import verification as reports
 
 class Command(BaseCommand):
     help = (
-        "Compare the stored videos and reports with the database, both ways: missing, orphaned, of another size or "
+        "Compare the stored videos and reports with the database, both ways: missing, orphaned, with another size or "
         "content."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--hashes", action="store_true", help="read every file and compare its SHA-256, too")
+        parser.add_argument("--hashes", action="store_true", help="also read every file and compare its SHA-256")
         parser.add_argument(
             "--repair",
             action="store_true",
-            help="forget what is missing and not needed, and what is rendered anew when asked for; no file is touched",
+            help="forget what is missing and not needed, or is rendered again when requested; no file is touched",
         )
 
     def handle(self, *, hashes: bool, repair: bool, **options: Any) -> None:

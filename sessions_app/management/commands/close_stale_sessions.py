@@ -7,9 +7,7 @@ from sessions_app import services
 
 
 class Command(BaseCommand):
-    help = (
-        "Close the sessions that nobody has heard of for SESSION_EXPIRES_AFTER_S; several machines may do so at once."
-    )
+    help = "Close sessions that nobody has heard from for SESSION_EXPIRES_AFTER_S; several machines may do so at once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="only say how many there are")

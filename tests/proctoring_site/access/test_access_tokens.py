@@ -1,6 +1,6 @@
 """The candidate's token, the cookie of staff, and how often one may come without either."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -11,6 +11,7 @@ from proctoring_site.access import candidate_token
 from sessions_app.models import Session
 from tests import access, drives
 from tests.access import ask, caller, candidate, candidate_token_issued, machine, send_csrf_token
+from tests.audit_records import recording, told, whole_database
 from tests.factories import make_session, make_staff
 
 data_dir, make_evidence, evidence = drives.data_dir, access.make_evidence, access.evidence
@@ -87,6 +88,23 @@ class TestTheCandidatesToken:
             answer = ask(client, method, f"/sessions/{evidence.session.pk}{path}")
             assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
+    @pytest.mark.parametrize("state", ["paused", "expired"])
+    def test_is_given_anew_with_the_session_in_whatever_state_and_the_old_one_stays_good(self, database, state):
+        is_over = state != "paused"
+        session = make_session(status=state, end_time=timezone.now() - timedelta(hours=1) if is_over else None)
+        old, path = candidate_token.issue(session.pk)[0], f"/sessions/{session.pk}"
+        lms = machine(make_staff("Operator"))
+        with recording() as records:
+            answer = ask(lms, "POST", f"{path}/token")
+        given, shown = answer.json(), ask(caller(old), "GET", path).json()
+        assert (answer.status_code, answer["Cache-Control"]) == (200, "no-store")
+        assert given == {**shown, "token": given["token"], "token_expires_at": given["token_expires_at"]}
+        assert shown["state"] == state
+        assert told(records) == [("linked", "session", session.pk)]
+        assert given["token"] not in whole_database()
+        for token in (old, given["token"]):
+            assert ask(caller(token), "POST", f"{path}/uploads").status_code == 201
+
     def test_is_checked_without_asking_the_database(self, database, settings):
         """The path that every candidate takes all the time costs what it costs without any check."""
         session = make_session()
@@ -129,6 +147,7 @@ class TestTheCookieOfStaff:
             ("Operator", "/events"),
             ("Operator", "/video/import"),
             ("Operator", "/video"),
+            ("Operator", "/token"),
             ("Proctor", "/end"),
             ("Reviewer", "/video/link"),
             ("Reviewer", "/report/link"),

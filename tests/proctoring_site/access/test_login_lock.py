@@ -143,7 +143,7 @@ class TestTheAnswer:
         answer = attempt(RIGHT)
         page = answer.content.decode()
         assert answer["Content-Type"].startswith("text/html")
-        assert "Too many logins with this user name failed from your address." in page
+        assert "Too many logins with this user name have failed from your address." in page
         assert "within 15 minutes" in page
         assert answer["Retry-After"] == "900"
         assert NAME not in page
@@ -169,7 +169,7 @@ class TestTheThrottle:
         assert refused
         assert 1 <= int(refused[0]["Retry-After"]) <= 60
         page = refused[0].content.decode()
-        assert "Too many logins were tried from your address." in page
+        assert "Too many logins have been attempted from your address." in page
         assert "within 1 minute." in page
         assert attempt(WRONG, address=ELSEWHERE).status_code == 200
 

@@ -125,14 +125,15 @@ def test_nobody_starts_a_session(session):
         assert_refused(ask(caller(), "POST", "/sessions"), before)
 
 
-@pytest.mark.parametrize("path", ["video/link", "report/link"])
+@pytest.mark.parametrize("path", ["video/link", "report/link", "token"])
 def test_nobody_gets_a_link(session, path):
-    client = machine(make_staff("Reviewer"))
+    client = machine(make_staff("Reviewer", "Operator"))
     before = state()
     with full_audit_log():
         answer = ask(client, "POST", f"/sessions/{session.pk}/{path}")
         assert_refused(answer, before)
         assert b"link=" not in answer.content
+        assert b"pc." not in answer.content
 
 
 @pytest.mark.parametrize(

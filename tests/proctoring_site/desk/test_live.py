@@ -93,7 +93,7 @@ class TestTheOrder:
         assert names(as_staff("Proctor"))[0] == "few points"
 
     def test_says_that_it_knows_nothing_of_what_people_added(self, as_staff):
-        said = "What people added by hand or dismissed is on a session's own page alone."
+        said = "What people added by hand or dismissed is shown only on the session's own page."
         assert said in as_staff("Proctor").get(LIVE).content.decode()
 
     def test_says_when_the_policy_in_force_counts_otherwise(self, as_staff):
@@ -241,8 +241,8 @@ class TestActing:
             ({"verb": "resume"}, 409, "The session is running and cannot become running."),
             ({"verb": "terminate"}, 409, "reason code: This field is required."),
             ({"verb": "message"}, 409, "message: This field is required."),
-            ({"verb": "end"}, 400, "Nobody knows how to do that."),
-            ({}, 400, "Nobody knows how to do that."),
+            ({"verb": "end"}, 400, "There is no such action."),
+            ({}, 400, "There is no such action."),
         ],
     )
     def test_what_cannot_be_is_refused_and_said(self, as_staff, asked, status, said):

@@ -105,15 +105,15 @@ class TestTheForm:
         [
             ({"weights": "phone"}, "Line 1"),
             ({"weights": '"phone\\q" 1'}, "Line 1"),
-            ({"weights": "phone 1\nphone 2"}, "there twice"),
+            ({"weights": "phone 1\nphone 2"}, "listed twice"),
             ({"weights": "phone 999"}, "whole number from 0 to 100"),
             ({"weights": "phone 10000"}, "whole number from 0 to 100"),
             ({"weights": f"{'x' * 65} 1"}, "64 characters"),
             ({"weights": ""}, "required"),
             ({"low_from": "40"}, "100 ≥ low > medium > 0"),
             ({"gap_s": "nan"}, "Enter a number"),
-            ({"gap_s": "-1"}, "gap is a number"),
-            ({"coverage_min": "2"}, "coverage is a number"),
+            ({"gap_s": "-1"}, "gap must be a number"),
+            ({"coverage_min": "2"}, "coverage must be a number"),
             ({"counts": "everything"}, "not one of the available choices"),
         ],
     )
@@ -147,14 +147,14 @@ class TestAChange:
         assert Session.objects.get(pk=sessions[1].pk).reviewed_score == 96
 
         (said,) = run(root, version, "activate", instead_of="")
-        assert said == f"Policy {version} is in force, and the sessions are being scored anew."
+        assert said == f"Policy {version} is in force, and the sessions are being rescored."
         run_jobs()
         assert policies.active_version() == version
         session = Session.objects.get(pk=sessions[1].pk)
         assert (session.reviewed_score, session.reviewed_band, session.policy_version) == (70, "medium", version)
         page = root.get(page_of(version)).content.decode()
         assert "This version is in force." in page
-        assert "3 sessions, 1 of them with another band" in page
+        assert "3 sessions, 1 of them now in another band" in page
 
     def test_by_who_held_another_for_active_is_refused(self, root, run_jobs):
         first, second = make_policy(root), make_policy(root, note="another")
@@ -162,7 +162,7 @@ class TestAChange:
             run(root, version, "preview")
         run_jobs()
         run(root, first, "activate", instead_of="")
-        assert run(root, second, "activate", instead_of="") == ["Another policy was activated meanwhile."]
+        assert run(root, second, "activate", instead_of="") == ["Another policy was activated in the meantime."]
         assert policies.active_version() == first
 
     @pytest.mark.parametrize("held", ["9" * 30, "9" * 5000, "-1", "x"])
@@ -170,7 +170,7 @@ class TestAChange:
         version = make_policy(root)
         run(root, version, "preview")
         run_jobs()
-        assert run(root, version, "activate", instead_of=held) == ["Another policy was activated meanwhile."]
+        assert run(root, version, "activate", instead_of=held) == ["Another policy was activated in the meantime."]
         assert policies.active_version() is None
 
     def test_whose_rescore_a_newer_one_ended_is_not_told_to_be_done(self, root, sessions, run_jobs):
@@ -179,7 +179,7 @@ class TestAChange:
         run(root, 1, "rescore")
         run_jobs()
         page = root.get(page_of(version)).content.decode()
-        assert "A newer scoring anew took the place of this one" in page
+        assert "A newer rescore replaced this one" in page
         assert "after 0 of 3 sessions" in page
         assert "Done on" not in page
         assert "Done on" in root.get(page_of(1)).content.decode()
@@ -192,12 +192,12 @@ class TestAChange:
         run(root, version, "preview")
         for _ in range(2):  # while it is under way, and when it is a day old
             (said,) = run(root, version, "activate", instead_of="")
-            assert "See what it would do" in said
+            assert "Preview this version first" in said
             assert "Put it in force" not in root.get(page_of(version)).content.decode()
             assert policies.active_version() is None
             run_jobs()
             PolicyRun.objects.filter(policy_version=version).update(finished_at=now() - timedelta(days=1))
-        assert "look again before you put it in force" in root.get(page_of(version)).content.decode()
+        assert "preview again before you put it in force" in root.get(page_of(version)).content.decode()
         assert not PolicyRun.objects.filter(kind="rescore").exists()
 
     def test_that_nobody_knows_is_a_404(self, root):

@@ -42,7 +42,7 @@ class TestAssigning:
         Session.objects.filter(pk=taken.pk).update(assigned_to="otto")
         assert self.assign(reviewer, "me", free, taken, handed_on, **told) == [
             "Sessions assigned to rita: 2.",
-            "Left as they are, since they changed meanwhile: 1.",
+            "Left as they are, because they changed in the meantime: 1.",
         ]
         assert Session.objects.get(pk=taken.pk).assigned_to == "otto"
 
@@ -73,7 +73,7 @@ class TestPassingTheClean:
         form = {"action": "pass_clean_sessions", "_selected_action": [each.pk for each in selected]}
         page = reviewer.post(LIST, form)
         text = page.content.decode()
-        assert "<b>2</b> sessions without a look?" in text
+        assert "<b>2</b> sessions without reviewing them?" in text
         assert "clean 0" in text
         assert "bad" not in text.partition("<form")[0].partition("content")[2]
         assert not Session.objects.exclude(candidate_name="passed").filter(review_outcome="passed").exists()
@@ -91,7 +91,7 @@ class TestPassingTheClean:
         page = reviewer.post(f"{PASS}?band=low", form, follow=True)
         assert page.redirect_chain[-1][0] == f"{LIST}?band=low"
         said = [str(message) for message in page.context["messages"]]
-        assert said == ["Sessions passed: 2.", "Left as they are, since they changed meanwhile: 2."]
+        assert said == ["Sessions passed: 2.", "Left as they are, because they changed in the meantime: 2."]
         passed = Session.objects.filter(review_outcome="passed", outcome_by="rita")
         assert {session.candidate_name for session in passed} == {"clean 1", "clean 2"}
 
@@ -100,10 +100,10 @@ class TestPassingTheClean:
         watched = self.clean[0]
         Session.objects.filter(pk=watched.pk).update(covered=0.9)
         text = reviewer.get(PASS).content.decode()
-        assert "Of <b>2</b> of them nobody knows how much was watched" in text
-        assert text.count("score 100, nobody knows how much was watched") == 2
+        assert "For <b>2</b> of them it is not known how much was watched" in text
+        assert text.count("score 100, not known how much was watched") == 2
         assert "Pass all 3</button>" in text
-        which = re.search(r'name="(which)" value="(watched)".*?>Pass the 1 of which enough was watched<', text).groups()
+        which = re.search(r'name="(which)" value="(watched)".*?>Pass the 1 with enough watched<', text).groups()
         page = reviewer.post(PASS, {"session": [each.pk for each in self.clean], **dict([which])}, follow=True)
         assert [str(message) for message in page.context["messages"]] == ["Sessions passed: 1."]
         assert Session.objects.get(review_outcome="passed", outcome_by="rita").pk == watched.pk

@@ -45,7 +45,7 @@ class TestTheNext:
         )
         assert self.next_of(reviewer, high, band="high") is None
         said = [str(message) for message in reviewer.get(f"{LIST}?band=high").context["messages"]]
-        assert said == ["No other session of this list waits for a decision."]
+        assert said == ["No other session in this list is waiting for a decision."]
         page = reviewer.get(f"{LIST}{low.pk}/change/", {"_changelist_filters": "band=low&q=a b"})
         assert f'href="{LIST}{low.pk}/next/?band=low&amp;q=a b"' in page.text
 
@@ -106,7 +106,7 @@ class TestPages:
         cursor = keyset.cursor_of(gone, QUEUE_ORDER)
         Session.objects.filter(pk=gone.pk).delete()
         page = reviewer.get(LIST, {name: cursor, **question})
-        assert "Nothing further stands here" in page.content.decode()
+        assert "There is nothing more here." in page.content.decode()
         assert page.context["cl"].links == {"First": f"?{urlencode(question)}"}
 
     def test_keep_the_filters_and_filters_begin_at_the_first_page(self, reviewer):

@@ -3,7 +3,8 @@
 import json
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -11,6 +12,8 @@ from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from proctoring_site.access import candidate_token
+from proctoring_site.access.roles import GROUPS
 from proctoring_site.desk import session_context
 from proctoring_site.desk.session_acts import LIFTED
 from sessions_app import services
@@ -58,7 +61,7 @@ class TestWhatItShows:
         settings.EVENT_GRACE_S = -1
         services.log_events(session.pk, [services.Reported("no_face")])
         facts = dict(rita.get(page_of(session)).context["facts"])
-        assert facts["Came too late and was not kept"].startswith("1 event, as often as sent; the last at 20")
+        assert facts["Came too late, not kept"].startswith("1 event, every sending counted; the last at 20")
 
     def test_the_facts_for_the_script(self, rita, session):
         text = rita.get(page_of(session)).content.decode()
@@ -124,7 +127,7 @@ class TestWhatItShows:
         commands = [{**asked, "asked_at": NOON, "confirmed_at": confirmed}]
         Session.objects.filter(pk=session.pk).update(commands=commands)
         lines = [line.what for line in rita.get(page_of(session)).context["history"]]
-        assert f"asked the client to pause, confirmed by it at {confirmed:%Y-%m-%d %H:%M:%S} UTC" in lines
+        assert f"asked the client to pause, confirmed at {confirmed:%Y-%m-%d %H:%M:%S} UTC" in lines
 
     def test_of_scoring_anew_it_says_what_each_number_is_of(self, rita, session, run_jobs):
         heavy = replace(policies.draft_of(policies.policy_of(1)), weights={"phone_detected": 40})
@@ -132,7 +135,7 @@ class TestWhatItShows:
         rescoring.start(RunKind.RESCORE, version, by="root")
         run_jobs()
         (line, *_) = rita.get(page_of(session)).context["history"]
-        said = r"scored anew: policy 1 → 2, as the machine saw it \d+ → \d+, as reviewed \d+ → \d+, band \w+ → \w+"
+        said = r"rescored: policy 1 → 2, as the machine saw it \d+ → \d+, as reviewed \d+ → \d+, band \w+ → \w+"
         assert re.fullmatch(said, line.what), line.what
 
 
@@ -190,7 +193,7 @@ class TestTheRest:
             "second_reviewer_needed"
         )
         sven = as_staff("Reviewer", username="sven")
-        assert "rita found a violation" in sven.get(page_of(session)).content.decode()
+        assert "rita was the first reviewer" in sven.get(page_of(session)).content.decode()
         assert say(sven, session, "decide", outcome="violation", reason="So it is.").status_code == 200
         assert say(sven, session, "decide", outcome="not_reviewed", reason="The wrong session.").status_code == 200
 
@@ -200,7 +203,7 @@ class TestTheRest:
         told = {"begins": "5:00", "severity": "high", "reason": "Seen."}
         types = ("looking_away", "phone_detected")
         said = [say(rita, session, "add_incident", event_type=name, **told).json()["said"] for name in types]
-        assert said == ["The incident is added.", f"The incident is added. {LIFTED}"]
+        assert said == ["The incident was added.", f"The incident was added. {LIFTED}"]
 
 
 class TestWhoMay:
@@ -222,6 +225,24 @@ class TestWhoMay:
         text = as_staff("Proctor").get(page_of(session)).content.decode()
         assert "phone_detected" in text
         assert "/review/" not in text
+
+    def test_the_link_for_the_candidate_is_for_those_who_open_sessions_shown_once_and_on_record(self, as_staff):
+        session = make_session(candidate_name="<Ada>")
+        path = f"/admin/sessions_app/session/{session.pk}/link/"
+        offered = {role: path in as_staff(role).get(page_of(session)).content.decode() for role in GROUPS}
+        assert offered == {"Reviewer": False, "Proctor": False, "Operator": True, "Auditor": False}
+        assert [as_staff(role).post(path).status_code for role in offered] == [404, 404, 200, 404]
+        otto = as_staff("Operator", username="otto")
+        with recording() as records:
+            answer = otto.post(path)
+        assert [(*one, records[0].actor_name) for one in told(records)] == [("linked", "session", session.pk, "otto")]
+        assert "no-store" in answer["Cache-Control"]
+        shown = urlsplit(answer.context["url"])
+        assert (shown.scheme, shown.netloc, shown.path, shown.query) == ("http", "testserver", "/candidate/", "")
+        said = dict(parse_qsl(shown.fragment))
+        assert (said["session"], candidate_token.read(said["token"]).session_id) == (session.pk, session.pk)
+        assert datetime.fromisoformat(said["until"]) == answer.context["expires_at"].replace(microsecond=0)
+        assert "&lt;Ada&gt;" in answer.content.decode()
 
     def test_evidence_is_for_those_with_the_right(self, as_staff, session):
         text = as_staff("Operator").get(page_of(session)).content.decode()

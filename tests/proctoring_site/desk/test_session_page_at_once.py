@@ -46,7 +46,7 @@ class TestTwoAtOnce:
         text = answer.content.decode()
         assert answer.status_code == 409
         assert "My own &lt;view&gt;." in text
-        assert "somebody else changed this review" in text
+        assert "somebody else has changed this review" in text
         assert "rita confirmed phone_detected" in text
         form = answer.context["forms"]["note"]
         assert form["review_revision"].value() == 1

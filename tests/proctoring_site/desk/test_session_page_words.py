@@ -33,7 +33,7 @@ def test_what_came_with_an_event_is_told_in_words_and_its_data_as_json(rita, as_
 
 def test_insufficient_data_is_explained(rita, as_candidate):
     session = make_session(start_time=now() - timedelta(hours=1))
-    explained = "Too little of this sitting was watched"
+    explained = "Too little of this session was watched"
     assert explained not in rita.get(page_of(session)).content.decode()
     beat = as_candidate(session).post(f"/sessions/{session.pk}/heartbeat", {"camera": True}, format="json")
     assert beat.status_code == 200

@@ -125,8 +125,8 @@ class TestThePlaylist:
         [
             ({"state": "receiving", "offset": 250}, "still arriving: 25%"),
             ({"state": "processing"}, "still being prepared"),
-            ({"state": "processing", "reason": NOT_LOOKED_AT}, "is not prepared: It could not be looked at"),
-            ({"state": "rejected", "reason": "It is a text."}, "was refused, and is kept: It is a text."),
+            ({"state": "processing", "reason": NOT_LOOKED_AT}, "could not be prepared: It could not be examined"),
+            ({"state": "rejected", "reason": "It is a text."}, "was rejected, and is kept: It is a text."),
             ({"state": "receiving", "size_bytes": 0, "offset": 0}, "0%"),
         ],
     )

@@ -22,7 +22,7 @@ from tests.access import caller
 from tests.factories import make_staff
 from tests.servers import free_port, until
 
-NO_LUCK = "Unforeseen (ValueError); the log says more, under the id of this job."
+NO_LUCK = "Unexpected error (ValueError); the log says more, under the id of this job."
 
 
 @pytest.fixture(autouse=True)
@@ -227,7 +227,7 @@ class TestTheAdmin:
         answer = caller(signed_in=operator).post(
             "/admin/jobs/job/", {"action": "run_again", "_selected_action": [failed.pk]}, follow=True
         )
-        assert "Failed jobs that wait for another try now: 1." in answer.content.decode()
+        assert "Failed jobs now waiting for another try: 1." in answer.content.decode()
         assert Job.objects.get().state == "waiting"
         record = AuditRecord.objects.get(object_kind="job")
         assert (record.actor_name, record.object_id) == (operator.username, failed.pk)

@@ -238,7 +238,7 @@ def test_files_that_are_anothers_are_told_of_in_its_place(mongod: EmbeddedMongod
     put_program(empty_path, 'if [ "$1" = --version ]; then echo "db version v6.0.5"; else exit 14; fi')
     (mongod.folder / "db").mkdir(parents=True)
     (mongod.folder / "db" / "WiredTiger.wt").symlink_to("nowhere")  # what root may not read either
-    with pytest.raises(LaunchError, match="make them its own"):
+    with pytest.raises(LaunchError, match="change their owner"):
         mongod.start()
 
 

@@ -249,7 +249,7 @@ def test_a_key_that_is_gone_though_its_data_are_there_is_told_of(
     assert capsys.readouterr().out == ""
     (tmp_path / "secret_key").unlink()
     assert secret_key("", tmp_path, production=False) != first
-    assert "no longer good" in capsys.readouterr().out
+    assert "no longer valid" in capsys.readouterr().out
 
 
 def test_two_at_once_agree_on_the_secret_key(tmp_path: Path) -> None:

@@ -36,9 +36,9 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("login", "said"),
     [
-        ("reader:wrong@", "MongoDB refused the login of MONGODB_URL (Authentication failed)."),
-        ("", "MongoDB refuses this to whom MONGODB_URL names: it needs a login with the right to do it "),
-        ("reader:hush@", "MongoDB refuses this to whom MONGODB_URL names: it needs a login with the right to do it "),
+        ("reader:wrong@", "MongoDB refused the login in MONGODB_URL (Authentication failed)."),
+        ("", "MongoDB refuses this: MONGODB_URL needs a login with the right to do it "),
+        ("reader:hush@", "MongoDB refuses this: MONGODB_URL needs a login with the right to do it "),
     ],
     ids=["a wrong password", "none", "one that may only read"],
 )
@@ -75,7 +75,7 @@ def test_a_broken_url_is_not_repeated(monkeypatch: pytest.MonkeyPatch, url: str,
         ("mongodb://host/?tls=true&tlsCAFile=/no/file", NO_FILE),
         (
             "mongodb://someone:hush@127.0.0.1:1/?serverSelectionTimeoutMS=200",
-            "The MongoDB of MONGODB_URL does not answer, or is just changing its primary: run this again.",
+            "The MongoDB of MONGODB_URL does not answer, or is changing its primary: run this again.",
         ),
     ],
 )

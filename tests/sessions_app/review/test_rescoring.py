@@ -221,7 +221,7 @@ class TestTheCommand:
         assert self.run(policy, "--dry-run") == ["low to medium: 1", expected]
         assert {s.policy_version for s in Session.objects.in_queue()} == {1}
         assert self.run(policy)[-1] == expected.replace("would change", "changed")
-        none = f"Policy {strict}: 0 sessions need it, 2 are scored by it already."
+        none = f"Policy {strict}: 0 sessions need it, 2 are already scored by it."
         assert self.run(policy) == self.run(policy, "--dry-run") == [none]
         assert self.run()[-1] == "Policy 1: 2 sessions, 1 changed their score, 1 their band."
 
@@ -236,7 +236,7 @@ class TestTheCommand:
 
         monkeypatch.setattr(rescoring, "BATCH", 1)
         monkeypatch.setattr(rescoring, "_rescore_batch", and_meanwhile)
-        with pytest.raises(CommandError, match="newer rescore took the place of this one, after 1 session"):
+        with pytest.raises(CommandError, match="newer rescore replaced this one, after 1 session"):
             self.run(f"--policy={strict}")
 
     def test_refuses_a_version_that_is_not_there(self):

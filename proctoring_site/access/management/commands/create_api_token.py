@@ -17,7 +17,7 @@ class Command(BaseCommand):
         parser.add_argument("owner", help="user name of an active staff account")
         parser.add_argument("--name", required=True, help="what uses it, such as the name of an LMS")
         parser.add_argument(
-            "--days", type=int, default=api_tokens.DEFAULT_DAYS, help="valid for so many days; else %(default)s"
+            "--days", type=int, default=api_tokens.DEFAULT_DAYS, help="days that it is valid; default: %(default)s"
         )
         parser.add_argument("--dry-run", action="store_true", help="check the owner, and create nothing")
 
@@ -31,8 +31,8 @@ class Command(BaseCommand):
             raise CommandError("--name must be a text of 1 to 100 characters.")
         expires_at = timezone.now() + timedelta(days=days)
         if dry_run:
-            self.stdout.write(f"A token for {owner}, valid to {expires_at:%Y-%m-%d}, would be created.")
+            self.stdout.write(f"A token for {owner}, valid until {expires_at:%Y-%m-%d}, would be created.")
             return
         _, text = api_tokens.create(owner=account, name=name.strip(), expires_at=expires_at)
-        self.stderr.write(f"A token for {owner}, valid to {expires_at:%Y-%m-%d}. It is shown only now:")
+        self.stderr.write(f"A token for {owner}, valid until {expires_at:%Y-%m-%d}. It is shown only now:")
         self.stdout.write(text)

@@ -57,7 +57,7 @@ async function ask() {
     tellFreshness(`Refreshed at ${at(new Date().toISOString())}.`);
   } catch {
     failures += 1;
-    tellFreshness("The server cannot be reached; what stands here may be old. Trying again.", true);
+    tellFreshness("The server cannot be reached; what is shown may be out of date. Trying again.", true);
   } finally {
     isAsking = false;
   }
@@ -72,7 +72,7 @@ function stop() {
   told.setAttribute("role", "alert");
   part("dialog")?.close();
   root.replaceChildren(told);
-  tellFreshness("You are signed out, or may not see this any more. Load the page again.", true);
+  tellFreshness("You are signed out, or may no longer see this. Reload the page.", true);
 }
 
 function tellFreshness(sentence, isStale = false) {
@@ -181,15 +181,15 @@ function newRow(session) {
 
 function pointsOf(session) {
   const reasons = session.deductions.map(([type, count, points]) => element("li", `${type} × ${count}: ${points}`));
-  reasons.push(...session.allowed.map(([type, count]) => element("li", `${type} × ${count}: allowed, out of the points`)));
+  reasons.push(...session.allowed.map(([type, count]) => element("li", `${type} × ${count}: allowed, not counted`)));
   return [element("span", session.points, { class: "live-points" }), list(reasons)];
 }
 
 function clientOf(session) {
   const items = [];
   if (session.presence !== "here") {
-    const said = session.since ? `${session.presence} since ${at(session.since)}` : `${session.presence}: never heard of`;
-    items.push(element("li", said, session.presence === "missing" ? { class: "live-absent" } : {}));
+    const since = session.since ? ` since ${at(session.since)}` : ": never heard from";
+    items.push(element("li", session.presence + since, session.presence === "missing" ? { class: "live-absent" } : {}));
   }
   if (session.signals === null) items.push(element("li", "sends no heartbeats"));
   for (const [signal, isOn] of Object.entries(session.signals ?? {})) {
@@ -235,7 +235,7 @@ let announcedAt = -Infinity;
 function announce({ counts, together }) {
   const most = together ? ` ${together} clients fell silent at the same time.` : "";
   const { weighed, missing, off, paused } = counts;
-  const needs = `${weighed} with points, ${missing} missing, ${off} with something off, ${paused} paused.${most}`;
+  const needs = `${weighed} with points, ${missing} missing, ${off} with a problem, ${paused} paused.${most}`;
   if (needs === announced || performance.now() - announcedAt < ANNOUNCE_EVERY_MS) return;
   part("said").textContent = needs;
   announced = needs;

@@ -8,7 +8,7 @@ from proctoring_site.jobs import queue
 
 
 class Command(BaseCommand):
-    help = "Do the background work that waits or was lost with its worker: here, or by CELERY_BROKER_URL's workers."
+    help = "Do background work that is waiting or was lost with its worker: here, or by CELERY_BROKER_URL's workers."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="only say how many jobs that would be")

@@ -2,18 +2,21 @@
 
 import { ProctoringClient } from "../../proctoring-client.js";
 import * as devices from "./devices.js";
+import * as links from "./link.js";
 import { Losses } from "./losses.js";
 import * as recordings from "./recording.js";
 import { send } from "./sending.js";
 import * as tab from "./tab.js";
 import { watch } from "./watching.js";
-import { connection, expired, NO_NOTES, outcome, OVER, whyNoSound, whyNot, WITHOUT } from "./words.js";
+import { begun, connection, expired, LINK, NO_NOTES, outcome, OVER, whyNoSound, whyNot, WITHOUT } from "./words.js";
 
-const SECTIONS = ["loading", "elsewhere", "prepare", "unfinished", "sitting", "sending", "done"];
+const SECTIONS = ["loading", "elsewhere", "other-exam", "prepare", "unfinished", "sitting", "sending", "done"];
 const OPTIONS = { source: "candidate page 1", onCommand: follow };
 
 /** @type {ProctoringClient} */
 let client;
+/** The session that a link from staff brings to this browser, with its token. */
+let brought = null;
 /** @type {MediaStream|null} */
 let stream = null;
 let recording = null;
@@ -69,7 +72,7 @@ async function check(choice) {
   devices.turnOff(stream);
   stream = null;
   isChecked = true;
-  byId("device-state").textContent = "The browser may ask you now whether this page may use them.";
+  byId("device-state").textContent = "Your browser may now ask whether this page may use them.";
   try {
     let fault;
     ({ stream, fault } = await devices.turnOn(choice));
@@ -87,10 +90,12 @@ async function start(event) {
   if (!isChecked) {
     await check();
     if (!stream) {
-      return complain("Camera and microphone could not be turned on; see below. Press Start again to go without.");
+      return complain(
+        "Camera and microphone could not be turned on; see below. Press Start again to continue without them.",
+      );
     }
   }
-  const button = event.submitter ?? byId("prepare").querySelector("button.main");
+  const button = event.submitter ?? byId("start");
   button.disabled = true;
   try {
     await openSession(byId("name").value);
@@ -105,11 +110,11 @@ async function openSession(name) {
   const { isOurs } = await tab.claim();
   if (!isOurs) {
     tab.release();
-    return complain("An exam goes on in another tab or window of this browser.");
+    return complain("An exam is already running in another tab or window of this browser.");
   }
   client = listenTo(new ProctoringClient(OPTIONS));
-  await client.start(name);
-  sit("sitting_started");
+  await (brought ? client.adopt(brought) : client.start(name));
+  sit(brought ? "browser_changed" : "sitting_started");
 }
 
 // The sitting.
@@ -139,7 +144,7 @@ function startRecording() {
   } catch (error) {
     console.error(error);
     client.log("recording_stopped");
-    complain("This browser cannot record. The exam goes on, and staff see that nothing is recorded.");
+    complain("This browser cannot record. The exam continues, and staff see that nothing is recorded.");
   }
   tick();
 }
@@ -163,7 +168,7 @@ function showLost(text) {
 
 /** The devices again, in a recording of its own. */
 async function turnOnAgain() {
-  byId("device-lost-text").textContent = "The browser may ask you now whether this page may use them.";
+  byId("device-lost-text").textContent = "Your browser may now ask whether this page may use them.";
   await recording?.stop();
   recording = null;
   devices.turnOff(stream);
@@ -188,7 +193,7 @@ function tick() {
   const isRecording = losses.isRecording(stream, recording);
   byId("light").hidden = !isRecording;
   byId("no-light").hidden = isRecording;
-  byId("paused-light").textContent = isRecording ? "The recording goes on." : "Nothing is being recorded.";
+  byId("paused-light").textContent = isRecording ? "Recording continues." : "Nothing is being recorded.";
 }
 
 function listenTo(session) {
@@ -222,7 +227,7 @@ function showConnection() {
   const text = connection(client, isIntercepted);
   if (byId("connection").textContent !== text) byId("connection").textContent = text;
   const waiting = client.waiting ? `, ${client.waiting} waiting` : "";
-  const hint = client.isConnected ? "What is left is being delivered." : `No connection${waiting}: it goes on by itself.`;
+  const hint = client.isConnected ? "The rest is being sent." : `No connection${waiting}: sending resumes by itself.`;
   if (byId("sending-text").textContent !== hint) byId("sending-text").textContent = hint;
 }
 
@@ -237,7 +242,7 @@ function follow({ action, message }) {
   } else if (action === "pause" || action === "resume") {
     pause(action === "pause", message);
   } else {
-    throw new Error(`This page cannot: ${action}`); // so that it is not confirmed
+    throw new Error(`This page cannot carry out: ${action}`); // so that it is not confirmed
   }
 }
 
@@ -288,7 +293,8 @@ async function finish(words) {
   await client.end(); // and forget it, once nothing waits
   await recordings.forget(sessionId);
   const stuck = client.stopped ? 0 : client.waiting;
-  const heading = refusals.length || dropped ? "Not all was taken" : stuck ? "Not all was sent" : "Done";
+  const refused = refusals.length || dropped;
+  const heading = refused ? "Not everything was accepted" : stuck ? "Not everything was sent" : "Done";
   sayDone(outcome(over, { dropped, stuck, videos, refusals }), heading);
 }
 
@@ -302,7 +308,7 @@ async function sayExpired() {
   if (client.keptUntil < Date.now()) await recordings.forget(client.id);
   byId("another").href = `?${new URLSearchParams({ after: client.id })}`;
   byId("another").hidden = false;
-  sayDone(expired(client), "Not all was sent");
+  sayDone(expired(client), "Not everything was sent");
 }
 
 function sayDone(text, heading) {
@@ -314,7 +320,7 @@ function sayDone(text, heading) {
   show("done");
 }
 
-// A page that was reloaded or closed in the middle of a sitting.
+// A page that was reloaded or closed in the middle of a sitting, or is opened by a link from staff.
 
 async function goOn() {
   const wasFilmed = (await recordings.parts(client.id)).length > 0;
@@ -330,12 +336,15 @@ async function goOn() {
 }
 
 async function begin() {
+  const link = links.take();
   const { isOurs, turn } = await tab.claim();
   if (!isOurs) {
     show("elsewhere");
     await turn;
-    return location.reload();
+    if (!link) return location.reload();
+    show("loading");
   }
+  if (link) return followLink(link);
   const unfinished = await ProctoringClient.resume(OPTIONS);
   const isLeft = unfinished?.id === new URLSearchParams(location.search).get("after");
   if (!unfinished || isLeft) {
@@ -343,18 +352,71 @@ async function begin() {
     if (!isLeft) await recordings.forget();
     return show("prepare");
   }
+  goBackTo(unfinished);
+}
+
+function goBackTo(unfinished, state = null) {
   client = listenTo(unfinished);
   for (const place of document.querySelectorAll("[data-show=name]")) place.textContent = client.candidateName;
   if (client.isEnding) finish(OVER.ended);
+  else if (state in OVER) finish(OVER[state]);
   else show("unfinished");
 }
 
+/** Two exams are never mixed, and what this browser has of one is never lost for the other. */
+async function followLink(link) {
+  const session = await links.find(link, () => complain(LINK.waits));
+  const unfinished = await ProctoringClient.resume({ ...OPTIONS, renewed: session });
+  complain("");
+  if (session && session.id === unfinished?.id) return goBackTo(unfinished, session.state);
+  const isOfNoUse = !session || session.state in OVER;
+  const words = session ? LINK.over(session.candidate_name) : LINK.bad;
+  if (isOfNoUse && !unfinished) return sayDone(words, LINK.heading);
+  if (isOfNoUse) {
+    complain(words);
+    return goBackTo(unfinished);
+  }
+  if (!unfinished) return bring(session);
+  byId("bring").onclick = () => bring(session);
+  byId("brought-exam").textContent = begun(session.candidate_name, session.start_time);
+  byId("kept-exam").textContent = begun(unfinished.candidateName, unfinished.startedAt);
+  show("other-exam");
+}
+
+/** What is recorded is read and agreed to in each browser. */
+function bring(session) {
+  brought = session;
+  tab.release();
+  byId("prepare-heading").textContent = "Before you continue";
+  byId("brought").hidden = false;
+  byId("name").value = session.candidate_name;
+  byId("name").readOnly = true;
+  byId("start").textContent = "Continue";
+  show("prepare");
+}
+
+/** A link that is opened in the tab of this page, which does not load it anew. */
+async function hearLink() {
+  const isOpen = ["sitting", "sending"].some((section) => !byId(section).hidden);
+  if (!isOpen) return location.reload();
+  const link = links.take();
+  if (!link) return;
+  if (link.id !== client.id) return complain(LINK.another);
+  const session = await links.find(link, () => complain(LINK.waits));
+  if (!session) return complain(LINK.bad);
+  complain("");
+  await client.useToken(session.token, session.token_expires_at);
+  showConnection();
+}
+
+addEventListener("hashchange", hearLink);
 byId("check").addEventListener("click", alone(() => check()));
 for (const id of ["camera", "microphone"]) {
   const chosen = () => ({ camera: byId("camera").value, microphone: byId("microphone").value });
   byId(id).addEventListener("change", alone(() => check(chosen())));
 }
 byId("prepare").querySelector("form").addEventListener("submit", alone(start));
+byId("stay").addEventListener("click", () => location.reload());
 byId("go-on").addEventListener("click", alone(goOn));
 byId("give-up").addEventListener("click", endIt);
 byId("turn-on").addEventListener("click", alone(turnOnAgain));

@@ -3,10 +3,10 @@
 /** What people can do about it, by the name of the browser's error. */
 const FAULTS = {
   NotAllowedError:
-    "The browser or you did not allow it. Allow camera and microphone for this page beside its address, and check again.",
-  NotFoundError: "There is no camera.",
-  NotReadableError: "Another program is using the camera or microphone. Close it, and check again.",
-  OverconstrainedError: "This camera or microphone is gone. Choose another one.",
+    "Camera and microphone were not allowed. Allow them for this page next to its address, and try again.",
+  NotFoundError: "No camera was found.",
+  NotReadableError: "Another program is using the camera or microphone. Close it, and try again.",
+  OverconstrainedError: "This camera or microphone is no longer there. Choose another one.",
 };
 
 /** The words for an error of `turnOn`. */

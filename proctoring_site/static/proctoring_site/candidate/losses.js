@@ -6,7 +6,7 @@ import { secondsSince } from "./watching.js";
 const DEVICES = { video: "camera", audio: "microphone" };
 const EVENTS = { video: "camera_lost", audio: "microphone_lost", recording: "recording_stopped" };
 const NOTHING_RECORDED =
-  "Nothing is being recorded. Turn camera and microphone on again; if that does not help, please tell the staff.";
+  "Nothing is being recorded. Turn the camera and microphone on again; if that does not help, please tell the staff.";
 /** A device that is silent for a moment was not lost. */
 const SILENT_MS = 3000;
 /** A recorder gives something every two seconds, on a busy computer later. */
@@ -81,7 +81,7 @@ export class Losses {
 
   #words() {
     const words = Object.keys(DEVICES).filter((kind) => this.#lost.has(kind)).map((kind) => DEVICES[kind]).join(" and ");
-    return words ? `The ${words} stopped working. Check that it is plugged in and allowed.` : NOTHING_RECORDED;
+    return words ? `The ${words} stopped working. Check that everything is plugged in and allowed.` : NOTHING_RECORDED;
   }
 
   #foundAgain() {

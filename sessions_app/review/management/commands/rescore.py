@@ -13,10 +13,10 @@ BY = "manage.py rescore"
 
 
 class Command(BaseCommand):
-    help = "Score the closed sessions anew, under the policy in force; stopped, it goes on where it was."
+    help = "Rescore the closed sessions under the policy in force; if stopped, it continues where it was."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--policy", type=int, help="another version; what is in force stays so")
+        parser.add_argument("--policy", type=int, help="another version, without putting it in force")
         parser.add_argument("--dry-run", action="store_true", help="only say what would change")
 
     def handle(self, *, policy: int | None, dry_run: bool, **options: Any) -> None:
@@ -28,12 +28,12 @@ class Command(BaseCommand):
         with tqdm(total=run.total, initial=run.done, desc="scoring", unit=" sessions", disable=None) as bar:
             run = rescoring.go_on(run, progress=bar.update)
         if run.is_superseded:
-            raise CommandError(f"A newer rescore took the place of this one, after {run.done} sessions.")
+            raise CommandError(f"A newer rescore replaced this one, after {run.done} sessions.")
         for move, count in sorted(run.moves.items()):
             self.stdout.write(f"{move.replace('>', ' to ').replace('_', ' ')}: {count}")
         if not run.done:
             scored = Session.objects.scored_with(version).count()
-            self.stdout.write(f"Policy {version}: 0 sessions need it, {scored} are scored by it already.")
+            self.stdout.write(f"Policy {version}: 0 sessions need it, {scored} are already scored by it.")
             return
         change = "would change" if dry_run else "changed"
         self.stdout.write(

@@ -2,8 +2,8 @@
 
 import { element, nameOf, part, root } from "./parts.js";
 
-const STALE = "Nothing was done: this page is not valid any more. Load it again.";
-const UNKNOWN = "The server did not say what became of it. Whether it was done, the board will show.";
+const STALE = "Nothing was done: this page is no longer valid. Reload it.";
+const UNKNOWN = "The server did not confirm it. The board will show whether it was done.";
 // What can be taken back; a sitting is terminated by itself.
 const FOR_MANY = ["message", "pause", "resume"];
 const AT_ONCE = 4;

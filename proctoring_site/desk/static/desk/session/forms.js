@@ -1,9 +1,10 @@
 // Forms are sent without leaving the page. What was typed stays until it is stored: in the form that was refused, and in
 // every other form when the server draws a part of the page anew. Without this script the forms work as forms do.
 
-const STALE = "Nothing was stored: this page is not valid any more. Copy what you typed, and load it again.";
-const GONE = "Nothing was stored: this session is not there any more, or not yours to see. Copy what you typed.";
-const UNREACHABLE = "The server did not answer, so nothing is certain to be stored. What you typed is still here; try again.";
+const STALE = "Nothing was saved: this page is no longer valid. Copy what you typed, and reload it.";
+const GONE = "Nothing was saved: this session no longer exists, or you may no longer see it. Copy what you typed.";
+const UNREACHABLE =
+  "The server did not answer, so this may not have been saved. What you typed is still here; try again.";
 
 /** Sends every `form[data-desk]` within `root`. Calls `onDone(answer, form)` when it was stored, `onRefused(answer, form)`. */
 export function sendForms(root, { onDone, onRefused }) {

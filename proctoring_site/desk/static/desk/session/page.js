@@ -69,7 +69,8 @@ incidents.section.addEventListener("focusout", () => timeline.tell(null));
 /** The forms that act on an incident act on this one, and offer only what is possible from where it stands. */
 function showSelected(incident) {
   for (const field of page.querySelectorAll("input[name=incident]")) field.value = incident?.key ?? "";
-  const words = incident ? `${Clock.said(incident.at)} ${incident.title}` : "No incident is selected. Choose one of the list.";
+  const none = "No incident is selected. Choose one from the list.";
+  const words = incident ? `${Clock.said(incident.at)} ${incident.title}` : none;
   for (const place of page.querySelectorAll("[data-selected]")) place.textContent = words;
   for (const place of page.querySelectorAll("[data-verb]")) {
     const isRefused = isRedrawn && place.querySelector("details[open]"); // why, and what was typed, stay to be seen
@@ -142,8 +143,8 @@ function open(id) {
 }
 
 function refuseKey(isThere, verb) {
-  if (!find(".judge, #decide-form, #note")) say("You may look at this session, and not decide on it.");
-  else say(isThere ? `Nothing is selected that one could ${verb}.` : "That is not possible now.");
+  if (!find(".judge, #decide-form, #note")) say("You may view this session, but not decide on it.");
+  else say(isThere ? `No incident that you can ${verb} is selected.` : "That is not possible now.");
 }
 
 listenForKeys(

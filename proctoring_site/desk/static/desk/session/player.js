@@ -5,7 +5,7 @@ const DRIFT_MAX_S = 0.3;
 //: A camera takes its time to begin: this long before its recording does, the first picture of it is shown.
 const LEAD_IN_S = 1;
 const CANNOT_BE_PLAYED =
-  "This recording cannot be played: it is broken, or the server did not send it. Play tries it again.";
+  "This recording cannot be played: it is broken, or the server did not send it. Press Play to try again.";
 
 /** One `<figure data-screen>` with its `<video>`; `tracks`: what was recorded of its kind, in the order of time. */
 export class Screen {
