@@ -26,7 +26,7 @@ def reason_of(error: BaseException) -> str:
         return AWAY
     if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and error.errno in errno.errorcode:
         return f"{os.strerror(error.errno)}; {IN_THE_LOG}."
-    return _unforeseen(type(error).__name__)
+    return _unexpected(type(error).__name__)
 
 
 def costs_no_try(error: BaseException) -> bool:
@@ -42,7 +42,7 @@ def speaks_to_people(error: BaseException) -> bool:
 def readable(stored: str | None) -> str | None:
     """What was stored with a job, without what an earlier release quoted of an error that does not speak to people."""
     quoted = _QUOTED.match(stored or "")
-    return _unforeseen(quoted[1]) if quoted and not _is_for_people(quoted[1]) else stored
+    return _unexpected(quoted[1]) if quoted and not _is_for_people(quoted[1]) else stored
 
 
 @cache
@@ -57,5 +57,5 @@ def _kinds(of: type[BaseException] = Exception) -> Iterator[type[BaseException]]
         yield from _kinds(kind)
 
 
-def _unforeseen(kind: str) -> str:
+def _unexpected(kind: str) -> str:
     return f"Unexpected error ({kind}); {IN_THE_LOG}."

@@ -38,7 +38,7 @@ class TestWithAStorageThatFails:
         session = make_session()
         page = operator.post(f"{LIST}{session.pk}/delete/", {"post": "yes"}, follow=True)
         (sentence,) = said(page)
-        assert sentence.startswith("It is not deleted, or not all of it: The storage of videos and reports failed")
+        assert sentence.startswith("It was not deleted, or not completely: The storage of videos and reports failed")
         assert page.redirect_chain[-1][0] == f"{LIST}{session.pk}/change/"
         assert Session.objects.exists()
         deta.always = 0

@@ -23,12 +23,12 @@ class TestTheReason:
                 FileNotFoundError(errno.ENOENT, "No such file", "/srv/exams/secret.webm"),
                 "No such file or directory; the log says more, under the id of this job.",
             ),
-            (OSError("/srv/exams is gone"), "Unforeseen (OSError); the log says more, under the id of this job."),
-            (KeyError("/srv/exams"), "Unforeseen (KeyError); the log says more, under the id of this job."),
+            (OSError("/srv/exams is gone"), "Unexpected error (OSError); the log says more, under the id of this job."),
+            (KeyError("/srv/exams"), "Unexpected error (KeyError); the log says more, under the id of this job."),
             (StorageFailed("The storage failed (full)."), "The storage failed (full)."),
             (
                 ssl.SSLCertVerificationError(1, "certificate verify failed"),  # a number of OpenSSL's, not the system's
-                "Unforeseen (SSLCertVerificationError); the log says more, under the id of this job.",
+                "Unexpected error (SSLCertVerificationError); the log says more, under the id of this job.",
             ),
         ],
     )
@@ -40,7 +40,7 @@ class TestTheReason:
         operator = caller(signed_in=make_staff("Operator"))
         for page in ("/admin/jobs/job/", f"/admin/jobs/job/{job.pk}/change/"):
             shown = operator.get(page).content.decode()
-            assert "Unforeseen (OSError); the log says more" in shown
+            assert "Unexpected error (OSError); the log says more" in shown
             assert "/srv/exams" not in shown
         assert f">{job.pk}<" in shown  # by which it is found in the log
 
