@@ -87,6 +87,8 @@ def test_a_candidate_whose_computer_breaks_goes_on_at_another_one(exam, browser,
     assert other_computer.evaluate("location.href") == f"{exam.url}/candidate/"
     expect(other_computer.get_by_label("Your name")).to_have_value("Two computers")
     screenshot(other_computer, "candidate-handed-over")
+    other_computer.reload()  # as after a camera that was not allowed; it must not lead to a session of its own
+    expect(other_computer.get_by_label("Your name")).to_have_value("Two computers")
     other_computer.get_by_role("button", name="Continue").click()  # without the consent nothing begins
     other_computer.get_by_label("I have read what is recorded").check()
     other_computer.get_by_role("button", name="Continue").click()
@@ -125,10 +127,13 @@ def test_a_page_whose_permission_has_expired_goes_on_by_a_link_in_its_tab(exam, 
     assert page.evaluate("location.hash") == ""
     until(lambda: page.evaluate(PARTS, session_id) == 1)
     expired = expiring()
+    page.context.route(f"**/sessions/{session_id}", lambda route: route.abort())
+    page.goto(link(exam, session_id, unlike=expired))
+    expect(page.get_by_role("alert")).to_contain_text("The server does not answer.")
     end(page)
     expect(page.get_by_role("heading", name="Not everything was sent")).to_be_visible()
     page.evaluate(LONG_EXPIRED)
-    page.goto(link(exam, session_id, unlike=expired))
+    page.context.unroute(f"**/sessions/{session_id}")
     expect_done(page)
     assert [exam.types(session_id)[at] for at in (0, -1)] == ["sitting_started", "sitting_ended"]
     assert exam.types(session_id).count("focus_lost") == 1
@@ -137,8 +142,11 @@ def test_a_page_whose_permission_has_expired_goes_on_by_a_link_in_its_tab(exam, 
 
 def test_a_link_that_does_not_fit_loses_nothing_and_mixes_nothing(exam, visitor, page):
     asked, _ = exam.start("Link")
-    page.goto(link(exam, asked, token="pc.cut"))
-    expect_done(page, "This link cannot be used", "Nothing to continue")
+    for token in ("pc.cut", "pc.cut\nin two", exam.staff["Authorization"].removeprefix("Bearer ")):
+        page.goto(link(exam, asked, token=token))
+        expect_done(page, "This link cannot be used", "Nothing to continue")
+    page.goto("/candidate/")
+    expect(page.get_by_role("heading", name="Before you start")).to_be_visible()
     session_id = start(page, exam, "Was here")
     other_tab = visitor.new_page()
     other_tab.goto(link(exam, asked))

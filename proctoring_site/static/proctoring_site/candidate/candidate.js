@@ -114,6 +114,7 @@ async function openSession(name) {
   }
   client = listenTo(new ProctoringClient(OPTIONS));
   await (brought ? client.adopt(brought) : client.start(name));
+  links.drop();
   sit(brought ? "browser_changed" : "sitting_started");
 }
 
@@ -312,6 +313,7 @@ async function sayExpired() {
 }
 
 function sayDone(text, heading) {
+  links.drop();
   removeEventListener("beforeunload", askBeforeLeaving);
   tab.release();
   complain("");
@@ -356,6 +358,7 @@ async function begin() {
 }
 
 function goBackTo(unfinished, state = null) {
+  links.drop();
   client = listenTo(unfinished);
   for (const place of document.querySelectorAll("[data-show=name]")) place.textContent = client.candidateName;
   if (client.isEnding) finish(OVER.ended);
@@ -397,12 +400,18 @@ function bring(session) {
 
 /** A link that is opened in the tab of this page, which does not load it anew. */
 async function hearLink() {
-  const isOpen = ["sitting", "sending"].some((section) => !byId(section).hidden);
-  if (!isOpen) return location.reload();
+  const isOpen = () => ["sitting", "sending"].some((section) => !byId(section).hidden);
+  if (!isOpen()) return location.reload();
   const link = links.take();
   if (!link) return;
-  if (link.id !== client.id) return complain(LINK.another);
-  const session = await links.find(link, () => complain(LINK.waits));
+  const isOurs = link.id === client.id;
+  const session = isOurs && (await links.find(link, () => complain(LINK.waits)));
+  if (!isOpen()) {
+    links.keep(link); // the exam was ended while the link waited for the server: what is left can be sent now
+    return location.reload();
+  }
+  links.drop();
+  if (!isOurs) return complain(LINK.another);
   if (!session) return complain(LINK.bad);
   complain("");
   await client.useToken(session.token, session.token_expires_at);
@@ -416,7 +425,10 @@ for (const id of ["camera", "microphone"]) {
   byId(id).addEventListener("change", alone(() => check(chosen())));
 }
 byId("prepare").querySelector("form").addEventListener("submit", alone(start));
-byId("stay").addEventListener("click", () => location.reload());
+byId("stay").addEventListener("click", () => {
+  links.drop();
+  location.reload();
+});
 byId("go-on").addEventListener("click", alone(goOn));
 byId("give-up").addEventListener("click", endIt);
 byId("turn-on").addEventListener("click", alone(turnOnAgain));

@@ -3,14 +3,25 @@
 const AGAIN_MS = 3000;
 /** Another one would lead elsewhere. */
 const ID = /^[^/.]+$/;
+/** A candidate's: what else a header can hold is no permission for one exam, and some texts no header can hold. */
+const TOKEN = /^pc\.[\w.-]+$/;
 
-/** What the address says, which says it no longer; null where it is no link of staff's. */
+/** What the address says, which says it no longer; null where it is no link of staff's. Until `drop`, a reload finds it. */
 export function take() {
   const told = new URLSearchParams(location.hash.slice(1));
   const [id, token, until] = ["session", "token", "until"].map((name) => told.get(name));
-  if (id === null && token === null) return null;
-  history.replaceState(history.state, "", location.pathname + location.search);
-  return { id, token, token_expires_at: until };
+  if (id === null && token === null) return history.state?.link ?? null;
+  const link = { id, token, token_expires_at: until };
+  keep(link);
+  return link;
+}
+
+export function keep(link) {
+  history.replaceState({ link }, "", location.pathname + location.search);
+}
+
+export function drop() {
+  history.replaceState(null, "");
 }
 
 /**
@@ -19,7 +30,7 @@ export function take() {
  * @returns {Promise<object|null>} Null: the link is cut or altered, has expired, or its session was deleted.
  */
 export async function find({ id, token, token_expires_at }, sayWaiting) {
-  if (!token || !ID.test(id ?? "") || Number.isNaN(Date.parse(token_expires_at))) return null;
+  if (!TOKEN.test(token ?? "") || !ID.test(id ?? "") || Number.isNaN(Date.parse(token_expires_at))) return null;
   const how = { headers: { Authorization: `Bearer ${token}` }, credentials: "omit", cache: "no-store", redirect: "error" };
   for (;;) {
     try {
