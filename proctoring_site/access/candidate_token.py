@@ -32,7 +32,7 @@ class Candidate:
 
 
 def issue(session_id: str) -> tuple[str, datetime]:
-    """A text of letters, digits, `.`, `_` and `-`, and when it expires: CANDIDATE_TOKEN_MAX_AGE_S from now."""
+    """A text of letters, digits, `.`, `_` and `-`, and of what an adopted id has; and when it expires."""
     expires_at = timezone.now() + timedelta(seconds=settings.CANDIDATE_TOKEN_MAX_AGE_S)
     return PREFIX + signing.TimestampSigner(salt=SALT, sep=SEPARATOR).sign(session_id), expires_at
 

@@ -3,10 +3,10 @@
 const AGAIN_MS = 3000;
 /** Another one would lead elsewhere. */
 const ID = /^[^/.]+$/;
-/** A candidate's: what else a header can hold is no permission for one exam, and some texts no header can hold. */
-const TOKEN = /^pc\.[\w.-]+$/;
+/** A candidate's, and a text that a header can hold; an id of an earlier database in it may have odd characters. */
+const TOKEN = /^pc\.[ -~\xa0-\xff]+$/;
 
-/** What the address says, which says it no longer; null where it is no link of staff's. Until `drop`, a reload finds it. */
+/** What the address says, which says it no longer, but to a reload until `drop`; null where it is no link of staff's. */
 export function take() {
   const told = new URLSearchParams(location.hash.slice(1));
   const [id, token, until] = ["session", "token", "until"].map((name) => told.get(name));
