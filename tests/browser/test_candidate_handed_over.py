@@ -177,3 +177,7 @@ def test_a_link_that_does_not_fit_loses_nothing_and_mixes_nothing(exam, visitor,
     page.goto("/candidate/blank")
     page.goto(link(exam, asked))
     expect_done(page, "The exam of Link is over", "Nothing to continue")
+    exam.database["sessions"].update_one({"_id": asked}, {"$unset": {"candidate_name": ""}})  # as an adopted one may be
+    page.goto("/candidate/blank")
+    page.goto(link(exam, asked))
+    expect_done(page, "The exam of (no name) is over", "Nothing to continue")

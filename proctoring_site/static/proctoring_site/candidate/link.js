@@ -36,7 +36,10 @@ export async function find({ id, token, token_expires_at }, sayWaiting) {
     try {
       const response = await fetch(`/sessions/${encodeURIComponent(id)}`, how);
       const body = await response.json();
-      if (response.ok && body?.id === id) return { ...body, token, token_expires_at };
+      if (response.ok && body?.id === id) {
+        const name = String(body.candidate_name ?? "").trim() || "(no name)"; // an adopted session may have none
+        return { ...body, candidate_name: name, token, token_expires_at };
+      }
       if (["invalid_token", "not_found"].includes(body?.code)) return null;
     } catch {
       // No network, or something else answers in the server's place.
