@@ -137,6 +137,10 @@ class TestTrouble:
         assert exam.session(session_id)["state"] == "ended"
         assert exam.types(session_id).count("recording_interrupted") == 1
 
+    def test_a_server_on_which_only_others_start_exams_says_so_before_it_asks_anything(self, page, serving):
+        page.goto(f"{serving(SESSION_CREATION='token')}/candidate/")
+        expect_done(page, "On this server, exams are started by staff or their system", "Nothing to continue")
+
     @pytest.mark.parametrize(
         ("settings", "said"),
         [
@@ -147,7 +151,8 @@ class TestTrouble:
     )
     def test_a_server_that_opens_no_session_is_explained(self, exam, page, serving, settings, said):
         url = serving(**settings)
-        fill_in(page, url)
+        fill_in(page, exam.url)  # and is restarted with other settings
+        page.route("**/sessions", lambda route: route.fulfill(response=route.fetch(url=f"{url}/sessions")))
         early_in_a_minute()
         for _ in range(2):
             httpx.post(f"{url}/sessions", json={"candidate_name": "Somebody"})
