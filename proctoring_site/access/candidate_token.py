@@ -4,6 +4,7 @@ A signature that was found good is not computed again (docs/performance.md has t
 token with every call. The age is looked at each time.
 """
 
+import re
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,6 +30,11 @@ class Candidate:
     session_id: str
     is_authenticated = True
     is_active = is_staff = False
+
+
+def can_name(session_id: str) -> bool:
+    """Whether an id, which may be an adopted one, has only what the API's addresses and a header can hold."""
+    return re.fullmatch(r"[^/.]+", session_id) is not None and session_id.isascii() and session_id.isprintable()
 
 
 def issue(session_id: str) -> tuple[str, datetime]:

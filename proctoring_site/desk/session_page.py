@@ -71,7 +71,7 @@ class SessionPage(admin.ModelAdmin):
     def link(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Shown in this answer alone. The token is behind the `#`, which no browser sends and no log has."""
         session = self.get_queryset(request).filter(pk=unquote(object_id)).first()
-        if session is None or not self.has_link_permission(request):
+        if session is None or not self.has_link_permission(request) or not candidate_token.can_name(session.pk):
             raise Http404
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
@@ -124,6 +124,7 @@ class SessionPage(admin.ModelAdmin):
             "report_links": self.report(session) if may(request.user, Right.SEE_REPORTS) else "",
             "has_delete_permission": self.has_delete_permission(request, session),
             "has_link_permission": self.has_link_permission(request),
+            "can_be_linked": candidate_token.can_name(session.pk),
             "is_open": session.state in OPEN,
         }
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from django.contrib.admin.utils import quote
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.db import connection
@@ -243,6 +244,13 @@ class TestWhoMay:
         assert (said["session"], candidate_token.read(said["token"]).session_id) == (session.pk, session.pk)
         assert datetime.fromisoformat(said["until"]) == answer.context["expires_at"].replace(microsecond=0)
         assert "&lt;Ada&gt;" in answer.content.decode()
+
+    @pytest.mark.parametrize(("adopted", "status"), [("50% a_b", 200), ("exam.7", 404), ("exam/7", 404), ("größe", 404)])
+    def test_no_link_is_made_that_the_candidates_page_cannot_use(self, as_staff, adopted, status):
+        make_session(id=adopted)
+        otto, page = as_staff("Operator"), f"/admin/sessions_app/session/{quote(adopted)}"
+        assert ("No link can be made" in otto.get(f"{page}/change/").content.decode()) is (status == 404)
+        assert otto.post(f"{page}/link/").status_code == status
 
     def test_evidence_is_for_those_with_the_right(self, as_staff, session):
         text = as_staff("Operator").get(page_of(session)).content.decode()
