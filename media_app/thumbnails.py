@@ -48,9 +48,11 @@ class Moment:
 
 
 def moment_of(session: Session, at_s: float, *, kind: str | None = None) -> Moment:
-    """What shows a session so long after its start; the camera first, unless `kind` says. Raises NoPicture."""
+    """What shows a session so long after its start, as the player does: of several at once, what began last. The camera
+    first, unless `kind` says. Raises NoPicture."""
     recordings = [one for one in Recording.objects.of(session.pk) if kind in (None, one.kind)]
-    return _moment(sorted(recordings, key=lambda one: one.kind != RecordingKind.CAMERA), at_s)
+    in_turn = sorted(recordings, key=lambda one: (one.kind != RecordingKind.CAMERA, -(one.start_offset_s or 0)))
+    return _moment(in_turn, at_s)
 
 
 def moment_of_event(session: Session, event_id: str) -> Moment:

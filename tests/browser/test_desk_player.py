@@ -18,8 +18,10 @@ AT = "() => [...document.querySelectorAll('video')].map((video) => video.current
 
 class TestThePlayer:
     def test_camera_and_screen_are_in_step_at_any_speed(self, site, page, sit, documents, film):
-        sitting = sit(BUSY)
+        sitting = sit([*BUSY, (26, "no_face")])
         filmed(site, sitting, documents, film)
+        send(site, sitting, film.read_bytes() + b"\0\0", kind="camera", start_offset_s="22")  # at another computer
+        until(lambda: documents["recordings"].count_documents({"session_id": sitting.id, "state": "ready"}) == 3)
         log_in(page, "the-reviewer")
         page.goto(page_of(sitting))
         camera, screen = page.locator("[data-screen=camera]"), page.locator("[data-screen=screen]")
@@ -42,7 +44,9 @@ class TestThePlayer:
         page.keyboard.press(".")
         expect(page.locator("[data-speed]")).to_have_value("3")
         page.keyboard.press("Space")
-        page.keyboard.press("Home")
+        page.get_by_role("link", name=re.compile("no_face")).click()  # 0:26, so 0:24, which two have
+        page.wait_for_function("() => Math.abs(document.querySelector('video').currentTime - 2) < 0.1")
+        page.locator("[data-timeline=sheet]").press("Home")
         expect(screen.locator("[data-words]")).to_have_text("Nothing was recorded at this moment.")
         page.wait_for_function("() => document.querySelector('video').currentTime === 0")
         page.keyboard.press("Space")

@@ -118,6 +118,8 @@ class TestAThumbnail:
         assert second_of(api.get(path, {"at_s": "8", "kind": "screen"}).content) == 8
         assert second_of(api.get(path, {"at_s": "2"}).content) == 2
         assert thumbnails.recording_ids(storages["videos"]) == sorted([screen.pk, camera.pk])
+        record(session, start_offset_s=7.0)  # of the computer at which the candidate went on
+        assert second_of(api.get(path, {"at_s": "8"}).content) == 1
 
     def test_of_an_event_is_of_when_it_happened(self, api, record):
         session = make_session()

@@ -7,6 +7,13 @@ const LEAD_IN_S = 1;
 const CANNOT_BE_PLAYED =
   "This recording cannot be played: it is broken, or the server did not send it. Press Play to try again.";
 
+/** Of several at once the one that began last, as the candidate may have gone on at another computer while the first one
+ * still records; one whose end is not known may be over. */
+function latest(tracks) {
+  const known = tracks.filter((one) => one.until !== null);
+  return known.find((one) => one.from === known.at(-1).from) ?? tracks[0];
+}
+
 /** One `<figure data-screen>` with its `<video>`; `tracks`: what was recorded of its kind, in the order of time. */
 export class Screen {
   #track = null;
@@ -40,7 +47,7 @@ export class Screen {
 
   follow() {
     const playable = this.tracks.filter((one) => !this.#failed.has(one));
-    const track = playable.find((one) => this.#covers(one)) ?? playable.find((one) => this.#isAboutToBegin(one)) ?? null;
+    const track = latest(playable.filter((one) => this.#covers(one))) ?? playable.find((one) => this.#isAboutToBegin(one)) ?? null;
     if (track !== this.#track) this.#show(track);
     this.#say();
     if (!track || this.video.readyState < HTMLMediaElement.HAVE_METADATA) return;
