@@ -115,7 +115,8 @@ class TestTrouble:
         expect(page.get_by_text("No connection, 3 waiting: sending resumes by itself.")).to_be_visible()
         visitor.set_offline(False)
         expect_done(page)
-        assert exam.types(session_id) == ["sitting_started", "focus_lost", "network_lost", "sitting_ended"]
+        started, *lost, ended = exam.types(session_id)  # a heartbeat may notice it before the window is left
+        assert (started, sorted(lost), ended) == ("sitting_started", ["focus_lost", "network_lost"], "sitting_ended")
         assert exam.video_path(session_id) == f"videos/{session_id}.webm"
 
     def test_a_page_closed_before_the_video_was_sent_sends_it_at_the_next_visit(self, exam, visitor, page):
