@@ -102,11 +102,12 @@ def test_a_candidate_whose_computer_breaks_goes_on_at_another_one(exam, browser,
     page.goto("/candidate/")  # the first computer runs again
     page.get_by_role("button", name="End the exam").first.click()
     expect_done(page)
-    types = [one for one in exam.types(session_id) if not one.startswith("focus")]
+    events = [event for event in exam.events(session_id) if event["sequence"]]  # a long silence is the server's to log
+    types = [event["event_type"] for event in events if not event["event_type"].startswith("focus")]
     assert types == ["sitting_started", "browser_changed", "sitting_ended", "sitting_ended"]
-    assert len(set(exam.sequences(session_id))) == len(exam.sequences(session_id))
+    assert len({event["sequence"] for event in events}) == len(events)
     assert exam.database["sessions"].count_documents({"candidate_name": "Two computers"}) == 1
-    (changed,) = [event for event in exam.events(session_id) if event["event_type"] == "browser_changed"]
+    (changed,) = [event for event in events if event["event_type"] == "browser_changed"]
     changed_s = (datetime.fromisoformat(changed["occurred_at"]) - began).total_seconds()
     later, earlier = [one["start_offset_s"] for one in exam.recordings(session_id)]
     assert earlier < 600 < later
