@@ -14,7 +14,7 @@ from tests.browser.exams import Exam
 from tests.browser.test_candidate import PARTS, end, expect_done, start
 from tests.browser.test_candidate_strangers import LONG_EXPIRED
 from tests.browser.test_client_visits import WRONG_CLOCK
-from tests.servers import until
+from tests.servers import PATIENCE_S, until
 
 BLUR = "window.dispatchEvent(new Event('blur'))"
 
@@ -55,8 +55,9 @@ def link(exam: Exam, session_id: str, *, unlike: Container[str] = (), **altered:
     """`unlike`: with a token that is none of these; two of the same second are the same."""
 
     def token() -> dict[str, str]:
-        answer = httpx.post(f"{exam.url}/sessions/{session_id}/token", headers=exam.staff).raise_for_status().json()
-        return {"token": answer["token"], "until": answer["token_expires_at"]}
+        path = f"{exam.url}/sessions/{session_id}/token"
+        given = httpx.post(path, headers=exam.staff, timeout=PATIENCE_S).raise_for_status().json()
+        return {"token": given["token"], "until": given["token_expires_at"]}
 
     until(lambda: token()["token"] not in unlike)
     return f"/candidate/#{urlencode({'session': session_id, **token(), **altered})}"

@@ -149,6 +149,8 @@ class TestTrouble:
     def test_a_server_that_opens_no_session_is_explained(self, exam, page, serving, settings, said):
         url = serving(**settings)
         fill_in(page, url)
+        page.get_by_role("button", name="Check camera and microphone").click()  # which may take its time
+        expect(page.get_by_text("Camera and microphone work.")).to_be_visible()
         early_in_a_minute()
         for _ in range(2):
             httpx.post(f"{url}/sessions", json={"candidate_name": "Somebody"})
