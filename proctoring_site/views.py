@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from django.conf import settings
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
@@ -46,7 +47,8 @@ class CandidateView(APIView):
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:
-        page = render(request._request, "proctoring_site/candidate.html")
+        by_link_only = settings.SESSION_CREATION == "token" and not settings.OPEN_API
+        page = render(request._request, "proctoring_site/candidate.html", {"by_link_only": by_link_only})
         page["Content-Security-Policy"] = CANDIDATE_SECURITY_POLICY
         page["Permissions-Policy"] = RECORDING_PERMISSIONS_POLICY
         return page

@@ -138,6 +138,10 @@ class TestTrouble:
         assert exam.session(session_id)["state"] == "ended"
         assert exam.types(session_id).count("recording_interrupted") == 1
 
+    def test_a_server_on_which_only_others_start_exams_says_so_before_it_asks_anything(self, page, serving):
+        page.goto(f"{serving(SESSION_CREATION='token')}/candidate/")
+        expect_done(page, "On this server, exams are started by staff or their system", "Nothing to continue")
+
     @pytest.mark.parametrize(
         ("settings", "said"),
         [
@@ -148,7 +152,8 @@ class TestTrouble:
     )
     def test_a_server_that_opens_no_session_is_explained(self, exam, page, serving, settings, said):
         url = serving(**settings)
-        fill_in(page, url)
+        fill_in(page, exam.url)  # and is restarted with other settings
+        page.route("**/sessions", lambda route: route.fulfill(response=route.fetch(url=f"{url}/sessions")))
         page.get_by_role("button", name="Check camera and microphone").click()  # which may take its time
         expect(page.get_by_text("Camera and microphone work.")).to_be_visible()
         early_in_a_minute()

@@ -51,6 +51,7 @@ class TestTheOpenApi:
     def test_does_everything_for_nobody(self, open_api, make_evidence, creation):
         open_api.SESSION_CREATION = creation
         assert answers(caller, make_evidence) == EXPECTED
+        assert "by-link-only" not in caller().get("/candidate/").text
 
     @pytest.mark.parametrize("who", ["signed in", "made up", "expired", "of another session", "no token"])
     def test_minds_no_token_and_no_cookie(self, open_api, make_evidence, who):

@@ -352,7 +352,8 @@ async function begin() {
   if (!unfinished || isLeft) {
     tab.release();
     if (!isLeft) await recordings.forget();
-    return show("prepare");
+    const isByLinkOnly = "byLinkOnly" in byId("prepare").dataset;
+    return isByLinkOnly ? sayDone(LINK.needed, LINK.heading) : show("prepare");
   }
   goBackTo(unfinished);
 }

@@ -23,6 +23,7 @@ const LONG_EXPIRED =
 /** Of a link that staff gave. */
 export const LINK = {
   heading: "Nothing to continue",
+  needed: "On this server, exams are started by staff or their system, not from this page. Ask whoever invited you.",
   waits:
     "The server does not answer. Check your network (does it ask you to log in?). This page keeps trying by itself.",
   bad:
@@ -39,9 +40,7 @@ export function begun(name, at) {
 
 /** Why the session did not start. */
 export function whyNot(error) {
-  if (error.status === 401 || error.status === 403) {
-    return "On this server, exams are started by staff or their system, not from this page. Ask whoever invited you.";
-  }
+  if (error.status === 401 || error.status === 403) return LINK.needed;
   if (error.status === 429) {
     return `Too many exams are being started from your network. Try again in ${Math.ceil(error.retryAfterS) || 60} seconds.`;
   }
