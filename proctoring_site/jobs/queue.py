@@ -237,7 +237,8 @@ def requeue() -> int:
     not_since = {"$expr": {"$lt": ["$told_at", "$runs_until"]}}  # its worker was lost
     for takeable in _takeable(at):
         wanted = {"$and": [takeable, {"$or": [not_lately, not_since]}]}
-        told = {"$set": {"told_at": naive_utc(at)}}
+        # Else one whose last lease has not run out by this clock is told of again at once, until somebody takes it.
+        told = [{"$set": {"told_at": {"$max": [naive_utc(at), "$runs_until"]}}}]
         while document := _jobs().find_one_and_update(wanted, told, projection=["_id"], session=connection.session):
             tell(document["_id"])
             count += 1

@@ -59,6 +59,8 @@ export class Requests {
     const signal = AbortSignal.timeout?.(limitMs); // Safari has it since 16
     try {
       const response = await fetch(this.url(path), { ...how, body: JSON.stringify(body), signal });
+      const isReplaced = response.status === 401 && token !== this.#token(); // then it says nothing about the new one
+      if (isReplaced) return this.#post(path, body, isExpected, limitMs);
       const retryAfterS = retryAfter(response.headers.get("Retry-After"));
       const answer = { status: response.status, body: await response.json().catch(() => null), retryAfterS };
       return fromServer(answer, isExpected);

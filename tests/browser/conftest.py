@@ -21,7 +21,7 @@ from proctoring_site.launch.child_process import end, start_tied
 from tests.browser.exams import Exam
 from tests.browser.impostor import Impostor, impostor_before
 from tests.callers import bearer
-from tests.servers import Web, free_port, migrate_with_superuser
+from tests.servers import PATIENCE_S, Web, free_port, migrate_with_superuser
 
 USERNAME, PASSWORD = "reviewer", "correct horse battery"
 #: reviewer, proctor, operator, auditor; superusers have a name of their own.
@@ -65,7 +65,7 @@ class Site:
         return [int(pid) for pid in children.split()]
 
     def start_session(self, name: str = "Ada Example") -> "Sitting":
-        session = httpx.post(f"{self.url}/sessions", json={"candidate_name": name}).json()
+        session = httpx.post(f"{self.url}/sessions", json={"candidate_name": name}, timeout=PATIENCE_S).json()
         return Sitting(session["id"], session["token"])
 
 

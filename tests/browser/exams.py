@@ -7,7 +7,7 @@ import httpx
 from playwright.sync_api import Page
 from pymongo.database import Database
 
-from tests.servers import Web, until
+from tests.servers import PATIENCE_S, Web, until
 
 #: Quick, so that nobody waits for them; `client` and `told` stay in the page.
 OPEN_CLIENT = """async ([base, how, options]) => {
@@ -48,11 +48,13 @@ class Exam:
 
     def start(self, name: str) -> tuple[str, str]:
         """A session's id and the token of its candidate."""
-        session = httpx.post(f"{self.url}/sessions", json={"candidate_name": name}).raise_for_status().json()
+        answer = httpx.post(f"{self.url}/sessions", json={"candidate_name": name}, timeout=PATIENCE_S)
+        session = answer.raise_for_status().json()
         return session["id"], session["token"]
 
     def session(self, session_id: str) -> dict[str, Any]:
-        return httpx.get(f"{self.url}/sessions/{session_id}", headers=self.staff).raise_for_status().json()
+        answer = httpx.get(f"{self.url}/sessions/{session_id}", headers=self.staff, timeout=PATIENCE_S)
+        return answer.raise_for_status().json()
 
     def events(self, session_id: str) -> list[dict[str, Any]]:
         return self.session(session_id)["events"]
@@ -89,8 +91,8 @@ class Exam:
         until(lambda: self.stored(session_id) >= count)
 
     def act(self, session_id: str, verb: str, **told: str) -> None:
-        answer = httpx.post(f"{self.url}/sessions/{session_id}/{verb}", json=told, headers=self.staff)
-        answer.raise_for_status()
+        path = f"{self.url}/sessions/{session_id}/{verb}"
+        httpx.post(path, json=told, headers=self.staff, timeout=PATIENCE_S).raise_for_status()
 
     def commands(self, session_id: str) -> list[tuple[str, bool]]:
         """What staff asked, and whether it was confirmed."""

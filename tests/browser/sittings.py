@@ -18,7 +18,7 @@ from pymongo.database import Database
 
 from proctoring_site.launch.demo_clip import write_clip
 from tests.browser.conftest import Site, Sitting, log_in
-from tests.servers import until
+from tests.servers import PATIENCE_S, until
 
 CLIP_S = 24
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -48,7 +48,8 @@ def sit(site: Site, documents: Database) -> Callable[..., Sitting]:
         documents["sessions"].update_one({"_id": sitting.id}, {"$set": {"start_time": start.replace(tzinfo=None)}})
         log(site, sitting, [(start + timedelta(seconds=second), event_type) for second, event_type in events])
         if closed:
-            httpx.post(f"{site.url}/sessions/{sitting.id}/end", headers=sitting.candidate).raise_for_status()
+            path = f"{site.url}/sessions/{sitting.id}/end"
+            httpx.post(path, headers=sitting.candidate, timeout=PATIENCE_S).raise_for_status()
         return sitting
 
     return sit
@@ -77,7 +78,8 @@ def log(site: Site, sitting: Sitting, events: list[tuple[datetime, str]]) -> Non
     ]
     path = f"{site.url}/sessions/{sitting.id}/events/batch"
     for place in range(0, len(told), 500):
-        answer = httpx.post(path, json={"events": told[place : place + 500]}, headers=sitting.candidate)
+        part = {"events": told[place : place + 500]}
+        answer = httpx.post(path, json=part, headers=sitting.candidate, timeout=PATIENCE_S)
         assert answer.json()["created"], answer.text
 
 
@@ -85,9 +87,11 @@ def send(site: Site, sitting: Sitting, content: bytes, **told: str) -> None:
     """A recording, by tus in one part."""
     metadata = ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in told.items())
     headers = {**sitting.candidate, **TUS, "Upload-Length": str(len(content)), "Upload-Metadata": metadata}
-    begun = httpx.post(f"{site.url}/sessions/{sitting.id}/uploads", headers=headers).raise_for_status()
+    path = f"{site.url}/sessions/{sitting.id}/uploads"
+    begun = httpx.post(path, headers=headers, timeout=PATIENCE_S).raise_for_status()
     headers = {**sitting.candidate, **TUS, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
-    httpx.patch(str(httpx.URL(site.url).join(begun.headers["Location"])), content=content, headers=headers)
+    there = str(httpx.URL(site.url).join(begun.headers["Location"]))
+    httpx.patch(there, content=content, headers=headers, timeout=PATIENCE_S)
 
 
 def filmed(site: Site, sitting: Sitting, documents: Database, film: Path) -> None:
@@ -127,5 +131,5 @@ def moment(page: Page) -> float:
 
 
 def start_of(site: Site, sitting: Sitting) -> datetime:
-    answer = httpx.get(f"{site.url}/sessions/{sitting.id}", headers=site.staff)
+    answer = httpx.get(f"{site.url}/sessions/{sitting.id}", headers=site.staff, timeout=PATIENCE_S)
     return datetime.fromisoformat(answer.json()["start_time"])

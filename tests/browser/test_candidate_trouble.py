@@ -115,7 +115,8 @@ class TestTrouble:
         expect(page.get_by_text("No connection, 3 waiting: sending resumes by itself.")).to_be_visible()
         visitor.set_offline(False)
         expect_done(page)
-        assert exam.types(session_id) == ["sitting_started", "focus_lost", "network_lost", "sitting_ended"]
+        started, *lost, ended = exam.types(session_id)  # a heartbeat may notice it before the window is left
+        assert (started, sorted(lost), ended) == ("sitting_started", ["focus_lost", "network_lost"], "sitting_ended")
         assert exam.video_path(session_id) == f"videos/{session_id}.webm"
 
     def test_a_page_closed_before_the_video_was_sent_sends_it_at_the_next_visit(self, exam, visitor, page):
@@ -153,6 +154,8 @@ class TestTrouble:
         url = serving(**settings)
         fill_in(page, exam.url)  # and is restarted with other settings
         page.route("**/sessions", lambda route: route.fulfill(response=route.fetch(url=f"{url}/sessions")))
+        page.get_by_role("button", name="Check camera and microphone").click()  # which may take its time
+        expect(page.get_by_text("Camera and microphone work.")).to_be_visible()
         early_in_a_minute()
         for _ in range(2):
             httpx.post(f"{url}/sessions", json={"candidate_name": "Somebody"})

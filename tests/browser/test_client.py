@@ -90,7 +90,7 @@ class TestDelivering:
     def test_more_than_a_batch_takes_is_split(self, exam, visitor, page):
         session_id = open_client(page, "More than a batch")
         requests = batches(page)
-        page.evaluate("dispatchEvent(new Event('beforeunload'))")
+        page.evaluate("setInterval(() => dispatchEvent(new Event('beforeunload')), 100); undefined")
         visitor.set_offline(True)
         with page.expect_event("requestfailed"):  # as other browsers break it off when somebody leaves
             log(page, 620, message="ü" * 700)

@@ -115,6 +115,9 @@ class TestAServerThat:
     def test_refuses_the_token_gets_everything_with_another_one(self, exam, page):
         page.goto("/blank")
         session_id, token = page.evaluate(WITH_A_BAD_TOKEN)
+        held = []  # a beat with the bad one
+        page.route("**/heartbeat", lambda route: route.continue_() if held else held.append(route))
+        page.evaluate("void client.heartbeat()")
         log(page, 2)
         until(lambda: page.evaluate("client.stopped") == "token")
         log(page, 2)
@@ -123,6 +126,8 @@ class TestAServerThat:
         assert page.evaluate("new Date(client.keptUntil).toISOString()") == "2100-01-08T00:00:00.000Z"
         until_answered(page)
         assert exam.sequences(session_id) == [1_000_001, 1_000_002, 1_000_003, 1_000_004]  # of the second visit
+        held[0].continue_()
+        until(lambda: page.evaluate("client.state") == "running")
         page.evaluate("client.log('paste')")
         page.close(run_before_unload=True)
         exam.until_stored(session_id, 5)

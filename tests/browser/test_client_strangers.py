@@ -32,13 +32,14 @@ STRANGE = [
     as_json(404, {"code": "not_found"}),
     as_json(409, {"code": "session_closed"}),
 ]
-#: Whoever waits for an answer is told at once that it took too long, and `limits` tells how long it would have been.
+#: Whoever waits for an answer, but for that to the start, is told at once that it took too long, and `limits` tells how
+#: long it would have been.
 IMPATIENT = """
     window.limits = [];
     const timeout = AbortSignal.timeout.bind(AbortSignal);
     AbortSignal.timeout = (ms) => {
         limits.push(ms);
-        return timeout(ms / 60);
+        return timeout(limits.length > 1 ? ms / 60 : ms);
     };
 """
 

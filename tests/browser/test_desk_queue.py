@@ -142,7 +142,7 @@ def test_the_filtered_list_is_downloaded(page):
     assert "مرشحة 👩🏽‍💻" in content.decode()
     page.locator("#result_list .field-name a").first.click()
     with page.expect_download() as download:
-        page.get_by_role("link", name="CSV").click()
+        page.get_by_role("link", name="CSV", exact=True).click()  # of the session's page, not of the list
     assert download.value.path().read_bytes().startswith(FOR_EXCEL)
 
 

@@ -28,7 +28,7 @@ def test_the_live_board_says_that_nothing_was_done(watched, site, sit):
     answer = page.request.get(f"/sessions/{sitting.id}", headers=sitting.candidate)
     assert answer.json()["state"] == "running"
     page.context.clear_cookies()
-    expect(page.get_by_role("alert")).to_contain_text("You are signed out", timeout=10_000)
+    expect(page.get_by_role("alert")).to_contain_text("You are signed out")
     assert "Signed Over" not in page.content()
 
 

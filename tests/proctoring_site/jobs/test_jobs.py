@@ -181,6 +181,12 @@ class TestTellingAgain:
         Job.objects.update(told_at=timezone.now() - timedelta(minutes=2))
         assert (queue.requeue(), queue.requeue()) == (1, 0)
         assert told == [job.pk] * 2
+        monkeypatch.setattr(queue, "_wake", [lambda _: told.append(job.pk) or len(told) < 9 or pytest.fail("for ever")])
+        queue.run(queue.take(job.pk))
+        failed = queue.submit(job_tasks.fail, "a")
+        queue.run(queue.take(failed.pk))  # within its lease
+        due_now(failed)
+        assert (queue.requeue(), queue.requeue()) == (1, 0)
 
     def test_a_broker_that_is_away_fails_no_request(self, monkeypatch):
         def away(job_id):

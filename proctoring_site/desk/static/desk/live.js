@@ -131,6 +131,12 @@ function keepKeyboard(node) {
   if (node.contains(document.activeElement)) document.querySelector(".live-scroll").focus();
 }
 
+// A dialog gives it back to what opened it, which may have gone meanwhile.
+part("dialog")?.addEventListener("close", ({ target }) => {
+  const focused = document.activeElement;
+  if (focused === document.body || target.contains(focused)) document.querySelector(".live-scroll")?.focus();
+});
+
 // Then the row says so, and that it is yet to come would be wrong.
 function isConfirmed(act) {
   const asked = newest(act?.session);
