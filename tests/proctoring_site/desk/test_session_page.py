@@ -245,10 +245,10 @@ class TestWhoMay:
         assert datetime.fromisoformat(said["until"]) == answer.context["expires_at"].replace(microsecond=0)
         assert "&lt;Ada&gt;" in answer.content.decode()
 
-    @pytest.mark.parametrize(("adopted", "status"), [("50% a_b", 200), ("exam.7", 404), ("exam/7", 404), ("größe", 404)])
-    def test_no_link_is_made_that_the_candidates_page_cannot_use(self, as_staff, adopted, status):
-        make_session(id=adopted)
-        otto, page = as_staff("Operator"), f"/admin/sessions_app/session/{quote(adopted)}"
+    @pytest.mark.parametrize(("pk", "status"), [("50% a_b", 200), ("exam.7", 404), ("exam/7", 404), ("größe", 404)])
+    def test_no_link_is_made_that_the_candidates_page_cannot_use(self, as_staff, pk, status):
+        make_session(id=pk)
+        otto, page = as_staff("Operator"), f"/admin/sessions_app/session/{quote(pk)}"
         assert ("No link can be made" in otto.get(f"{page}/change/").content.decode()) is (status == 404)
         assert otto.post(f"{page}/link/").status_code == status
 
