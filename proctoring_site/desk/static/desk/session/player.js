@@ -47,7 +47,8 @@ export class Screen {
 
   follow() {
     const playable = this.tracks.filter((one) => !this.#failed.has(one));
-    const track = latest(playable.filter((one) => this.#covers(one))) ?? playable.find((one) => this.#isAboutToBegin(one)) ?? null;
+    const now = latest(playable.filter((one) => this.#covers(one)));
+    const track = now ?? playable.find((one) => this.#isAboutToBegin(one)) ?? null;
     if (track !== this.#track) this.#show(track);
     this.#say();
     if (!track || this.video.readyState < HTMLMediaElement.HAVE_METADATA) return;
